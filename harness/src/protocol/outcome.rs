@@ -1,0 +1,136 @@
+//! What a login attempt or a dialogue came to.
+
+/// What did happen, as far as the wire can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The login was accepted and a mailbox is open.
+    Opened {
+        /// The mailbox that the canary names; nothing where no canary was found.
+        mailbox: Option<Vec<u8>>,
+        /// What the claim rests on.
+        proof: Proof,
+    },
+    /// The login was accepted, but the mailbox cannot be opened or read.
+    Unbound(Reply),
+    /// The login was refused: IMAP's `NO`, POP3's `-ERR`.
+    Rejected(Reply),
+    /// The command was refused as wrong in form: IMAP's `BAD`.
+    Bad(Reply),
+    /// The server does not offer what the case needs, so it was not asked.
+    NotOffered(String),
+    /// The server closed the connection instead of answering.
+    Closed {
+        /// What it was asked when it closed.
+        stage: Stage,
+        /// What it said before (a `BYE`, say), where it said anything.
+        farewell: Option<Reply>,
+    },
+    /// No (whole) answer came in time.
+    NoAnswer(Stage),
+    /// What came is not an answer of this protocol.
+    Garbled {
+        /// What the server was asked.
+        stage: Stage,
+        /// The rule that the answer breaks.
+        deviation: Deviation,
+    },
+    /// A dialogue ran to its end as written.
+    Followed,
+    /// A dialogue left its script.
+    Diverged {
+        /// The step (index into the dialogue's steps) that was not met.
+        step: usize,
+        /// What the server sent instead; empty where it closed or stayed silent.
+        got: Vec<u8>,
+    },
+}
+
+impl Outcome {
+    /// The word for this outcome in files and reports.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened",
+            Self::Unbound(_) => "unbound",
+            Self::Rejected(_) => "rejected",
+            Self::Bad(_) => "bad",
+            Self::NotOffered(_) => "not-offered",
+            Self::Closed { .. } => "closed",
+            Self::NoAnswer(_) => "no-answer",
+            Self::Garbled { .. } => "garbled",
+            Self::Followed => "followed",
+            Self::Diverged { .. } => "diverged",
+        }
+    }
+}
+
+/// What the claim that a mailbox is open rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The canary message names the mailbox.
+    Canary,
+    /// Only the server's word: the mailbox holds no canary.
+    None,
+}
+
+/// Where in the conversation something happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Waiting for the greeting.
+    Greeting,
+    /// `CAPABILITY` or `CAPA`.
+    Capabilities,
+    /// `LOGIN`, `AUTHENTICATE`, `USER`, `PASS` or `AUTH`.
+    Login,
+    /// `EXAMINE` or `STAT`.
+    Open,
+    /// Reading the canary message.
+    Canary,
+    /// `LOGOUT` or `QUIT`.
+    Logout,
+    /// A step of a dialogue.
+    Dialogue,
+}
+
+impl Stage {
+    /// The stage in words that read after "while" or "in answer to".
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Greeting => "greeting",
+            Self::Capabilities => "capabilities",
+            Self::Login => "login",
+            Self::Open => "opening the mailbox",
+            Self::Canary => "reading the canary",
+            Self::Logout => "logout",
+            Self::Dialogue => "dialogue",
+        }
+    }
+}
+
+/// A server's answer in words.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reply {
+    /// The response code, where the answer has one.
+    pub code: Option<ResponseCode>,
+    /// The text after it, as it came. Nothing at all is a finding of its own (KB Q182618).
+    pub text: Vec<u8>,
+}
+
+/// A response code of RFC 9051 §7.1, RFC 5530, RFC 2449 or RFC 3206.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResponseCode {
+    /// Filled in by the response parsers.
+    Other(Vec<u8>),
+}
+
+/// Which rule the server broke, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deviation {
+    /// The rule in words, with its source: `a line ends in CR LF (RFC 9051 §2.2)`.
+    pub rule: &'static str,
+    /// The octet that breaks it, where it is one octet.
+    pub octet: Option<u8>,
+    /// The octet's index, from 0, in everything that the server sent.
+    pub index: usize,
+}
