@@ -39,6 +39,7 @@ macro_rules! axis {
             }
 
             /// This value's place in a set of flags of its axis.
+            #[allow(dead_code)] // Security and Encoding are never put into sets.
             pub(crate) const fn bit(self) -> u16 {
                 1 << self as u16
             }

@@ -6,7 +6,11 @@
 //! - [`identity`]: login names and what is meant by them: dialects, directory, resolution
 //! - [`protocol`]: IMAP, POP3 and SASL, octets in and octets out
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod axes;
+mod bundled;
+pub mod identity;
 pub mod protocol;
 pub mod secret;
+pub mod source;

@@ -1,0 +1,67 @@
+//! What to type instead: the form of a login name that leaves the least to the server's guesses.
+
+use super::dialect::{Access, Dialect};
+use super::directory::{Account, Directory};
+use super::form::Form;
+use super::part::{Identity, Part};
+use super::resolution::resolve;
+
+/// The forms that people type, those that say most first.
+pub const TYPED_FORMS: &[&str] = &[
+    r"{domain}\{user}\{mailbox}",
+    "{domain}/{user}/{mailbox}",
+    "{user}@{domain}/{mailbox}",
+    r"{domain}\{user}",
+    "{user}@{domain}",
+    "{domain}/{user}",
+    "{user}",
+];
+
+/// The login name by which an account reaches its own mailbox with the least left to assumptions.
+///
+/// Of the forms that open it, the one with the fewest assumptions; of several, the one that people type first.
+pub fn advise(
+    dialect: &Dialect,
+    directory: &Directory,
+    account: &Account,
+    access: Access,
+) -> Option<(&'static str, Vec<u8>)> {
+    let domain = directory.domains.iter().find(|domain| domain.name == account.domain)?;
+    let mut best: Option<(usize, &'static str, Vec<u8>)> = None;
+    for text in TYPED_FORMS {
+        let form = Form::parse(text).ok()?;
+        let domain_name = if text.contains('@') {
+            domain.dns.as_ref()
+        } else {
+            Some(&domain.name)
+        };
+        let identity = Identity {
+            domain: domain_name.cloned(),
+            user: Some(account.user.clone()),
+            mailbox: account.mailbox.clone(),
+        };
+        let Ok(name) = form.render(&identity, b'\\') else {
+            continue;
+        };
+        let (readings, resolution) = resolve(dialect, directory, &name, access);
+        let opens_own = resolution
+            .opens
+            .ok()
+            .is_some_and(|opened| Some(opened) == account.mailbox.as_deref());
+        let is_this = resolution.account.is_some_and(|found| std::ptr::eq(found, account));
+        let Some(reading) = readings.chosen().filter(|_| opens_own && is_this) else {
+            continue;
+        };
+        let assumed = reading.assumptions().count();
+        // A part that the reading lacks altogether leaves nothing to an assumption, but says less too.
+        let unsaid = [Part::Domain, Part::User]
+            .into_iter()
+            .filter(|&part| reading.named(part).is_none())
+            .count();
+        let guesses = 2 * assumed + unsaid;
+        if best.as_ref().is_none_or(|(fewest, ..)| guesses < *fewest) {
+            best = Some((guesses, text, name));
+        }
+    }
+    best.map(|(_, form, name)| (form, name))
+}

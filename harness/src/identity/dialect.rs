@@ -1,0 +1,388 @@
+//! A dialect: the rules by which a server reads login names, as data.
+
+use std::borrow::Cow;
+
+use super::failure::{Cause, Failure};
+use super::form::Form;
+use super::octet_set::OctetSet;
+use super::part::Part;
+use super::reading::{Assumption, MOST_READINGS, Reading, Readings, Verdict};
+use super::restriction::{Restricted, Restriction};
+use crate::axes::{Mechanism, Protocol};
+
+/// How a name reaches the server; some rules differ by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Access {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The mechanism.
+    pub mechanism: Mechanism,
+}
+
+/// How sure a rule is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confidence {
+    /// The vendor or a standard says so.
+    Documented,
+    /// Seen in source, on the wire or in a report.
+    Observed,
+    /// Follows from other rules; nobody has seen it.
+    Inferred,
+}
+
+impl Confidence {
+    /// The words in files.
+    pub const WORDS: &'static [&'static str] = &["documented", "observed", "inferred"];
+
+    /// The word for it in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Documented => "documented",
+            Self::Observed => "observed",
+            Self::Inferred => "inferred",
+        }
+    }
+
+    /// What a word stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "documented" => Some(Self::Documented),
+            "observed" => Some(Self::Observed),
+            "inferred" => Some(Self::Inferred),
+            _ => None,
+        }
+    }
+}
+
+/// Where a rule is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Documents, source files, reports.
+    pub cites: Vec<String>,
+    /// How sure it is.
+    pub confidence: Confidence,
+}
+
+/// The protocols and mechanisms to which a rule applies, as flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Applies {
+    protocols: u16,
+    mechanisms: u16,
+}
+
+impl Applies {
+    /// Limits a rule to what is named; nothing named is no limit.
+    pub fn only(protocols: Option<&[Protocol]>, mechanisms: Option<&[Mechanism]>) -> Self {
+        Self {
+            protocols: protocols.map_or(u16::MAX, |list| list.iter().fold(0, |flags, value| flags | value.bit())),
+            mechanisms: mechanisms.map_or(u16::MAX, |list| list.iter().fold(0, |flags, value| flags | value.bit())),
+        }
+    }
+
+    /// Whether the rule applies to this access.
+    pub const fn to(self, access: Access) -> bool {
+        self.protocols & access.protocol.bit() != 0 && self.mechanisms & access.mechanism.bit() != 0
+    }
+}
+
+/// What a rule fills in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Assume {
+    /// The domain is the server's own.
+    pub home_domain: bool,
+    /// The user is called like the mailbox.
+    pub user_is_mailbox: bool,
+    /// The mailbox is called like the user.
+    pub mailbox_is_user: bool,
+}
+
+/// What a rule does with a name that has its form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Reads it; where it is ambiguous, for the reason given, later rules add their readings.
+    Reads {
+        /// Why other readings are possible too.
+        ambiguous: Option<String>,
+    },
+    /// Refuses it, for this reason.
+    Refuses(String),
+    /// Nobody knows, in this respect; the reading is a candidate.
+    Unspecified(String),
+}
+
+/// One rule: a form, and what it means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// The form of the names that it covers.
+    pub form: Form,
+    /// Where it applies.
+    pub applies: Applies,
+    /// Its own separators, where they are not the dialect's.
+    pub separators: Option<OctetSet>,
+    /// Octets that the name must not hold.
+    pub lacks: OctetSet,
+    /// A part, and octets of which it must hold one.
+    pub holds: Option<(Part, OctetSet)>,
+    /// What it fills in.
+    pub assume: Assume,
+    /// What it does.
+    pub effect: Effect,
+    /// Where it is from.
+    pub source: Source,
+}
+
+/// How a login name with a master part is split before anything else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MasterSplit {
+    /// The octet between the account and the master.
+    pub separator: u8,
+    /// Whether the last occurrence ends the account, rather than the first.
+    pub account_ends_last: bool,
+    /// Whether the master starts after the last occurrence, rather than the first.
+    pub master_starts_last: bool,
+    /// Where this is from.
+    pub source: Source,
+}
+
+/// How names are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Case {
+    /// Octet by octet.
+    Preserved,
+    /// Without regard to the case of ASCII letters.
+    Insensitive,
+    /// Names are lower-cased (ASCII) before they are looked up.
+    Lower,
+    /// Names are lower-cased (Unicode) before they are looked up.
+    LowerUnicode,
+}
+
+/// The rules by which a server reads login names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dialect {
+    /// Its name: that of its file.
+    pub name: String,
+    /// Whose rules they are.
+    pub title: String,
+    /// How it reads names, in a sentence or two.
+    pub about: String,
+    /// The octets at which a part may end.
+    pub separators: OctetSet,
+    /// How names are compared.
+    pub case: Case,
+    /// The protocols that such a server speaks.
+    pub protocols: Vec<Protocol>,
+    /// The mechanisms that it offers.
+    pub mechanisms: Vec<Mechanism>,
+    /// How a master part is split off.
+    pub master: Option<MasterSplit>,
+    /// What it refuses by length or alphabet.
+    pub restrictions: Vec<Restriction>,
+    /// How it reads, in order.
+    pub rules: Vec<Rule>,
+    /// How it answers failures, in order.
+    pub failures: Vec<Failure>,
+}
+
+/// Where the reason for an unknown form is given.
+const NO_RULE: &str = "no rule of this dialect covers this form";
+const EMPTY_MASTER_HALF: &str = "nothing stands on one side of the master separator";
+
+impl Dialect {
+    /// Reads a name. Total: whatever the octets are, there is an answer, and it is found in one pass over the rules.
+    pub fn read<'n, 'd>(&'d self, name: &'n [u8], access: Access) -> Readings<'n, 'd> {
+        let mut readings = Readings {
+            list: [const { None }; MOST_READINGS],
+            verdict: Verdict::Read,
+            ambiguous: None,
+        };
+        if let Some(refused) = self.refusal(Restricted::Name, name, access) {
+            readings.verdict = refused;
+            return readings;
+        }
+        let (account, master) = match &self.master {
+            Some(split) => match split.apply(name) {
+                Some(halves) => halves,
+                None => {
+                    readings.verdict = Verdict::Refused {
+                        reason: EMPTY_MASTER_HALF,
+                        source: &split.source,
+                    };
+                    return readings;
+                }
+            },
+            None => (name, None),
+        };
+        if let Some(refused) = self.refusal(Restricted::Account, account, access) {
+            readings.verdict = refused;
+            return readings;
+        }
+        readings.verdict = Verdict::Unspecified {
+            reason: NO_RULE,
+            source: None,
+        };
+        self.apply_rules(name, account, master, access, &mut readings);
+        if let Some(refused) = readings
+            .chosen()
+            .and_then(|reading| self.refusal_of_parts(reading, access))
+        {
+            readings.list = [const { None }; MOST_READINGS];
+            readings.verdict = refused;
+        }
+        readings
+    }
+
+    /// How the server answers a failure; nothing where the dialect does not say.
+    pub fn failure(&self, cause: Cause, access: Access) -> Option<&Failure> {
+        self.failures
+            .iter()
+            .find(|failure| failure.causes.contains(&cause) && failure.applies.to(access))
+    }
+
+    /// Whether the server takes two names for the same.
+    pub fn same(&self, a: &[u8], b: &[u8]) -> bool {
+        match self.case {
+            Case::Preserved => a == b,
+            Case::Insensitive | Case::Lower => a.eq_ignore_ascii_case(b),
+            Case::LowerUnicode => lower_unicode(a) == lower_unicode(b),
+        }
+    }
+
+    /// A name as the server looks it up.
+    pub fn folded<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {
+        match self.case {
+            Case::Preserved | Case::Insensitive => Cow::Borrowed(name),
+            Case::Lower => Cow::Owned(name.to_ascii_lowercase()),
+            Case::LowerUnicode => lower_unicode(name),
+        }
+    }
+
+    /// Whether such a server can be asked in this way at all.
+    pub fn offers(&self, access: Access) -> bool {
+        self.protocols.contains(&access.protocol) && self.mechanisms.contains(&access.mechanism)
+    }
+
+    fn apply_rules<'n, 'd>(
+        &'d self,
+        name: &'n [u8],
+        account: &'n [u8],
+        master: Option<&'n [u8]>,
+        access: Access,
+        readings: &mut Readings<'n, 'd>,
+    ) {
+        for rule in self.rules.iter().filter(|rule| rule.applies.to(access)) {
+            let Some(reading) = rule.read(name, account, master, &self.separators) else {
+                continue;
+            };
+            // After an ambiguous rule, only further readings are of interest.
+            let further = readings.ambiguous.is_some();
+            match &rule.effect {
+                Effect::Reads { ambiguous } => {
+                    readings.add(reading);
+                    if !further {
+                        readings.verdict = Verdict::Read;
+                    }
+                    match ambiguous {
+                        Some(reason) => readings.ambiguous = Some(readings.ambiguous.unwrap_or(reason)),
+                        None => return,
+                    }
+                }
+                Effect::Refuses(_) | Effect::Unspecified(_) if further => return,
+                Effect::Refuses(reason) => {
+                    readings.verdict = Verdict::Refused {
+                        reason,
+                        source: &rule.source,
+                    };
+                    return;
+                }
+                Effect::Unspecified(reason) => {
+                    readings.add(reading);
+                    readings.verdict = Verdict::Unspecified {
+                        reason,
+                        source: Some(&rule.source),
+                    };
+                    return;
+                }
+            }
+        }
+    }
+
+    fn refusal(&self, restricted: Restricted, octets: &[u8], access: Access) -> Option<Verdict<'_>> {
+        self.restrictions
+            .iter()
+            .find(|rule| rule.restricted == restricted && rule.refuses(octets, access))
+            .map(|rule| Verdict::Refused {
+                reason: &rule.about,
+                source: &rule.source,
+            })
+    }
+
+    fn refusal_of_parts(&self, reading: &Reading<'_, '_>, access: Access) -> Option<Verdict<'_>> {
+        Part::ALL.into_iter().find_map(|part| {
+            let octets = reading.named(part)?;
+            self.refusal(Restricted::Parts, octets, access)
+                .or_else(|| self.refusal(Restricted::Part(part), octets, access))
+        })
+    }
+}
+
+impl Rule {
+    fn read<'n, 'd>(
+        &'d self,
+        name: &'n [u8],
+        account: &'n [u8],
+        master: Option<&'n [u8]>,
+        separators: &OctetSet,
+    ) -> Option<Reading<'n, 'd>> {
+        let mut captures = self
+            .form
+            .captures(account, self.separators.as_ref().unwrap_or(separators))?;
+        if !self.lacks.is_empty() && account.iter().any(|&octet| self.lacks.holds(octet)) {
+            return None;
+        }
+        if let Some((part, octets)) = &self.holds {
+            let span = captures[*part as usize].as_ref()?;
+            let held = account.get(span.start as usize..span.end as usize)?;
+            if !held.iter().any(|&octet| octets.holds(octet)) {
+                return None;
+            }
+        }
+        if let Some(master) = master {
+            let end = u32::try_from(name.len()).ok()?;
+            captures[Part::Master as usize] = Some(end - u32::try_from(master.len()).ok()?..end);
+        }
+        let assume = [
+            self.assume.home_domain.then_some(Assumption::HomeDomain),
+            self.assume.user_is_mailbox.then_some(Assumption::UserIsMailbox),
+            self.assume.mailbox_is_user.then_some(Assumption::MailboxIsUser),
+        ];
+        Some(Reading {
+            name,
+            captures,
+            assume,
+            form: self.form.text(),
+            source: &self.source,
+        })
+    }
+}
+
+impl MasterSplit {
+    /// The account and the master; nothing where one of them is empty. The master always ends the name.
+    fn apply<'n>(&self, name: &'n [u8]) -> Option<(&'n [u8], Option<&'n [u8]>)> {
+        let first = name.iter().position(|&octet| octet == self.separator);
+        let last = name.iter().rposition(|&octet| octet == self.separator);
+        let (Some(first), Some(last)) = (first, last) else {
+            return Some((name, None));
+        };
+        let account = name.get(..if self.account_ends_last { last } else { first })?;
+        let master = name.get(if self.master_starts_last { last } else { first } + 1..)?;
+        (!account.is_empty() && !master.is_empty()).then_some((account, Some(master)))
+    }
+}
+
+fn lower_unicode(name: &[u8]) -> Cow<'_, [u8]> {
+    match std::str::from_utf8(name) {
+        Ok(text) => Cow::Owned(text.to_lowercase().into_bytes()),
+        Err(_) => Cow::Owned(name.to_ascii_lowercase()),
+    }
+}

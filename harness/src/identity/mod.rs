@@ -1,0 +1,37 @@
+//! Login names and what is meant by them.
+//!
+//! A client has one string to say who it is, and every server reads that string in its own way. Here are the
+//! meaning ([`Identity`]), its written shapes ([`Form`]), the rules by which a server reads them ([`Dialect`],
+//! data from a file), who exists ([`Directory`]), and what a login name comes to with all of that
+//! ([`Resolution`]). Octets throughout, nothing is ever assumed to be UTF-8, and no input can fail to be read:
+//! a name that no rule covers is a reading of its own kind.
+
+mod advice;
+mod bundled;
+mod dialect;
+mod dialect_file;
+mod directory;
+mod directory_file;
+mod failure;
+mod form;
+mod notation;
+mod octet_set;
+mod part;
+mod reading;
+mod resolution;
+mod restriction;
+
+pub use advice::{TYPED_FORMS, advise};
+pub use bundled::{bundled_dialect, bundled_dialect_names, bundled_directory};
+pub use dialect::{Access, Applies, Assume, Case, Confidence, Dialect, Effect, MasterSplit, Rule, Source};
+pub use dialect_file::{DIALECT_FIELDS, read_dialect};
+pub use directory::{Account, Directory, Domain, Mailbox, Role};
+pub use directory_file::{DIRECTORY_FIELDS, read_directory};
+pub use failure::{Cause, Failure, Manner};
+pub use form::{Form, FormError};
+pub use notation::{NotationError, Token, escape, tokens};
+pub use octet_set::OctetSet;
+pub use part::{Identity, Part};
+pub use reading::{Assumption, Reading, Readings, Verdict};
+pub use resolution::{Resolution, resolve, resolve_reading};
+pub use restriction::{Restricted, Restriction};

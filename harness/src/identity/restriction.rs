@@ -1,0 +1,60 @@
+//! What a server refuses before it reads a name, or in one of its parts: lengths and alphabets.
+
+use super::dialect::{Access, Applies, Source};
+use super::octet_set::OctetSet;
+use super::part::Part;
+
+/// What a restriction looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restricted {
+    /// The whole login name.
+    Name,
+    /// The login name without a master part.
+    Account,
+    /// Each part that a reading has found.
+    Parts,
+    /// One part that a reading has found.
+    Part(Part),
+}
+
+impl Restricted {
+    /// What a word in a dialect file stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "name" => Some(Self::Name),
+            "account" => Some(Self::Account),
+            "parts" => Some(Self::Parts),
+            _ => Part::from_word(word).map(Self::Part),
+        }
+    }
+}
+
+/// One rule that refuses names by their length or their octets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restriction {
+    /// The rule in words.
+    pub about: String,
+    /// Where it applies.
+    pub applies: Applies,
+    /// What it looks at.
+    pub restricted: Restricted,
+    /// The most octets.
+    pub longest: Option<usize>,
+    /// The only octets that are taken.
+    pub allows: Option<OctetSet>,
+    /// Octets that are not taken.
+    pub forbids: OctetSet,
+    /// Where the rule is from.
+    pub source: Source,
+}
+
+impl Restriction {
+    /// Whether the rule applies here and refuses these octets.
+    pub fn refuses(&self, octets: &[u8], access: Access) -> bool {
+        self.applies.to(access)
+            && (self.longest.is_some_and(|longest| octets.len() > longest)
+                || octets.iter().any(|&octet| {
+                    self.forbids.holds(octet) || self.allows.is_some_and(|allowed| !allowed.holds(octet))
+                }))
+    }
+}

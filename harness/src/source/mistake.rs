@@ -1,0 +1,164 @@
+//! Mistakes in a file, and how they are shown: file, line, caret, reason and what to do.
+
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use super::text::SourceText;
+
+/// One mistake in one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// What is wrong, as a lower-case fragment.
+    pub reason: String,
+    /// Where, in octets of the file's text.
+    pub span: Range<usize>,
+    /// What to read at the caret.
+    pub label: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Mistake {
+    /// A mistake without advice.
+    pub fn new(span: Range<usize>, reason: impl Into<String>, label: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            span,
+            label: label.into(),
+            help: None,
+        }
+    }
+
+    /// Adds advice.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// Every mistake in one file, in the order of their places. Never empty where it is an error.
+#[derive(Debug)]
+pub struct Mistakes {
+    /// The file.
+    pub source: SourceText,
+    /// What is wrong with it.
+    pub list: Vec<Mistake>,
+}
+
+impl Mistakes {
+    /// Sorts the mistakes by place and drops what is said twice.
+    pub fn new(source: SourceText, mut list: Vec<Mistake>) -> Self {
+        list.sort_by_key(|mistake| (mistake.span.start, mistake.span.end));
+        list.dedup();
+        Self { source, list }
+    }
+}
+
+impl std::fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&render(&self.source, &self.list, &Renderer::plain()))
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+/// Renders mistakes as `rustc` does.
+pub fn render(source: &SourceText, list: &[Mistake], renderer: &Renderer) -> String {
+    let text = if source.holds_secrets {
+        veil(&source.text)
+    } else {
+        source.text.clone()
+    };
+    let mut shown = Vec::new();
+    for mistake in list {
+        let span = within(&text, &mistake.span);
+        let snippet = Snippet::source(text.as_str())
+            .path(source.name.as_str())
+            .annotation(AnnotationKind::Primary.span(span).label(mistake.label.as_str()));
+        let group: Group<'_> = Level::ERROR.primary_title(mistake.reason.as_str()).element(snippet);
+        let group = match &mistake.help {
+            Some(help) => group.element(Level::HELP.message(help.as_str())),
+            None => group,
+        };
+        shown.push(renderer.render(&[group]));
+    }
+    shown.join("\n\n")
+}
+
+/// A span that lies within the text and on its character boundaries, whatever was asked.
+fn within(text: &str, span: &Range<usize>) -> Range<usize> {
+    let floor = |mut at: usize| {
+        at = at.min(text.len());
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    };
+    let start = floor(span.start);
+    start..floor(span.end).max(start)
+}
+
+/// Covers everything between quotes with asterisks, octet for octet, so that spans still fit.
+///
+/// Rather too much than too little: a snippet of a file with secrets shows its keys, and of its values nothing.
+fn veil(text: &str) -> String {
+    let mut veiled = String::with_capacity(text.len());
+    // A string over several lines may hold anything that looks like a key: then nothing is shown at all.
+    let several_lines = text.contains("\'\'\'") || text.contains("\"\"\"");
+    let mut value = several_lines;
+    for character in text.chars() {
+        match character {
+            '\n' => value = several_lines,
+            '=' if !value => {
+                value = true;
+                veiled.push('=');
+                continue;
+            }
+            _ => {}
+        }
+        if value && !matches!(character, '\n' | ' ' | '"' | '\'' | '{' | '}' | '=') {
+            veiled.extend(std::iter::repeat_n('*', character.len_utf8()));
+        } else {
+            veiled.push(character);
+        }
+    }
+    veiled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_shows_file_line_caret_reason_and_help() {
+        let source = SourceText::new("x.toml", "a = 1\nexpct = 'bad'\n");
+        let mistake = Mistake::new(6..11, "unknown field `expct`", "no such field").with_help("did you mean `expect`?");
+        assert_eq!(
+            Mistakes::new(source, vec![mistake]).to_string(),
+            "error: unknown field `expct`\n --> x.toml:2:1\n  |\n2 | expct = 'bad'\n  | ^^^^^ no such field\n  |\n  = help: did you mean `expect`?"
+        );
+    }
+
+    #[test]
+    fn a_file_with_secrets_shows_none() {
+        let mut source = SourceText::new("t.toml", "password = { text = \"geheim\" }\n");
+        source.holds_secrets = true;
+        let shown = Mistakes::new(source.clone(), vec![Mistake::new(0..8, "r", "l")]).to_string();
+        assert!(!shown.contains("geheim"), "{shown}");
+        source.text.push_str("x = '''a\ngeheim = '''\n");
+        let last_line = source.text.len() - 4..source.text.len();
+        let several = Mistakes::new(source, vec![Mistake::new(last_line, "r", "l")]).to_string();
+        assert!(!several.contains("geheim"), "{several}");
+        assert!(shown.contains("password = { **** = \"******\" }"), "{shown}");
+    }
+
+    #[test]
+    fn no_span_can_leave_the_text() {
+        let source = SourceText::new("x", "ä");
+        for span in [0..9, 1..1, 7..9, 1..2] {
+            Mistakes::new(source.clone(), vec![Mistake::new(span, "r", "l")]).to_string();
+        }
+    }
+}
