@@ -5,6 +5,30 @@
 //! closed or stays silent, and takes the [`Outcome`] at the end. How the peer's octets are cut into reads makes
 //! no difference.
 
+mod canary;
+mod code;
+pub mod dialogue;
+pub mod imap;
+pub mod line;
 mod outcome;
+mod outgoing;
+pub mod pop3;
+mod redaction;
+pub mod sasl;
+mod session;
+mod step;
+mod transcript;
 
-pub use outcome::{Deviation, Outcome, Proof, Reply, ResponseCode, Stage};
+#[cfg(test)]
+mod session_properties;
+#[cfg(test)]
+mod trace;
+
+pub use canary::{CANARY_FIELD, canary_mailbox};
+pub use code::ResponseCode;
+pub use dialogue::{DialogueStep, Expected, WordPattern};
+pub use outcome::{Deviation, Deviations, Outcome, Proof, Reply, Stage};
+pub use outgoing::Outgoing;
+pub use redaction::Redactor;
+pub use session::{Action, Login, Session};
+pub use transcript::Transcript;

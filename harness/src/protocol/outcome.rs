@@ -1,5 +1,7 @@
 //! What a login attempt or a dialogue came to.
 
+use super::code::{ResponseCode, split_code};
+
 /// What did happen, as far as the wire can tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -41,7 +43,7 @@ pub enum Outcome {
     Diverged {
         /// The step (index into the dialogue's steps) that was not met.
         step: usize,
-        /// What the server sent instead; empty where it closed or stayed silent.
+        /// What the server sent instead.
         got: Vec<u8>,
     },
 }
@@ -116,12 +118,15 @@ pub struct Reply {
     pub text: Vec<u8>,
 }
 
-/// A response code of RFC 9051 §7.1, RFC 5530, RFC 2449 or RFC 3206.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ResponseCode {
-    /// Filled in by the response parsers.
-    Other(Vec<u8>),
+impl Reply {
+    /// Reads an answer's text: the code in brackets, where there is one, and the words.
+    pub fn from_text(text: &[u8]) -> Self {
+        let (code, text) = split_code(text);
+        Self {
+            code: code.map(ResponseCode::from_wire),
+            text: text.to_vec(),
+        }
+    }
 }
 
 /// Which rule the server broke, and where.
@@ -131,6 +136,53 @@ pub struct Deviation {
     pub rule: &'static str,
     /// The octet that breaks it, where it is one octet.
     pub octet: Option<u8>,
-    /// The octet's index, from 0, in everything that the server sent.
+    /// The index, from 0, in everything that the server sent.
     pub index: usize,
+}
+
+/// How many tolerated deviations are kept: a server that breaks a rule in every line must not fill the memory.
+const KEPT_DEVIATIONS: usize = 32;
+
+/// The first deviations that were tolerated in a session.
+#[derive(Debug, Clone, Default)]
+pub struct Deviations(Vec<Deviation>);
+
+impl Deviations {
+    /// Takes note of one more; beyond the first few it is dropped.
+    pub fn note(&mut self, deviation: Deviation) {
+        if self.0.len() < KEPT_DEVIATIONS {
+            self.0.push(deviation);
+        }
+    }
+
+    /// Those that were kept, in the order in which they came.
+    pub fn as_slice(&self) -> &[Deviation] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_has_a_code_and_words() {
+        let reply = Reply::from_text(b"[AUTHENTICATIONFAILED] no such luck");
+        assert_eq!(reply.code, Some(ResponseCode::AuthenticationFailed));
+        assert_eq!(reply.text, b"no such luck");
+        assert_eq!(Reply::from_text(b""), Reply::default());
+    }
+
+    #[test]
+    fn only_the_first_deviations_are_kept() {
+        let mut deviations = Deviations::default();
+        for index in 0..1000 {
+            deviations.note(Deviation {
+                rule: "",
+                octet: None,
+                index,
+            });
+        }
+        assert_eq!(deviations.as_slice().len(), KEPT_DEVIATIONS);
+    }
 }

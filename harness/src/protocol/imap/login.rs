@@ -1,0 +1,288 @@
+//! One IMAP login: greeting, capabilities, `LOGIN` or `AUTHENTICATE`, then the proof which mailbox is open.
+//!
+//! Read-only throughout: `EXAMINE` and `BODY.PEEK` change nothing on the server.
+
+use super::capabilities::Capabilities;
+use super::command::{self, LITERAL_MINUS_LIMIT};
+use super::response::{Condition, Response, header_fields, parse};
+use crate::axes::{Encoding, Mechanism};
+use crate::protocol::Login;
+use crate::protocol::canary::canary_mailbox;
+use crate::protocol::line::Frame;
+use crate::protocol::outcome::{Deviation, Deviations, Outcome, Proof, Reply, Stage};
+use crate::protocol::outgoing::Outgoing;
+use crate::protocol::sasl::{Sasl, decode_challenge};
+use crate::protocol::step::Step;
+
+const GREETING: &str = "the greeting is an untagged OK, PREAUTH or BYE (RFC 9051 §7.1)";
+const TAG: &str = "a tagged response bears the tag of the command that it ends (RFC 9051 §2.2.1, §7)";
+const NO_CONTINUATION_DUE: &str = "a continuation request answers a literal or AUTHENTICATE (RFC 9051 §7.6)";
+const NO_CHALLENGE_DUE: &str = "the mechanism has no further challenge (RFC 4616 §2, draft-murchison-sasl-login)";
+const TOO_EARLY: &str = "a login succeeds only after the whole command and every response (RFC 9051 §2.2.1, §6.2.2)";
+const CHALLENGE: &str = "a challenge is BASE64 (RFC 9051 §6.2.2)";
+
+/// How many messages are searched for the canary.
+const SEARCHED_MESSAGES: u32 = 16;
+
+/// The machine of one login.
+pub(crate) struct ImapLogin {
+    login: Login,
+    encoding: Encoding,
+    awaiting: Awaiting,
+    /// The number in the tag of the latest command: `a1`, `a2` …
+    tag: u32,
+    capabilities: Capabilities,
+    /// The pieces of a `LOGIN` that wait for a continuation.
+    pieces: std::vec::IntoIter<Outgoing>,
+    sasl: Option<Sasl>,
+    farewell: Option<Reply>,
+    messages: u32,
+    canary: Option<Vec<u8>>,
+}
+
+/// Whose answer is due.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Awaiting {
+    Greeting,
+    Capability,
+    Login,
+    Examine,
+    Fetch,
+}
+
+impl ImapLogin {
+    pub(crate) fn new(login: Login, encoding: Encoding) -> Self {
+        Self {
+            login,
+            encoding,
+            awaiting: Awaiting::Greeting,
+            tag: 0,
+            capabilities: Capabilities::default(),
+            pieces: Vec::new().into_iter(),
+            sasl: None,
+            farewell: None,
+            messages: 0,
+            canary: None,
+        }
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        match self.awaiting {
+            Awaiting::Greeting => Stage::Greeting,
+            Awaiting::Capability => Stage::Capabilities,
+            Awaiting::Login => Stage::Login,
+            Awaiting::Examine => Stage::Open,
+            Awaiting::Fetch => Stage::Canary,
+        }
+    }
+
+    pub(crate) fn receive(&mut self, frame: &Frame<'_>, deviations: &mut Deviations) -> Result<Step, Deviation> {
+        let response = parse(frame)?;
+        if self.awaiting == Awaiting::Greeting {
+            return self.greeting(frame, &response);
+        }
+        match response {
+            Response::Tagged { tag, condition, text } => {
+                if tag != self.tag().as_bytes() {
+                    return Err(frame.deviation(TAG, 0));
+                }
+                self.tagged(frame, condition, text)
+            }
+            Response::Continuation(text) => self.continuation(frame, text, deviations),
+            Response::Status(Condition::Bye, text) => {
+                self.farewell = Some(Reply::from_text(text));
+                Ok(Step::Wait)
+            }
+            Response::Capability(words) => {
+                // Only before the login: afterwards nothing depends on them any more.
+                if self.awaiting == Awaiting::Capability {
+                    self.capabilities = Capabilities::from_words(words);
+                }
+                Ok(Step::Wait)
+            }
+            Response::Exists(messages) => {
+                self.messages = messages;
+                Ok(Step::Wait)
+            }
+            Response::Fetch => {
+                if self.awaiting == Awaiting::Fetch && self.canary.is_none() {
+                    self.canary = header_fields(frame).and_then(|header| canary_mailbox(&header));
+                }
+                Ok(Step::Wait)
+            }
+            Response::Status(..) | Response::Other => Ok(Step::Wait),
+        }
+    }
+
+    /// What it comes to where the server closes now.
+    pub(crate) fn closed(&mut self) -> Outcome {
+        match (self.awaiting, self.farewell.take()) {
+            (Awaiting::Examine, Some(farewell)) => Outcome::Unbound(farewell),
+            (_, farewell) => Outcome::Closed {
+                stage: self.stage(),
+                farewell,
+            },
+        }
+    }
+
+    /// Whether `frame` is the answer to `LOGOUT`.
+    pub(crate) fn is_goodbye(&self, frame: &Frame<'_>) -> bool {
+        matches!(parse(frame), Ok(Response::Tagged { tag, .. }) if tag == self.tag().as_bytes())
+    }
+
+    fn greeting(&mut self, frame: &Frame<'_>, response: &Response<'_>) -> Result<Step, Deviation> {
+        match *response {
+            Response::Status(Condition::Ok, text) => {
+                if let Some(capabilities) = Capabilities::from_code(text) {
+                    self.capabilities = capabilities;
+                    return Ok(self.log_in());
+                }
+                Ok(self.command("CAPABILITY", Awaiting::Capability))
+            }
+            Response::Status(Condition::Preauth, _) => {
+                Ok(self.conclude(Outcome::NotOffered("a login: the greeting is PREAUTH".to_owned())))
+            }
+            Response::Status(Condition::Bye, text) => Ok(Step::Finish(Outcome::Closed {
+                stage: Stage::Greeting,
+                farewell: Some(Reply::from_text(text)),
+            })),
+            _ => Err(frame.deviation(GREETING, 0)),
+        }
+    }
+
+    fn tagged(&mut self, frame: &Frame<'_>, condition: Condition, text: &[u8]) -> Result<Step, Deviation> {
+        let refused = |condition| match condition {
+            Condition::Bad => Outcome::Bad(Reply::from_text(text)),
+            _ => Outcome::Rejected(Reply::from_text(text)),
+        };
+        Ok(match (self.awaiting, condition) {
+            (Awaiting::Greeting, _) => return Err(frame.deviation(GREETING, 0)),
+            (Awaiting::Capability, _) => {
+                // A server that refuses to list its capabilities may know LOGIN nonetheless.
+                if let Some(capabilities) = Capabilities::from_code(text) {
+                    self.capabilities = capabilities;
+                }
+                self.log_in()
+            }
+            (Awaiting::Login, Condition::Ok) => {
+                if self.pieces.len() > 0 || self.sasl.as_ref().is_some_and(|sasl| !sasl.is_complete()) {
+                    return Err(frame.deviation(TOO_EARLY, 0));
+                }
+                self.messages = 0;
+                self.command("EXAMINE INBOX", Awaiting::Examine)
+            }
+            (Awaiting::Login, refusal) => self.conclude(refused(refusal)),
+            (Awaiting::Examine, Condition::Ok) if self.messages > 0 => {
+                let last = self.messages.min(SEARCHED_MESSAGES);
+                let fetch = format!("FETCH 1:{last} (BODY.PEEK[HEADER.FIELDS (X-LOGINSPEC-MAILBOX)])");
+                self.command(&fetch, Awaiting::Fetch)
+            }
+            (Awaiting::Examine, Condition::Ok) => self.opened(),
+            (Awaiting::Examine, _) => self.conclude(Outcome::Unbound(Reply::from_text(text))),
+            (Awaiting::Fetch, _) => self.opened(),
+        })
+    }
+
+    fn continuation(&mut self, frame: &Frame<'_>, text: &[u8], deviations: &mut Deviations) -> Result<Step, Deviation> {
+        if self.awaiting != Awaiting::Login {
+            return Err(frame.deviation(NO_CONTINUATION_DUE, 0));
+        }
+        if let Some(piece) = self.pieces.next() {
+            return Ok(Step::Send(piece));
+        }
+        let Some(sasl) = &mut self.sasl else {
+            return Err(frame.deviation(NO_CONTINUATION_DUE, 0));
+        };
+        let challenge = decode_challenge(text).unwrap_or_else(|| {
+            deviations.note(frame.deviation(CHALLENGE, 2));
+            text.to_vec()
+        });
+        let Some(response) = sasl.next(&challenge) else {
+            return Err(frame.deviation(NO_CHALLENGE_DUE, 0));
+        };
+        let mut outgoing = Outgoing::default();
+        response.push_to(&mut outgoing);
+        outgoing.push(b"\r\n");
+        Ok(Step::Send(outgoing))
+    }
+
+    /// Sends the login, or ends where the server does not offer what it needs.
+    fn log_in(&mut self) -> Step {
+        if let Some(missing) = self.missing() {
+            return self.conclude(Outcome::NotOffered(missing));
+        }
+        self.awaiting = Awaiting::Login;
+        self.tag += 1;
+        let tag = self.tag();
+        let Login {
+            mechanism,
+            name,
+            password,
+            ..
+        } = &self.login;
+        if let Some(mut sasl) = Sasl::new(*mechanism, name.clone(), password.clone()) {
+            let initial_response = self.encoding == Encoding::InitialResponse;
+            let outgoing = command::authenticate(&tag, *mechanism, &mut sasl, initial_response);
+            self.sasl = Some(sasl);
+            return Step::Send(outgoing);
+        }
+        self.pieces = command::login(&tag, name, password, self.encoding).into_iter();
+        self.pieces.next().map_or(Step::Wait, Step::Send)
+    }
+
+    /// What the login needs and the server does not offer.
+    fn missing(&self) -> Option<String> {
+        let offered = &self.capabilities;
+        let Login {
+            mechanism,
+            name,
+            password,
+            ..
+        } = &self.login;
+        if let Some(sasl_name) = mechanism.sasl_name() {
+            let capability = format!("AUTH={sasl_name}");
+            if !offered.holds(capability.as_bytes()) {
+                return Some(capability);
+            }
+        } else if *mechanism == Mechanism::Login && offered.holds(b"LOGINDISABLED") {
+            return Some("LOGIN (LOGINDISABLED)".to_owned());
+        }
+        match self.encoding {
+            Encoding::InitialResponse if !offered.holds(b"SASL-IR") => Some("SASL-IR".to_owned()),
+            Encoding::LiteralPlus => {
+                let longest = name.len().max(password.expose().len());
+                let small = offered.holds(b"LITERAL-") && longest <= LITERAL_MINUS_LIMIT;
+                (!small && !offered.holds(b"LITERAL+")).then(|| "LITERAL+".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    fn opened(&mut self) -> Step {
+        let mailbox = self.canary.take();
+        let proof = if mailbox.is_some() { Proof::Canary } else { Proof::None };
+        self.conclude(Outcome::Opened { mailbox, proof })
+    }
+
+    fn conclude(&mut self, outcome: Outcome) -> Step {
+        self.tag += 1;
+        Step::Conclude {
+            outcome,
+            goodbye: command::simple(&self.tag(), "LOGOUT"),
+        }
+    }
+
+    fn command(&mut self, command: &str, awaiting: Awaiting) -> Step {
+        self.awaiting = awaiting;
+        self.tag += 1;
+        Step::Send(command::simple(&self.tag(), command))
+    }
+
+    fn tag(&self) -> String {
+        format!("a{}", self.tag)
+    }
+}
+
+#[cfg(test)]
+#[path = "login_tests.rs"]
+mod tests;

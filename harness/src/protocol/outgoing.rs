@@ -1,0 +1,63 @@
+//! Octets for the server, with the parts marked that hold a password.
+
+use std::fmt;
+use std::ops::Range;
+
+/// One piece to send as it is. Where a command waits for a continuation it comes in several pieces.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Outgoing {
+    /// What to send.
+    pub octets: Vec<u8>,
+    /// Which of these octets hold a password in any form, in order and without overlap.
+    pub secrets: Vec<Range<usize>>,
+}
+
+impl Outgoing {
+    /// A piece without secrets.
+    pub fn plain(octets: impl Into<Vec<u8>>) -> Self {
+        Self {
+            octets: octets.into(),
+            secrets: Vec::new(),
+        }
+    }
+
+    /// Adds octets that hold no secret.
+    pub fn push(&mut self, octets: &[u8]) {
+        self.octets.extend_from_slice(octets);
+    }
+
+    /// Adds octets that hold a password.
+    pub fn push_secret(&mut self, octets: &[u8]) {
+        let start = self.octets.len();
+        self.octets.extend_from_slice(octets);
+        self.secrets.push(start..self.octets.len());
+    }
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = String::new();
+        let mut at = 0;
+        for secret in &self.secrets {
+            let before = self.octets.get(at..secret.start).unwrap_or_default();
+            shown.push_str(&before.escape_ascii().to_string());
+            shown.push_str(super::redaction::PLACEHOLDER);
+            at = at.max(secret.end);
+        }
+        shown.push_str(&self.octets.get(at..).unwrap_or_default().escape_ascii().to_string());
+        write!(f, "Outgoing({shown})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let mut outgoing = Outgoing::plain("PASS ");
+        outgoing.push_secret(b"Secret-User1");
+        outgoing.push(b"\r\n");
+        assert_eq!(format!("{outgoing:?}"), r"Outgoing(PASS <password>\r\n)");
+    }
+}

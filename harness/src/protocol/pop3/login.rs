@@ -1,0 +1,229 @@
+//! One POP3 login: greeting, `USER` and `PASS` or `AUTH`, then the proof which mailbox is open.
+//!
+//! Read-only throughout: nothing is retrieved whole and nothing is deleted.
+
+use super::response::{Response, message_count, multi_line, parse};
+use crate::axes::Encoding;
+use crate::protocol::Login;
+use crate::protocol::canary::canary_mailbox;
+use crate::protocol::line::Frame;
+use crate::protocol::outcome::{Deviation, Deviations, Outcome, Proof, Stage};
+use crate::protocol::outgoing::Outgoing;
+use crate::protocol::sasl::{Sasl, decode_challenge};
+use crate::protocol::step::Step;
+
+const GREETING: &str = "the greeting is +OK (RFC 1939 §4)";
+const NO_CONTINUATION_DUE: &str = "only AUTH is answered by `+` and a challenge (RFC 5034 §4)";
+const NO_CHALLENGE_DUE: &str = "the mechanism has no further challenge (RFC 4616 §2, draft-murchison-sasl-login)";
+const TOO_EARLY: &str = "AUTH succeeds only after every response (RFC 5034 §4)";
+const CHALLENGE: &str = "a challenge is BASE64 (RFC 5034 §4)";
+const STAT: &str = "STAT is answered by +OK, the number of messages and their size (RFC 1939 §5)";
+
+/// The longest `AUTH` line with an initial response; a longer response waits for the continuation (RFC 5034 §4).
+const AUTH_LINE_LIMIT: usize = 255;
+
+/// How much of the canary message's header is kept.
+const HEADER_LIMIT: usize = 64 * 1024;
+
+/// The machine of one login.
+pub(crate) struct Pop3Login {
+    login: Login,
+    encoding: Option<Encoding>,
+    awaiting: Awaiting,
+    sasl: Option<Sasl>,
+    offers_mechanism: bool,
+    header: Vec<u8>,
+}
+
+/// Whose answer is due.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Awaiting {
+    Greeting,
+    Capa,
+    CapaLines,
+    User,
+    Pass,
+    Auth,
+    Stat,
+    Top,
+    TopLines,
+}
+
+impl Pop3Login {
+    pub(crate) fn new(login: Login, encoding: Option<Encoding>) -> Self {
+        let sasl = Sasl::new(login.mechanism, login.name.clone(), login.password.clone());
+        Self {
+            login,
+            encoding,
+            awaiting: Awaiting::Greeting,
+            sasl,
+            offers_mechanism: false,
+            header: Vec::new(),
+        }
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        match self.awaiting {
+            Awaiting::Greeting => Stage::Greeting,
+            Awaiting::Capa | Awaiting::CapaLines => Stage::Capabilities,
+            Awaiting::User | Awaiting::Pass | Awaiting::Auth => Stage::Login,
+            Awaiting::Stat => Stage::Open,
+            Awaiting::Top | Awaiting::TopLines => Stage::Canary,
+        }
+    }
+
+    pub(crate) fn receive(&mut self, frame: &Frame<'_>, deviations: &mut Deviations) -> Result<Step, Deviation> {
+        match self.awaiting {
+            Awaiting::CapaLines => return Ok(self.capability(frame)),
+            Awaiting::TopLines => return Ok(self.header_line(frame)),
+            _ => {}
+        }
+        Ok(match (self.awaiting, parse(frame, deviations)?) {
+            (Awaiting::Greeting, Response::Ok(_)) if self.sasl.is_some() => self.command("CAPA", Awaiting::Capa),
+            (Awaiting::Greeting, Response::Ok(_)) => self.user(),
+            (Awaiting::Greeting, Response::Err(reply)) => Step::Finish(Outcome::Closed {
+                stage: Stage::Greeting,
+                farewell: Some(reply),
+            }),
+            (Awaiting::Greeting, Response::Continuation(_)) => return Err(frame.deviation(GREETING, 0)),
+            (Awaiting::Auth, Response::Continuation(text)) => return self.challenge(frame, text, deviations),
+            (_, Response::Continuation(_)) => return Err(frame.deviation(NO_CONTINUATION_DUE, 0)),
+            (Awaiting::Capa, Response::Ok(_)) => {
+                self.awaiting = Awaiting::CapaLines;
+                Step::Wait
+            }
+            (Awaiting::Capa, Response::Err(_)) => self.not_offered(" (no CAPA)"),
+            (Awaiting::User, Response::Ok(_)) => self.pass(),
+            (Awaiting::Auth, Response::Ok(_)) if self.sasl.as_ref().is_some_and(|sasl| !sasl.is_complete()) => {
+                return Err(frame.deviation(TOO_EARLY, 0));
+            }
+            (Awaiting::Pass | Awaiting::Auth, Response::Ok(_)) => self.command("STAT", Awaiting::Stat),
+            (Awaiting::User | Awaiting::Pass | Awaiting::Auth, Response::Err(reply)) => {
+                conclude(Outcome::Rejected(reply))
+            }
+            (Awaiting::Stat, Response::Ok(text)) => match message_count(text) {
+                None => return Err(frame.deviation(STAT, 4)),
+                Some(0) => self.opened(),
+                Some(_) => self.command("TOP 1 0", Awaiting::Top),
+            },
+            (Awaiting::Stat, Response::Err(reply)) => conclude(Outcome::Unbound(reply)),
+            (Awaiting::Top, Response::Ok(_)) => {
+                self.awaiting = Awaiting::TopLines;
+                Step::Wait
+            }
+            (Awaiting::Top, Response::Err(_)) => self.opened(),
+            (Awaiting::CapaLines | Awaiting::TopLines, _) => Step::Wait,
+        })
+    }
+
+    /// One line of the answer to `CAPA`: `SASL`, then the mechanisms (RFC 5034 §3).
+    fn capability(&mut self, frame: &Frame<'_>) -> Step {
+        let Some(line) = multi_line(frame) else {
+            return if self.offers_mechanism {
+                self.auth()
+            } else {
+                self.not_offered("")
+            };
+        };
+        let mut words = line.split(|octet| *octet == b' ');
+        if words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"SASL")) {
+            let name = self.login.mechanism.sasl_name().unwrap_or_default();
+            self.offers_mechanism |= words.any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
+        }
+        Step::Wait
+    }
+
+    /// One line of the canary message.
+    fn header_line(&mut self, frame: &Frame<'_>) -> Step {
+        let Some(line) = multi_line(frame) else {
+            return self.opened();
+        };
+        if self.header.len() + line.len() < HEADER_LIMIT {
+            self.header.extend_from_slice(line);
+            self.header.extend_from_slice(b"\r\n");
+        }
+        Step::Wait
+    }
+
+    fn user(&mut self) -> Step {
+        self.awaiting = Awaiting::User;
+        let mut outgoing = Outgoing::plain("USER ");
+        outgoing.push(&self.login.name);
+        outgoing.push(b"\r\n");
+        Step::Send(outgoing)
+    }
+
+    fn pass(&mut self) -> Step {
+        self.awaiting = Awaiting::Pass;
+        let mut outgoing = Outgoing::plain("PASS ");
+        outgoing.push_secret(self.login.password.expose());
+        outgoing.push(b"\r\n");
+        Step::Send(outgoing)
+    }
+
+    fn auth(&mut self) -> Step {
+        self.awaiting = Awaiting::Auth;
+        let command = format!("AUTH {}", self.login.mechanism.sasl_name().unwrap_or_default());
+        let mut outgoing = Outgoing::plain(command.clone());
+        if self.encoding == Some(Encoding::InitialResponse)
+            && let Some(mut sasl) = Sasl::new(
+                self.login.mechanism,
+                self.login.name.clone(),
+                self.login.password.clone(),
+            )
+            && let Some(response) = sasl.initial_response()
+        {
+            outgoing.push(b" ");
+            response.push_initial_to(&mut outgoing);
+            if outgoing.octets.len() + 2 <= AUTH_LINE_LIMIT {
+                self.sasl = Some(sasl);
+            } else {
+                outgoing = Outgoing::plain(command);
+            }
+        }
+        outgoing.push(b"\r\n");
+        Step::Send(outgoing)
+    }
+
+    fn challenge(&mut self, frame: &Frame<'_>, text: &[u8], deviations: &mut Deviations) -> Result<Step, Deviation> {
+        let challenge = decode_challenge(text).unwrap_or_else(|| {
+            deviations.note(frame.deviation(CHALLENGE, 2));
+            text.to_vec()
+        });
+        let response = self.sasl.as_mut().and_then(|sasl| sasl.next(&challenge));
+        let Some(response) = response else {
+            return Err(frame.deviation(NO_CHALLENGE_DUE, 0));
+        };
+        let mut outgoing = Outgoing::default();
+        response.push_to(&mut outgoing);
+        outgoing.push(b"\r\n");
+        Ok(Step::Send(outgoing))
+    }
+
+    fn opened(&mut self) -> Step {
+        let mailbox = canary_mailbox(&self.header);
+        let proof = if mailbox.is_some() { Proof::Canary } else { Proof::None };
+        conclude(Outcome::Opened { mailbox, proof })
+    }
+
+    fn not_offered(&self, why: &str) -> Step {
+        let name = self.login.mechanism.sasl_name().unwrap_or_default();
+        conclude(Outcome::NotOffered(format!("AUTH {name}{why}")))
+    }
+
+    fn command(&mut self, command: &str, awaiting: Awaiting) -> Step {
+        self.awaiting = awaiting;
+        Step::Send(Outgoing::plain(format!("{command}\r\n")))
+    }
+}
+
+fn conclude(outcome: Outcome) -> Step {
+    Step::Conclude {
+        outcome,
+        goodbye: Outgoing::plain("QUIT\r\n"),
+    }
+}
+
+#[cfg(test)]
+#[path = "login_tests.rs"]
+mod tests;

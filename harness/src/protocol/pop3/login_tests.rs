@@ -1,0 +1,240 @@
+//! Whole POP3 logins, as conversations.
+
+use super::*;
+use crate::axes::{Mechanism, Protocol};
+use crate::protocol::code::ResponseCode;
+use crate::protocol::outcome::Reply;
+use crate::protocol::trace::{play, play_with_deviations};
+use crate::protocol::{Action, Session};
+use crate::secret::Password;
+
+fn session_of(name: &str, mechanism: Mechanism, encoding: Option<Encoding>) -> Session {
+    Session::login(Login {
+        protocol: Protocol::Pop3,
+        mechanism,
+        encoding,
+        name: name.into(),
+        password: Password::new("Secret-User1"),
+    })
+}
+
+fn user_pass() -> Session {
+    session_of(r"Domain1\User1", Mechanism::Login, None)
+}
+
+/// Plays a conversation that begins with a greeting, `USER` and `PASS`.
+fn after_pass(rest: &str) -> Outcome {
+    let start = "S: +OK POP3 ready\nC: USER Domain1\\User1\nS: +OK\nC: PASS Secret-User1\n";
+    play(user_pass(), &format!("{start}{rest}"))
+}
+
+fn reply(text: &str) -> Reply {
+    Reply::from_text(text.as_bytes())
+}
+
+fn closed(stage: Stage, farewell: Option<&str>) -> Outcome {
+    Outcome::Closed {
+        stage,
+        farewell: farewell.map(reply),
+    }
+}
+
+fn broken_rule(outcome: &Outcome) -> (&'static str, Stage) {
+    match outcome {
+        Outcome::Garbled { stage, deviation } => (deviation.rule, *stage),
+        other => panic!("not garbled: {other:?}"),
+    }
+}
+
+const NO_PROOF: Outcome = Outcome::Opened {
+    mailbox: None,
+    proof: Proof::None,
+};
+
+#[test]
+fn the_canary_names_the_mailbox() {
+    let outcome = after_pass(
+        "S: +OK maildrop locked
+         C: STAT
+         S: +OK 1 120
+         C: TOP 1 0
+         S: +OK
+         S: Subject: x
+         S: X-Loginspec-Mailbox:
+         S:  Mailbox1
+         S:
+         S: ..
+         S: .
+         C: QUIT
+         S: +OK bye",
+    );
+    assert_eq!(
+        outcome,
+        Outcome::Opened {
+            mailbox: Some(b"Mailbox1".to_vec()),
+            proof: Proof::Canary
+        }
+    );
+}
+
+#[test]
+fn without_a_canary_there_is_no_proof() {
+    assert_eq!(
+        after_pass("S: +OK\nC: STAT\nS: +OK 0 0\nC: QUIT\nS: [closed]"),
+        NO_PROOF
+    );
+    assert_eq!(
+        after_pass("S: +OK\nC: STAT\nS: +OK 2 320\nC: TOP 1 0\nS: -ERR no TOP\nC: QUIT\nS: +OK"),
+        NO_PROOF
+    );
+    assert_eq!(
+        after_pass("S: +OK\nC: STAT\nS: +OK 2 320\nC: TOP 1 0\nS: +OK\nS: .\nC: QUIT\nS: [silent]"),
+        NO_PROOF
+    );
+}
+
+#[test]
+fn rejected_at_the_name_or_at_the_password() {
+    let rejected = after_pass("S: -ERR [AUTH] invalid user name or password\nC: QUIT\nS: +OK");
+    let text = b"invalid user name or password".to_vec();
+    assert_eq!(
+        rejected,
+        Outcome::Rejected(Reply {
+            code: Some(ResponseCode::Auth),
+            text
+        })
+    );
+    let trace = "S: +OK\nC: USER Domain1\\User1\nS: -ERR sorry, no mailbox for frated here\nC: QUIT\nS: [closed]";
+    assert_eq!(
+        play(user_pass(), trace),
+        Outcome::Rejected(reply("sorry, no mailbox for frated here"))
+    );
+}
+
+#[test]
+fn unbound() {
+    let text = "The requested mailbox is not available on this server";
+    let outcome = after_pass(&format!("S: +OK\nC: STAT\nS: -ERR {text}\nC: QUIT\nS: +OK"));
+    assert_eq!(outcome, Outcome::Unbound(reply(text)));
+}
+
+#[test]
+fn closed_or_silent_in_every_stage() {
+    assert_eq!(play(user_pass(), "S: [closed]"), closed(Stage::Greeting, None));
+    assert_eq!(play(user_pass(), "S: [silent]"), Outcome::NoAnswer(Stage::Greeting));
+    assert_eq!(
+        play(user_pass(), "S: -ERR [SYS/TEMP] busy"),
+        closed(Stage::Greeting, Some("[SYS/TEMP] busy"))
+    );
+    assert_eq!(
+        play(user_pass(), "S: +OK\nC: USER Domain1\\User1\nS: [closed]"),
+        closed(Stage::Login, None)
+    );
+    assert_eq!(after_pass("S: [closed]"), closed(Stage::Login, None));
+    assert_eq!(after_pass("S: [silent]"), Outcome::NoAnswer(Stage::Login));
+    assert_eq!(after_pass("S: +OK\nC: STAT\nS: [closed]"), closed(Stage::Open, None));
+    assert_eq!(
+        after_pass("S: +OK\nC: STAT\nS: +OK 1 1\nC: TOP 1 0\nS: [closed]"),
+        closed(Stage::Canary, None)
+    );
+    let half = "S: +OK\nC: STAT\nS: +OK 1 1\nC: TOP 1 0\nS: +OK\nS: X-Loginspec-Mailbox: M\nS: [silent]";
+    assert_eq!(after_pass(half), Outcome::NoAnswer(Stage::Canary));
+}
+
+#[test]
+fn auth_plain_as_in_rfc_5034() {
+    let tim = |encoding| {
+        Session::login(Login {
+            protocol: Protocol::Pop3,
+            mechanism: Mechanism::Plain,
+            encoding: Some(encoding),
+            name: b"test".to_vec(),
+            password: Password::new("test"),
+        })
+    };
+    let capa = "S: +OK POP3 ready\nC: CAPA\nS: +OK List of capabilities follows\nS: SASL DIGEST-MD5 GSSAPI PLAIN\nS: STLS\nS: .\n";
+    let rest = "S: -ERR\nC: QUIT\nS: +OK";
+    let initial = format!("{capa}C: AUTH PLAIN AHRlc3QAdGVzdA==\n{rest}");
+    assert_eq!(
+        play(tim(Encoding::InitialResponse), &initial),
+        Outcome::Rejected(Reply::default())
+    );
+    let continued = format!("{capa}C: AUTH PLAIN\nS: + \nC: AHRlc3QAdGVzdA==\n{rest}");
+    assert_eq!(
+        play(tim(Encoding::Continuation), &continued),
+        Outcome::Rejected(Reply::default())
+    );
+    let early = format!("{capa}C: AUTH PLAIN\nS: +OK");
+    assert_eq!(
+        broken_rule(&play(tim(Encoding::Continuation), &early)),
+        (TOO_EARLY, Stage::Login)
+    );
+    let twice = format!("{capa}C: AUTH PLAIN AHRlc3QAdGVzdA==\nS: + ");
+    assert_eq!(
+        broken_rule(&play(tim(Encoding::InitialResponse), &twice)),
+        (NO_CHALLENGE_DUE, Stage::Login)
+    );
+}
+
+#[test]
+fn auth_login() {
+    let capa = "S: +OK\nC: CAPA\nS: +OK\nS: sasl login\nS: .\n";
+    let session = |name, encoding| session_of(name, Mechanism::SaslLogin, Some(encoding));
+    let trace = format!(
+        "{capa}C: AUTH LOGIN\nS: + VXNlcm5hbWU6\nC: dGlt\nS: + UGFzc3dvcmQ6\nC: U2VjcmV0LVVzZXIx\nS: -ERR\nC: QUIT\nS: +OK"
+    );
+    assert_eq!(
+        play(session("tim", Encoding::Continuation), &trace),
+        Outcome::Rejected(Reply::default())
+    );
+    let trace = format!("{capa}C: AUTH LOGIN =\nS: + Go\nC: U2VjcmV0LVVzZXIx\nS: -ERR\nC: QUIT\nS: +OK");
+    let (outcome, rules) = play_with_deviations(session("", Encoding::InitialResponse), &trace);
+    assert_eq!(outcome, Outcome::Rejected(Reply::default()));
+    assert_eq!(rules, [CHALLENGE]);
+}
+
+#[test]
+fn a_long_initial_response_waits_for_the_continuation() {
+    let capa = "S: +OK\nC: CAPA\nS: +OK\nS: SASL PLAIN\nS: .\n";
+    // `AUTH PLAIN `, 240 letters of BASE64 and CR LF make 253 octets; three more octets of name make 257.
+    let longest = "x".repeat(180 - 2 - "Secret-User1".len());
+    let session = |name: &str| session_of(name, Mechanism::Plain, Some(Encoding::InitialResponse));
+    let mut sasl = session(&longest);
+    sasl.receive(b"+OK\r\n+OK\r\nSASL PLAIN\r\n.\r\n");
+    assert!(matches!(sasl.poll(), Action::Send(_)));
+    let Action::Send(auth) = sasl.poll() else {
+        panic!("no AUTH")
+    };
+    assert_eq!(auth.octets.len(), 253);
+    let trace = format!("{capa}C: AUTH PLAIN\nS: [silent]");
+    assert_eq!(
+        play(session(&format!("{longest}xxx")), &trace),
+        Outcome::NoAnswer(Stage::Login)
+    );
+}
+
+#[test]
+fn what_is_not_offered_is_not_asked_for() {
+    let plain = || session_of("tim", Mechanism::Plain, None);
+    let none = play(plain(), "S: +OK\nC: CAPA\nS: -ERR unknown\nC: QUIT\nS: +OK");
+    assert_eq!(none, Outcome::NotOffered("AUTH PLAIN (no CAPA)".to_owned()));
+    let other = play(
+        plain(),
+        "S: +OK\nC: CAPA\nS: +OK\nS: USER\nS: SASL LOGIN PLAINER\nS: .\nC: QUIT\nS: +OK",
+    );
+    assert_eq!(other, Outcome::NotOffered("AUTH PLAIN".to_owned()));
+}
+
+#[test]
+fn what_nobody_asked_for_garbles() {
+    assert_eq!(broken_rule(&play(user_pass(), "S: + ")), (GREETING, Stage::Greeting));
+    assert_eq!(broken_rule(&after_pass("S: + ")), (NO_CONTINUATION_DUE, Stage::Login));
+    assert_eq!(
+        broken_rule(&after_pass("S: +OK\nC: STAT\nS: +OK many")),
+        (STAT, Stage::Open)
+    );
+    assert!(matches!(
+        play(user_pass(), "S: * OK IMAP4rev1"),
+        Outcome::Garbled { .. }
+    ));
+}

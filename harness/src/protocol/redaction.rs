@@ -1,0 +1,265 @@
+//! Finds passwords in octets and text, in every form in which a login sends them and a server may echo them.
+
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+use super::code::ResponseCode;
+use super::imap::command::quoted_escapes;
+use super::outcome::{Outcome, Reply};
+use crate::secret::Password;
+
+/// What stands in a password's place.
+pub const PLACEHOLDER: &str = "<password>";
+
+/// The shortest form that is masked: masking every single letter of a short password would leave no text, and would
+/// give the password away by the gaps.
+const SHORTEST: usize = 3;
+
+/// Masks passwords.
+pub struct Redactor {
+    forms: Vec<Form>,
+    /// Whether a form begins with this octet.
+    begins: [bool; 256],
+}
+
+/// One way in which a password may be spelt.
+struct Form {
+    octets: Password,
+    /// Whether the neighbouring BASE64 letter carries bits of the password too.
+    shared_before: bool,
+    shared_after: bool,
+}
+
+impl Redactor {
+    /// A redactor for these passwords: as they are, escaped for a quoted string, in hexadecimal, and in BASE64 both
+    /// alone and inside of a longer text (PLAIN's message, say) at each of the three alignments.
+    pub fn new(passwords: &[Password]) -> Self {
+        let mut forms = Vec::new();
+        for password in passwords {
+            let octets = password.expose();
+            let hex: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+            push_form(&mut forms, hex.to_ascii_uppercase().into_bytes(), false, false);
+            push_form(&mut forms, hex.into_bytes(), false, false);
+            push_form(&mut forms, quoted_escapes(octets), false, false);
+            push_form(&mut forms, octets.to_vec(), false, false);
+            for alignment in 0..3 {
+                push_base64(&mut forms, octets, alignment);
+            }
+        }
+        let mut begins = [false; 256];
+        for form in &forms {
+            if let Some(begin) = form
+                .octets
+                .expose()
+                .first()
+                .and_then(|first| begins.get_mut(usize::from(*first)))
+            {
+                *begin = true;
+            }
+        }
+        Self { forms, begins }
+    }
+
+    /// The octets with every password replaced by `<password>`.
+    pub fn redact(&self, octets: &[u8]) -> Vec<u8> {
+        let mut redacted = Vec::with_capacity(octets.len());
+        let mut at = 0;
+        for masked in self.find(octets) {
+            redacted.extend_from_slice(octets.get(at..masked.start).unwrap_or_default());
+            redacted.extend_from_slice(PLACEHOLDER.as_bytes());
+            at = masked.end;
+        }
+        redacted.extend_from_slice(octets.get(at..).unwrap_or_default());
+        redacted
+    }
+
+    /// The text with every password replaced by `<password>`.
+    pub fn redact_text(&self, text: &str) -> String {
+        String::from_utf8_lossy(&self.redact(text.as_bytes())).into_owned()
+    }
+
+    /// The outcome without any password in the server's words. Judge an outcome first, then redact it.
+    pub fn redact_outcome(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Opened { mailbox, proof } => Outcome::Opened {
+                mailbox: mailbox.map(|mailbox| self.redact(&mailbox)),
+                proof,
+            },
+            Outcome::Unbound(reply) => Outcome::Unbound(self.redact_reply(reply)),
+            Outcome::Rejected(reply) => Outcome::Rejected(self.redact_reply(reply)),
+            Outcome::Bad(reply) => Outcome::Bad(self.redact_reply(reply)),
+            Outcome::Closed { stage, farewell } => Outcome::Closed {
+                stage,
+                farewell: farewell.map(|reply| self.redact_reply(reply)),
+            },
+            Outcome::Diverged { step, got } => Outcome::Diverged {
+                step,
+                got: self.redact(&got),
+            },
+            Outcome::NotOffered(_) | Outcome::NoAnswer(_) | Outcome::Garbled { .. } | Outcome::Followed => outcome,
+        }
+    }
+
+    fn redact_reply(&self, reply: Reply) -> Reply {
+        let code = reply.code.map(|code| match code {
+            ResponseCode::Capability(words) => {
+                ResponseCode::Capability(words.iter().map(|word| self.redact(word)).collect())
+            }
+            ResponseCode::Referral(url) => ResponseCode::Referral(self.redact(&url)),
+            ResponseCode::Other(raw) => ResponseCode::Other(self.redact(&raw)),
+            plain => plain,
+        });
+        Reply {
+            code,
+            text: self.redact(&reply.text),
+        }
+    }
+
+    /// Where passwords are: in order, and without overlap.
+    pub(crate) fn find(&self, octets: &[u8]) -> Vec<Range<usize>> {
+        let mut found: Vec<Range<usize>> = Vec::new();
+        for (at, octet) in octets.iter().enumerate() {
+            if !self.begins.get(usize::from(*octet)).is_some_and(|begins| *begins) {
+                continue;
+            }
+            let rest = octets.get(at..).unwrap_or_default();
+            for form in &self.forms {
+                let spelt = form.octets.expose();
+                if rest.starts_with(spelt) {
+                    let shared = |shared: bool, neighbour: Option<&u8>| shared && neighbour.is_some_and(is_base64);
+                    let before = at.checked_sub(1).and_then(|before| octets.get(before));
+                    let start = at - usize::from(shared(form.shared_before, before));
+                    let end = at + spelt.len();
+                    merge(
+                        &mut found,
+                        start..end + usize::from(shared(form.shared_after, octets.get(end))),
+                    );
+                }
+            }
+        }
+        found
+    }
+
+    /// Where the beginning of a password starts that the end of `octets` cuts off.
+    pub(crate) fn find_cut_off(&self, octets: &[u8]) -> Option<usize> {
+        let longest = self.forms.iter().map(|form| form.octets.expose().len()).max()?;
+        (octets.len().saturating_sub(longest)..octets.len()).find(|start| {
+            let tail = octets.get(*start..).unwrap_or_default();
+            self.forms.iter().any(|form| form.octets.expose().starts_with(tail))
+        })
+    }
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Redactor({} forms)", self.forms.len())
+    }
+}
+
+/// Adds `range`, whose start is not much smaller than that of the last one, to ranges in order.
+pub(crate) fn merge(ranges: &mut Vec<Range<usize>>, mut range: Range<usize>) {
+    while let Some(last) = ranges.last()
+        && range.start < last.end
+    {
+        range = range.start.min(last.start)..range.end.max(last.end);
+        ranges.pop();
+    }
+    ranges.push(range);
+}
+
+fn push_form(forms: &mut Vec<Form>, octets: Vec<u8>, shared_before: bool, shared_after: bool) {
+    if octets.len() >= SHORTEST && !forms.iter().any(|form| form.octets.expose() == octets) {
+        forms.push(Form {
+            octets: Password::new(octets),
+            shared_before,
+            shared_after,
+        });
+    }
+}
+
+/// Adds the BASE64 letters that the password alone decides where `alignment` octets (modulo 3) precede it. The
+/// letters at its ends may hold bits of its neighbours.
+fn push_base64(forms: &mut Vec<Form>, octets: &[u8], alignment: usize) {
+    let mut padded = vec![0; alignment];
+    padded.extend_from_slice(octets);
+    let letters = STANDARD_NO_PAD.encode(&padded).into_bytes();
+    let bits = padded.len() * 8;
+    let inner = (alignment * 8).div_ceil(6)..bits / 6;
+    if let Some(inner) = letters.get(inner) {
+        push_form(forms, inner.to_vec(), alignment != 0, bits % 6 != 0);
+    }
+}
+
+fn is_base64(octet: &u8) -> bool {
+    octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::engine::general_purpose::STANDARD;
+
+    fn redacted(password: &str, text: &str) -> String {
+        Redactor::new(&[Password::new(password)]).redact_text(text)
+    }
+
+    #[test]
+    fn every_form_is_masked() {
+        assert_eq!(redacted("Secret-1", "no Secret-1 here"), "no <password> here");
+        assert_eq!(
+            redacted(r#"a"b\c"#, r#"LOGIN "x" "a\"b\\c""#),
+            r#"LOGIN "x" "<password>""#
+        );
+        assert_eq!(redacted("abc", "616263 and 4a 616263"), "<password> and 4a <password>");
+        assert_eq!(redacted("jkl", "6A6B6C"), "<password>");
+        assert_eq!(redacted("test", "AHRlc3QAdGVzdA=="), "A<password>A<password>==");
+    }
+
+    #[test]
+    fn base64_is_masked_at_every_alignment() {
+        let password = "Secret-User1";
+        for before in 0..6 {
+            for after in 0..4 {
+                let encoded = STANDARD.encode(format!("{}{password}{}", "x".repeat(before), "y".repeat(after)));
+                let shown = redacted(password, &encoded);
+                assert!(shown.contains(PLACEHOLDER), "{encoded} became {shown}");
+                let left = shown.replace(PLACEHOLDER, "").len();
+                assert!(left <= (before + after) * 4 / 3 + 4, "{encoded} became {shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn short_and_empty_passwords_leave_the_text_alone() {
+        assert_eq!(redacted("", "any text"), "any text");
+        assert_eq!(redacted("a", "a banana"), "a banana");
+    }
+
+    #[test]
+    fn overlapping_passwords_are_one_mask() {
+        let redactor = Redactor::new(&[Password::new("abcd"), Password::new("cdef")]);
+        assert_eq!(redactor.redact_text("xabcdefx abcd"), "x<password>x <password>");
+        assert_eq!(redacted("aaa", "aaaaa"), "<password>");
+    }
+
+    #[test]
+    fn a_beginning_at_the_end_is_found() {
+        let redactor = Redactor::new(&[Password::new("Secret")]);
+        assert_eq!(redactor.find_cut_off(b"no Secre"), Some(3));
+        assert_eq!(redactor.find_cut_off(b"no secre"), None);
+        assert_eq!(Redactor::new(&[]).find_cut_off(b"abc"), None);
+    }
+
+    #[test]
+    fn an_outcome_is_redacted() {
+        let redactor = Redactor::new(&[Password::new("Secret")]);
+        let outcome = Outcome::Rejected(Reply::from_text(b"[X Secret] not Secret"));
+        let Outcome::Rejected(reply) = redactor.redact_outcome(outcome) else {
+            return;
+        };
+        assert_eq!(reply, Reply::from_text(b"[X <password>] not <password>"));
+        assert_eq!(format!("{redactor:?}"), "Redactor(5 forms)");
+    }
+}

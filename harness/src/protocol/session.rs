@@ -1,0 +1,246 @@
+//! One conversation with a server, from its greeting to its outcome.
+
+use super::dialogue::{Dialogue, DialogueStep};
+use super::imap::ImapLogin;
+use super::line::{Frame, Framer};
+use super::outcome::{Deviation, Deviations, Outcome, Stage};
+use super::outgoing::Outgoing;
+use super::pop3::Pop3Login;
+use super::step::Step;
+use crate::axes::{Encoding, Mechanism, Protocol};
+use crate::secret::Password;
+
+/// One login attempt: who, and how it travels.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// How the credentials travel.
+    pub mechanism: Mechanism,
+    /// How they are spelt; [`Encoding::default_for`] where nobody asks for one.
+    pub encoding: Option<Encoding>,
+    /// The login name.
+    pub name: Vec<u8>,
+    /// The password.
+    pub password: Password,
+}
+
+/// What whoever drives a session has to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Send these octets, whole, and poll again. Where the server no longer takes them, go on to receive: what it
+    /// said before is what counts.
+    Send(Outgoing),
+    /// Wait for octets; then call [`Session::receive`], [`Session::closed`] or [`Session::timed_out`].
+    Receive,
+    /// There is nothing more to do but to close and to take [`Session::outcome`].
+    Finished,
+}
+
+/// A conversation: a login attempt or a dialogue.
+pub struct Session {
+    framer: Framer,
+    machine: Machine,
+    progress: Progress,
+    deviations: Deviations,
+    end: Option<End>,
+}
+
+enum Machine {
+    Imap(ImapLogin),
+    Pop3(Pop3Login),
+    Dialogue(Dialogue),
+}
+
+enum Progress {
+    Talking,
+    /// The outcome is known and the goodbye has been said.
+    Leaving(Outcome),
+    Finished(Outcome),
+}
+
+/// Why nothing more will arrive.
+#[derive(Clone, Copy)]
+enum End {
+    Closed,
+    TimedOut,
+}
+
+impl Session {
+    /// A session that logs in, proves which mailbox is open, and logs out.
+    ///
+    /// A login that this client cannot spell finishes at once as not offered.
+    pub fn login(login: Login) -> Self {
+        let Login {
+            protocol, mechanism, ..
+        } = login;
+        let encoding = login.encoding.or(Encoding::default_for(protocol, mechanism));
+        let unspoken = if !mechanism.is_spoken() {
+            Some(format!("a client that speaks {mechanism}"))
+        } else {
+            let unfit = encoding.filter(|encoding| !encoding.fits(protocol, mechanism));
+            unfit.map(|encoding| format!("the encoding {encoding} with {protocol} {mechanism}"))
+        };
+        let machine = match protocol {
+            Protocol::Imap => Machine::Imap(ImapLogin::new(login, encoding.unwrap_or(Encoding::Quoted))),
+            Protocol::Pop3 => Machine::Pop3(Pop3Login::new(login, encoding)),
+        };
+        let mut session = Self::new(protocol, machine);
+        if let Some(unspoken) = unspoken {
+            session.progress = Progress::Finished(Outcome::NotOffered(unspoken));
+        }
+        session
+    }
+
+    /// A session that follows a script.
+    pub fn dialogue(protocol: Protocol, steps: Vec<DialogueStep>) -> Self {
+        Self::new(protocol, Machine::Dialogue(Dialogue::new(protocol, steps)))
+    }
+
+    fn new(protocol: Protocol, machine: Machine) -> Self {
+        Self {
+            framer: Framer::new(protocol),
+            machine,
+            progress: Progress::Talking,
+            deviations: Deviations::default(),
+            end: None,
+        }
+    }
+
+    /// What to do next. Frames are looked at one by one and only when nothing is left to send, so that it makes no
+    /// difference how many of them came at once.
+    pub fn poll(&mut self) -> Action {
+        loop {
+            if matches!(self.progress, Progress::Finished(_)) {
+                return Action::Finished;
+            }
+            let step = self.step();
+            match step {
+                None => return Action::Receive,
+                Some(Step::Wait) => {}
+                Some(Step::Send(outgoing)) => return Action::Send(outgoing),
+                Some(Step::Conclude { outcome, goodbye }) => {
+                    self.progress = Progress::Leaving(outcome);
+                    return Action::Send(goodbye);
+                }
+                Some(Step::Finish(outcome)) => self.finish(outcome),
+            }
+        }
+    }
+
+    /// Takes octets from the server in. After the end they are ignored.
+    pub fn receive(&mut self, octets: &[u8]) {
+        if self.end.is_none() && !matches!(self.progress, Progress::Finished(_)) {
+            self.framer.push(octets);
+        }
+    }
+
+    /// The server has closed the connection: nothing more will arrive.
+    pub fn closed(&mut self) {
+        self.end.get_or_insert(End::Closed);
+    }
+
+    /// The time for an answer is over: nothing more will be listened to.
+    pub fn timed_out(&mut self) {
+        self.end.get_or_insert(End::TimedOut);
+    }
+
+    /// What the server is being asked.
+    pub fn stage(&self) -> Stage {
+        match (&self.progress, &self.machine) {
+            (Progress::Talking, Machine::Imap(login)) => login.stage(),
+            (Progress::Talking, Machine::Pop3(login)) => login.stage(),
+            (_, Machine::Dialogue(_)) => Stage::Dialogue,
+            (Progress::Leaving(_) | Progress::Finished(_), _) => Stage::Logout,
+        }
+    }
+
+    /// What the server did against the rules without harm; the first few of these.
+    pub fn deviations(&self) -> &[Deviation] {
+        self.deviations.as_slice()
+    }
+
+    /// What it came to. A session that is given up before it has finished has had no answer.
+    pub fn outcome(self) -> Outcome {
+        let stage = self.stage();
+        match self.progress {
+            Progress::Leaving(outcome) | Progress::Finished(outcome) => outcome,
+            Progress::Talking => Outcome::NoAnswer(stage),
+        }
+    }
+
+    /// One step on; nothing where that takes more octets.
+    fn step(&mut self) -> Option<Step> {
+        if let Machine::Dialogue(dialogue) = &mut self.machine
+            && let Some(step) = dialogue.advance()
+        {
+            return Some(step);
+        }
+        let garbled = match self.framer.next(&mut self.deviations) {
+            Ok(Some(frame)) => match &mut self.progress {
+                Progress::Talking => match self.machine.receive(&frame, &mut self.deviations) {
+                    Ok(step) => return Some(step),
+                    Err(deviation) => deviation,
+                },
+                _ if self.machine.is_goodbye(&frame) => return Some(self.leave()),
+                _ => return Some(Step::Wait),
+            },
+            Ok(None) => return self.end.map(|end| self.ended(end)),
+            Err(deviation) => deviation,
+        };
+        Some(match self.progress {
+            Progress::Talking => Step::Finish(Outcome::Garbled {
+                stage: self.stage(),
+                deviation: garbled,
+            }),
+            _ => self.leave(),
+        })
+    }
+
+    fn ended(&mut self, end: End) -> Step {
+        if !matches!(self.progress, Progress::Talking) {
+            return self.leave();
+        }
+        match (end, &mut self.machine) {
+            (End::TimedOut, _) => Step::Finish(Outcome::NoAnswer(self.stage())),
+            (End::Closed, Machine::Imap(login)) => Step::Finish(login.closed()),
+            (End::Closed, Machine::Pop3(login)) => Step::Finish(Outcome::Closed {
+                stage: login.stage(),
+                farewell: None,
+            }),
+            (End::Closed, Machine::Dialogue(dialogue)) => dialogue.closed(),
+        }
+    }
+
+    /// Finishes with what was known before the goodbye.
+    fn leave(&mut self) -> Step {
+        match std::mem::replace(&mut self.progress, Progress::Talking) {
+            Progress::Leaving(outcome) | Progress::Finished(outcome) => Step::Finish(outcome),
+            Progress::Talking => Step::Finish(Outcome::NoAnswer(self.stage())),
+        }
+    }
+
+    fn finish(&mut self, outcome: Outcome) {
+        self.progress = Progress::Finished(outcome);
+        // What the server said is no longer needed; a finished session may be kept for its outcome.
+        self.framer = Framer::new(Protocol::Pop3);
+    }
+}
+
+impl Machine {
+    fn receive(&mut self, frame: &Frame<'_>, deviations: &mut Deviations) -> Result<Step, Deviation> {
+        match self {
+            Self::Imap(login) => login.receive(frame, deviations),
+            Self::Pop3(login) => login.receive(frame, deviations),
+            Self::Dialogue(dialogue) => Ok(dialogue.receive(frame)),
+        }
+    }
+
+    fn is_goodbye(&self, frame: &Frame<'_>) -> bool {
+        match self {
+            Self::Imap(login) => login.is_goodbye(frame),
+            // After QUIT the server has one line to say, whatever it is (RFC 1939 §6).
+            Self::Pop3(_) | Self::Dialogue(_) => true,
+        }
+    }
+}
