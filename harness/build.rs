@@ -12,11 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut code = String::from("/// Path below `scenarios/` and text of each file.\n");
     code.push_str("pub(crate) const FILES: &[(&str, &str)] = &[\n");
     for file in files {
-        let below = file
-            .strip_prefix(&root)?
-            .to_str()
-            .ok_or("a path that is not UTF-8")?
-            .replace('\\', "/");
+        let below = file.strip_prefix(&root)?.to_str().ok_or("a path that is not UTF-8")?.replace('\\', "/");
         writeln!(code, "    ({below:?}, include_str!({:?})),", file.display().to_string())?;
     }
     code.push_str("];\n");

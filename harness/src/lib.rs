@@ -12,5 +12,6 @@ pub mod axes;
 mod bundled;
 pub mod identity;
 pub mod protocol;
+pub mod scenario;
 pub mod secret;
 pub mod source;

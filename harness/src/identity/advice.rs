@@ -30,11 +30,7 @@ pub fn advise(
     let mut best: Option<(usize, &'static str, Vec<u8>)> = None;
     for text in TYPED_FORMS {
         let form = Form::parse(text).ok()?;
-        let domain_name = if text.contains('@') {
-            domain.dns.as_ref()
-        } else {
-            Some(&domain.name)
-        };
+        let domain_name = if text.contains('@') { domain.dns.as_ref() } else { Some(&domain.name) };
         let identity = Identity {
             domain: domain_name.cloned(),
             user: Some(account.user.clone()),
@@ -44,20 +40,14 @@ pub fn advise(
             continue;
         };
         let (readings, resolution) = resolve(dialect, directory, &name, access);
-        let opens_own = resolution
-            .opens
-            .ok()
-            .is_some_and(|opened| Some(opened) == account.mailbox.as_deref());
+        let opens_own = resolution.opens.ok().is_some_and(|opened| Some(opened) == account.mailbox.as_deref());
         let is_this = resolution.account.is_some_and(|found| std::ptr::eq(found, account));
         let Some(reading) = readings.chosen().filter(|_| opens_own && is_this) else {
             continue;
         };
         let assumed = reading.assumptions().count();
         // A part that the reading lacks altogether leaves nothing to an assumption, but says less too.
-        let unsaid = [Part::Domain, Part::User]
-            .into_iter()
-            .filter(|&part| reading.named(part).is_none())
-            .count();
+        let unsaid = [Part::Domain, Part::User].into_iter().filter(|&part| reading.named(part).is_none()).count();
         let guesses = 2 * assumed + unsaid;
         if best.as_ref().is_none_or(|(fewest, ..)| guesses < *fewest) {
             best = Some((guesses, text, name));

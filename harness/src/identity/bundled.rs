@@ -12,9 +12,7 @@ const FOLDER: &str = "dialects/";
 
 /// The names of the bundled dialects, in order.
 pub fn bundled_dialect_names() -> impl Iterator<Item = &'static str> {
-    bundled::FILES
-        .iter()
-        .filter_map(|(path, _)| path.strip_prefix(FOLDER)?.strip_suffix(".toml"))
+    bundled::FILES.iter().filter_map(|(path, _)| path.strip_prefix(FOLDER)?.strip_suffix(".toml"))
 }
 
 /// A bundled dialect; nothing where none has the name.
@@ -27,10 +25,7 @@ pub fn bundled_dialect(name: &str) -> Option<Result<Dialect, Mistakes>> {
 
 /// The bundled directory.
 pub fn bundled_directory() -> Result<Directory, Mistakes> {
-    let text = bundled::FILES
-        .iter()
-        .find(|(path, _)| *path == "directory.toml")
-        .map_or("", |(_, text)| text);
+    let text = bundled::FILES.iter().find(|(path, _)| *path == "directory.toml").map_or("", |(_, text)| text);
     read_directory(&SourceText::new("scenarios/directory.toml", text))
 }
 

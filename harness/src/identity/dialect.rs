@@ -191,11 +191,7 @@ const EMPTY_MASTER_HALF: &str = "nothing stands on one side of the master separa
 impl Dialect {
     /// Reads a name. Total: whatever the octets are, there is an answer, and it is found in one pass over the rules.
     pub fn read<'n, 'd>(&'d self, name: &'n [u8], access: Access) -> Readings<'n, 'd> {
-        let mut readings = Readings {
-            list: [const { None }; MOST_READINGS],
-            verdict: Verdict::Read,
-            ambiguous: None,
-        };
+        let mut readings = Readings { list: [const { None }; MOST_READINGS], verdict: Verdict::Read, ambiguous: None };
         if let Some(refused) = self.refusal(Restricted::Name, name, access) {
             readings.verdict = refused;
             return readings;
@@ -204,10 +200,7 @@ impl Dialect {
             Some(split) => match split.apply(name) {
                 Some(halves) => halves,
                 None => {
-                    readings.verdict = Verdict::Refused {
-                        reason: EMPTY_MASTER_HALF,
-                        source: &split.source,
-                    };
+                    readings.verdict = Verdict::Refused { reason: EMPTY_MASTER_HALF, source: &split.source };
                     return readings;
                 }
             },
@@ -217,15 +210,9 @@ impl Dialect {
             readings.verdict = refused;
             return readings;
         }
-        readings.verdict = Verdict::Unspecified {
-            reason: NO_RULE,
-            source: None,
-        };
+        readings.verdict = Verdict::Unspecified { reason: NO_RULE, source: None };
         self.apply_rules(name, account, master, access, &mut readings);
-        if let Some(refused) = readings
-            .chosen()
-            .and_then(|reading| self.refusal_of_parts(reading, access))
-        {
+        if let Some(refused) = readings.chosen().and_then(|reading| self.refusal_of_parts(reading, access)) {
             readings.list = [const { None }; MOST_READINGS];
             readings.verdict = refused;
         }
@@ -234,9 +221,7 @@ impl Dialect {
 
     /// How the server answers a failure; nothing where the dialect does not say.
     pub fn failure(&self, cause: Cause, access: Access) -> Option<&Failure> {
-        self.failures
-            .iter()
-            .find(|failure| failure.causes.contains(&cause) && failure.applies.to(access))
+        self.failures.iter().find(|failure| failure.causes.contains(&cause) && failure.applies.to(access))
     }
 
     /// Whether the server takes two names for the same.
@@ -289,18 +274,12 @@ impl Dialect {
                 }
                 Effect::Refuses(_) | Effect::Unspecified(_) if further => return,
                 Effect::Refuses(reason) => {
-                    readings.verdict = Verdict::Refused {
-                        reason,
-                        source: &rule.source,
-                    };
+                    readings.verdict = Verdict::Refused { reason, source: &rule.source };
                     return;
                 }
                 Effect::Unspecified(reason) => {
                     readings.add(reading);
-                    readings.verdict = Verdict::Unspecified {
-                        reason,
-                        source: Some(&rule.source),
-                    };
+                    readings.verdict = Verdict::Unspecified { reason, source: Some(&rule.source) };
                     return;
                 }
             }
@@ -311,10 +290,7 @@ impl Dialect {
         self.restrictions
             .iter()
             .find(|rule| rule.restricted == restricted && rule.refuses(octets, access))
-            .map(|rule| Verdict::Refused {
-                reason: &rule.about,
-                source: &rule.source,
-            })
+            .map(|rule| Verdict::Refused { reason: &rule.about, source: &rule.source })
     }
 
     fn refusal_of_parts(&self, reading: &Reading<'_, '_>, access: Access) -> Option<Verdict<'_>> {
@@ -334,9 +310,7 @@ impl Rule {
         master: Option<&'n [u8]>,
         separators: &OctetSet,
     ) -> Option<Reading<'n, 'd>> {
-        let mut captures = self
-            .form
-            .captures(account, self.separators.as_ref().unwrap_or(separators))?;
+        let mut captures = self.form.captures(account, self.separators.as_ref().unwrap_or(separators))?;
         if !self.lacks.is_empty() && account.iter().any(|&octet| self.lacks.holds(octet)) {
             return None;
         }
@@ -356,13 +330,7 @@ impl Rule {
             self.assume.user_is_mailbox.then_some(Assumption::UserIsMailbox),
             self.assume.mailbox_is_user.then_some(Assumption::MailboxIsUser),
         ];
-        Some(Reading {
-            name,
-            captures,
-            assume,
-            form: self.form.text(),
-            source: &self.source,
-        })
+        Some(Reading { name, captures, assume, form: self.form.text(), source: &self.source })
     }
 }
 

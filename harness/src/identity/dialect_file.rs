@@ -20,21 +20,11 @@ const PROTOCOLS: &[&str] = &["imap", "pop3"];
 const MECHANISMS: &[&str] = &["login", "plain", "sasl-login", "ntlm", "xoauth2"];
 const PARTS: &[&str] = &["domain", "user", "mailbox", "master", "detail"];
 const CASES: &[&str] = &["preserved", "insensitive", "lower", "lower-unicode"];
-const PROTOCOL: Field = field(
-    "protocol",
-    Kind::Words(PROTOCOLS),
-    "The protocols in which this applies; left out: both.",
-);
-const MECHANISM: Field = field(
-    "mechanism",
-    Kind::Words(MECHANISMS),
-    "The mechanisms with which this applies; left out: all.",
-);
-const CITES: Field = field(
-    "cites",
-    Kind::Texts,
-    "Where this is from: documents, source files, reports.",
-);
+const PROTOCOL: Field =
+    field("protocol", Kind::Words(PROTOCOLS), "The protocols in which this applies; left out: both.");
+const MECHANISM: Field =
+    field("mechanism", Kind::Words(MECHANISMS), "The mechanisms with which this applies; left out: all.");
+const CITES: Field = field("cites", Kind::Texts, "Where this is from: documents, source files, reports.");
 const CONFIDENCE: Field = field(
     "confidence",
     Kind::Word(Confidence::WORDS),
@@ -45,32 +35,16 @@ const CONFIDENCE: Field = field(
 pub const DIALECT_FIELDS: &[Field] = &[
     field("title", Kind::Text, "Whose rules these are."),
     field("about", Kind::Text, "How the server reads names, in a sentence or two."),
-    field(
-        "separators",
-        Kind::Text,
-        "The octets at which a part of a login name may end.",
-    ),
+    field("separators", Kind::Text, "The octets at which a part of a login name may end."),
     field("case", Kind::Word(CASES), "How names are compared."),
-    field(
-        "protocols",
-        Kind::Words(PROTOCOLS),
-        "The protocols that such a server speaks.",
-    ),
+    field("protocols", Kind::Words(PROTOCOLS), "The protocols that such a server speaks."),
     field("mechanisms", Kind::Words(MECHANISMS), "The mechanisms that it offers."),
     field(
         "master",
         Kind::Table(&[
             field("separator", Kind::Text, "The octet between account and master."),
-            field(
-                "account-ends",
-                Kind::Word(ENDS),
-                "The occurrence of the separator that ends the account.",
-            ),
-            field(
-                "master-starts",
-                Kind::Word(ENDS),
-                "The occurrence of the separator after which the master starts.",
-            ),
+            field("account-ends", Kind::Word(ENDS), "The occurrence of the separator that ends the account."),
+            field("master-starts", Kind::Word(ENDS), "The occurrence of the separator after which the master starts."),
             CITES,
             CONFIDENCE,
         ]),
@@ -84,17 +58,11 @@ pub const DIALECT_FIELDS: &[Field] = &[
             MECHANISM,
             field(
                 "part",
-                Kind::Word(&[
-                    "name", "account", "parts", "domain", "user", "mailbox", "master", "detail",
-                ]),
+                Kind::Word(&["name", "account", "parts", "domain", "user", "mailbox", "master", "detail"]),
                 "What the rule looks at: the whole name (the default), the account half, each part, or one part.",
             ),
             field("longest", Kind::Number, "The most octets."),
-            field(
-                "allows",
-                Kind::Texts,
-                "The only octets taken: ranges such as 'a-z', or octets one by one.",
-            ),
+            field("allows", Kind::Texts, "The only octets taken: ranges such as 'a-z', or octets one by one."),
             field("forbids", Kind::Texts, "Octets that are not taken."),
             CITES,
             CONFIDENCE,
@@ -128,16 +96,8 @@ pub const DIALECT_FIELDS: &[Field] = &[
                 "What the server fills in.",
             ),
             field("refuses", Kind::Text, "The server refuses such names, for this reason."),
-            field(
-                "unspecified",
-                Kind::Text,
-                "Nobody knows what the server does, in this respect.",
-            ),
-            field(
-                "ambiguous",
-                Kind::Text,
-                "Later rules may add readings, for this reason.",
-            ),
+            field("unspecified", Kind::Text, "Nobody knows what the server does, in this respect."),
+            field("ambiguous", Kind::Text, "Later rules may add readings, for this reason."),
             CITES,
             CONFIDENCE,
         ]),
@@ -175,12 +135,8 @@ fn dialect(name: &str, table: &Table<'_>) -> Option<Dialect> {
     let failures = table.tables("failure").iter().filter_map(failure).collect();
     if rules.is_empty() && table.tables("rule").is_empty() {
         table.mistake(
-            Mistake::new(
-                table.span(),
-                "a dialect without rules reads nothing",
-                "no [[rule]] in this file",
-            )
-            .with_help("add at least: [[rule]] with form = '{user..}' and cites = [\"…\"]"),
+            Mistake::new(table.span(), "a dialect without rules reads nothing", "no [[rule]] in this file")
+                .with_help("add at least: [[rule]] with form = '{user..}' and cites = [\"…\"]"),
         );
     }
     Some(Dialect {
@@ -189,9 +145,7 @@ fn dialect(name: &str, table: &Table<'_>) -> Option<Dialect> {
         about: table.text("about").map(|text| text.value).unwrap_or_default(),
         separators,
         case: table.word("case", case).unwrap_or(Case::Preserved),
-        protocols: table
-            .words("protocols", Protocol::from_word)
-            .unwrap_or_else(|| Protocol::ALL.to_vec()),
+        protocols: table.words("protocols", Protocol::from_word).unwrap_or_else(|| Protocol::ALL.to_vec()),
         mechanisms: table
             .words("mechanisms", Mechanism::from_word)
             .unwrap_or_else(|| vec![Mechanism::Login, Mechanism::Plain, Mechanism::SaslLogin]),
@@ -214,18 +168,10 @@ fn case(word: &str) -> Option<Case> {
 
 fn master_split(table: &Table<'_>) -> Option<MasterSplit> {
     let text = table.required_text("separator")?;
-    let is_last = |name| {
-        table
-            .word(name, |word| ENDS.contains(&word).then(|| word == "last"))
-            .unwrap_or(false)
-    };
+    let is_last = |name| table.word(name, |word| ENDS.contains(&word).then(|| word == "last")).unwrap_or(false);
     let mut separator = octet_set(table, &text)?.iter().collect::<Vec<_>>().into_iter();
     let (Some(separator), None) = (separator.next(), separator.next()) else {
-        table.mistake(Mistake::new(
-            text.span,
-            "the master separator must be one octet",
-            "this is not",
-        ));
+        table.mistake(Mistake::new(text.span, "the master separator must be one octet", "this is not"));
         return None;
     };
     Some(MasterSplit {
@@ -264,20 +210,13 @@ fn rule(table: &Table<'_>) -> Option<Rule> {
         let part = parts.next()?;
         if parts.next().is_some() || !form.parts().any(|captured| captured == part) {
             holds.mistake(
-                Mistake::new(
-                    holds.span(),
-                    "`holds` must name one part that the form captures",
-                    "not so here",
-                )
-                .with_help("for example: holds = { mailbox = '@' }"),
+                Mistake::new(holds.span(), "`holds` must name one part that the form captures", "not so here")
+                    .with_help("for example: holds = { mailbox = '@' }"),
             );
         }
         Some((part, octets(&holds, part.word())?))
     });
-    let assume = table
-        .table("assume")
-        .map(|assume| assumptions(&assume, &form))
-        .unwrap_or_default();
+    let assume = table.table("assume").map(|assume| assumptions(&assume, &form)).unwrap_or_default();
     Some(Rule {
         applies: applies(table),
         separators: octets(table, "separators"),
@@ -315,11 +254,7 @@ fn assumptions(table: &Table<'_>, form: &Form) -> Assume {
     }
     for (part, from) in [(Part::User, Part::Mailbox), (Part::Mailbox, Part::User)] {
         if table.has(part.word()) && !captured(from) {
-            let reason = format!(
-                "the {} cannot be taken from the {}: the form has none",
-                part.word(),
-                from.word()
-            );
+            let reason = format!("the {} cannot be taken from the {}: the form has none", part.word(), from.word());
             table.mistake(Mistake::new(table.span_of(part.word()), reason, "nothing to copy"));
         }
     }
@@ -331,16 +266,9 @@ fn assumptions(table: &Table<'_>, form: &Form) -> Assume {
 }
 
 fn effect(table: &Table<'_>) -> Effect {
-    let said = ["refuses", "unspecified", "ambiguous"]
-        .into_iter()
-        .filter(|name| table.has(name))
-        .collect::<Vec<_>>();
+    let said = ["refuses", "unspecified", "ambiguous"].into_iter().filter(|name| table.has(name)).collect::<Vec<_>>();
     if let [_, second, ..] = said.as_slice() {
-        let reason = format!(
-            "`{}` and `{}` exclude each other",
-            said.first().unwrap_or(second),
-            second
-        );
+        let reason = format!("`{}` and `{}` exclude each other", said.first().unwrap_or(second), second);
         table.mistake(Mistake::new(table.span_of(second), reason, "one of them is enough"));
     }
     let text = |name| table.text(name).map(|text| text.value);
@@ -356,11 +284,7 @@ fn failure(table: &Table<'_>) -> Option<Failure> {
     let does = table.word("does", Manner::from_word);
     for name in ["on", "does"] {
         if !table.has(name) {
-            table.mistake(Mistake::new(
-                table.span(),
-                format!("missing field `{name}`"),
-                "it belongs here",
-            ));
+            table.mistake(Mistake::new(table.span(), format!("missing field `{name}`"), "it belongs here"));
         }
     }
     Some(Failure {
@@ -385,18 +309,12 @@ fn source(table: &Table<'_>) -> Option<Source> {
     let cites = table.texts("cites");
     let confidence = table.word("confidence", Confidence::from_word);
     match &cites {
-        Some(List { texts, span }) if texts.is_empty() => table.mistake(Mistake::new(
-            span.clone(),
-            "`cites` is empty",
-            "a rule without a source is a rumour",
-        )),
+        Some(List { texts, span }) if texts.is_empty() => {
+            table.mistake(Mistake::new(span.clone(), "`cites` is empty", "a rule without a source is a rumour"))
+        }
         None if !table.has("cites") => table.mistake(
-            Mistake::new(
-                table.span(),
-                "missing field `cites`",
-                "a rule without a source is a rumour",
-            )
-            .with_help("say where it is from: cites = [\"KB Q184463\"]"),
+            Mistake::new(table.span(), "missing field `cites`", "a rule without a source is a rumour")
+                .with_help("say where it is from: cites = [\"KB Q184463\"]"),
         ),
         _ => {}
     }
@@ -411,9 +329,7 @@ fn octets(table: &Table<'_>, name: &str) -> Option<OctetSet> {
 }
 
 fn octet_set(table: &Table<'_>, text: &Text) -> Option<OctetSet> {
-    OctetSet::from_text(&text.value)
-        .map_err(|error| table.mistake(notation_mistake(text, &error)))
-        .ok()
+    OctetSet::from_text(&text.value).map_err(|error| table.mistake(notation_mistake(text, &error))).ok()
 }
 
 fn alphabet(table: &Table<'_>, name: &str) -> OctetSet {

@@ -77,29 +77,15 @@ impl Directory {
     pub fn role(&self, role: &str) -> Option<Role<'_>> {
         if let Some(account) = self.accounts.iter().find(|account| account.role == role) {
             let domain = self.domains.iter().find(|domain| domain.name == account.domain)?;
-            return Some(Role {
-                domain,
-                account: Some(account),
-                mailbox: account.mailbox.as_deref(),
-            });
+            return Some(Role { domain, account: Some(account), mailbox: account.mailbox.as_deref() });
         }
-        let mailbox = self
-            .mailboxes
-            .iter()
-            .find(|mailbox| mailbox.role.as_deref() == Some(role))?;
-        Some(Role {
-            domain: self.domains.first()?,
-            account: None,
-            mailbox: Some(&mailbox.name),
-        })
+        let mailbox = self.mailboxes.iter().find(|mailbox| mailbox.role.as_deref() == Some(role))?;
+        Some(Role { domain: self.domains.first()?, account: None, mailbox: Some(&mailbox.name) })
     }
 
     /// Every role, accounts first.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         let of_mailboxes = self.mailboxes.iter().filter_map(|mailbox| mailbox.role.as_deref());
-        self.accounts
-            .iter()
-            .map(|account| account.role.as_str())
-            .chain(of_mailboxes)
+        self.accounts.iter().map(|account| account.role.as_str()).chain(of_mailboxes)
     }
 }

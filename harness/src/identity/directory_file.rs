@@ -28,11 +28,7 @@ pub const DIRECTORY_FIELDS: &[Field] = &[
             field("domain", Kind::Text, "The account's domain."),
             field("user", Kind::Text, "The account's name."),
             field("mailbox", Kind::Text, "Its own mailbox; left out where it has none."),
-            field(
-                "password",
-                Kind::Table(&[field("text", Kind::Text, "The password.")]),
-                "For fixtures only.",
-            ),
+            field("password", Kind::Table(&[field("text", Kind::Text, "The password.")]), "For fixtures only."),
             field("may-open", Kind::Texts, "Other mailboxes that the account may open."),
             field("disabled", Kind::Flag, "Whether the account may not log in."),
             field("master", Kind::Flag, "Whether the account may log in as anybody."),
@@ -42,11 +38,7 @@ pub const DIRECTORY_FIELDS: &[Field] = &[
     field(
         "mailbox",
         Kind::Tables(&[
-            field(
-                "role",
-                Kind::Text,
-                "The role that the mailbox plays in scenarios, where no account does.",
-            ),
+            field("role", Kind::Text, "The role that the mailbox plays in scenarios, where no account does."),
             field("about", Kind::Text, "What it is there for."),
             field("name", Kind::Text, "The mailbox's name."),
             field("aliases", Kind::Texts, "Other names for it."),
@@ -66,30 +58,19 @@ pub fn read_directory(source: &SourceText) -> Result<Directory, Mistakes> {
 fn directory(table: &Table<'_>) -> Option<Directory> {
     let mut directory = Directory::default();
     for domain in table.tables("domain") {
-        let name = domain
-            .required_text("name")
-            .and_then(|text| plain_octets(&domain, &text));
+        let name = domain.required_text("name").and_then(|text| plain_octets(&domain, &text));
         let dns = domain.text("dns").and_then(|text| plain_octets(&domain, &text));
         directory.domains.extend(name.map(|name| Domain { name, dns }));
     }
-    let home = table
-        .required_text("home")
-        .and_then(|text| Some((plain_octets(table, &text)?, text)));
+    let home = table.required_text("home").and_then(|text| Some((plain_octets(table, &text)?, text)));
     if let Some((home, text)) = home {
         match directory.domains.iter().position(|domain| domain.name == home) {
             Some(at) => directory.domains.swap(0, at),
-            None => no_such(
-                table,
-                &text,
-                "domain",
-                directory.domains.iter().map(|domain| &domain.name),
-            ),
+            None => no_such(table, &text, "domain", directory.domains.iter().map(|domain| &domain.name)),
         }
     }
     for mailbox in table.tables("mailbox") {
-        let name = mailbox
-            .required_text("name")
-            .and_then(|text| plain_octets(&mailbox, &text));
+        let name = mailbox.required_text("name").and_then(|text| plain_octets(&mailbox, &text));
         let aliases = mailbox.texts("aliases").map(|list| list.texts).unwrap_or_default();
         let Some(name) = name else { continue };
         directory.mailboxes.push(Mailbox {
@@ -110,12 +91,7 @@ fn directory(table: &Table<'_>) -> Option<Directory> {
         for text in table.texts("may-open").map(|list| list.texts).unwrap_or_default() {
             let name = plain_octets(table, &text)?;
             if !directory.mailboxes.iter().any(|mailbox| mailbox.name == name) {
-                no_such(
-                    table,
-                    &text,
-                    "mailbox",
-                    directory.mailboxes.iter().map(|mailbox| &mailbox.name),
-                );
+                no_such(table, &text, "mailbox", directory.mailboxes.iter().map(|mailbox| &mailbox.name));
             }
         }
     }
@@ -125,29 +101,16 @@ fn directory(table: &Table<'_>) -> Option<Directory> {
 
 fn read_account(table: &Table<'_>, directory: &Directory) -> Option<Account> {
     let role = table.required_text("role");
-    let domain = table
-        .required_text("domain")
-        .and_then(|text| Some((plain_octets(table, &text)?, text)));
+    let domain = table.required_text("domain").and_then(|text| Some((plain_octets(table, &text)?, text)));
     let user = table.required_text("user").and_then(|text| plain_octets(table, &text));
-    let password = table
-        .table("password")
-        .and_then(|password| password.required_text("text"));
+    let password = table.table("password").and_then(|password| password.required_text("text"));
     if !table.has("password") {
-        table.mistake(Mistake::new(
-            table.span(),
-            "missing field `password`",
-            "it belongs here",
-        ));
+        table.mistake(Mistake::new(table.span(), "missing field `password`", "it belongs here"));
     }
     if let Some((domain, text)) = &domain
         && !directory.domains.iter().any(|known| known.name == *domain)
     {
-        no_such(
-            table,
-            text,
-            "domain",
-            directory.domains.iter().map(|domain| &domain.name),
-        );
+        no_such(table, text, "domain", directory.domains.iter().map(|domain| &domain.name));
     }
     let may_open = table.texts("may-open").map(|list| list.texts).unwrap_or_default();
     Some(Account {
@@ -166,17 +129,9 @@ fn read_account(table: &Table<'_>, directory: &Directory) -> Option<Account> {
 fn add_own_mailboxes(directory: &mut Directory) {
     for account in &directory.accounts {
         let Some(own) = &account.mailbox else { continue };
-        let known = directory
-            .mailboxes
-            .iter()
-            .any(|mailbox| mailbox.name == *own || mailbox.aliases.contains(own));
+        let known = directory.mailboxes.iter().any(|mailbox| mailbox.name == *own || mailbox.aliases.contains(own));
         if !known {
-            directory.mailboxes.push(Mailbox {
-                role: None,
-                name: own.clone(),
-                aliases: Vec::new(),
-                elsewhere: false,
-            });
+            directory.mailboxes.push(Mailbox { role: None, name: own.clone(), aliases: Vec::new(), elsewhere: false });
         }
     }
 }
@@ -186,11 +141,7 @@ fn check_roles(table: &Table<'_>, directory: &Directory) {
     for role in directory.roles() {
         if seen.contains(&role) {
             let reason = format!("the role `{role}` is given twice");
-            table.mistake(Mistake::new(
-                table.span_of("account"),
-                reason,
-                "each role is played once",
-            ));
+            table.mistake(Mistake::new(table.span_of("account"), reason, "each role is played once"));
         }
         seen.push(role);
     }
@@ -198,11 +149,7 @@ fn check_roles(table: &Table<'_>, directory: &Directory) {
 
 fn no_such<'n>(table: &Table<'_>, text: &Text, kind: &str, known: impl Iterator<Item = &'n Vec<u8>>) {
     let known: Vec<String> = known.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-    let mistake = Mistake::new(
-        text.span.clone(),
-        format!("no {kind} is called `{}`", text.value),
-        "not in this file",
-    );
+    let mistake = Mistake::new(text.span.clone(), format!("no {kind} is called `{}`", text.value), "not in this file");
     table.mistake(match nearest(&text.value, known.iter().map(String::as_str)) {
         Some(near) => mistake.with_help(format!("did you mean `{near}`?")),
         None => mistake.with_help(format!("add a [[{kind}]] of that name")),

@@ -75,9 +75,7 @@ impl Form {
                         return Err(FormError::Touching(name.to_string()));
                     }
                     if part.is_some()
-                        && pieces
-                            .iter()
-                            .any(|piece| matches!(piece, Piece::Capture { part: p, .. } if *p == part))
+                        && pieces.iter().any(|piece| matches!(piece, Piece::Capture { part: p, .. } if *p == part))
                     {
                         return Err(FormError::Twice(name.to_string()));
                     }
@@ -89,11 +87,7 @@ impl Form {
             };
             pieces.push(piece);
         }
-        Ok(Self {
-            text: text.to_string(),
-            pieces,
-            rest,
-        })
+        Ok(Self { text: text.to_string(), pieces, rest })
     }
 
     /// The form as it was written.
@@ -119,10 +113,7 @@ impl Form {
                 Piece::Octets(octets) => name.extend_from_slice(octets),
                 Piece::AnySeparator => name.push(separator),
                 Piece::Capture { part: None, .. } => {}
-                Piece::Capture {
-                    part: Some(part),
-                    may_be_empty,
-                } => match identity.part(*part) {
+                Piece::Capture { part: Some(part), may_be_empty } => match identity.part(*part) {
                     Some(octets) => name.extend_from_slice(octets),
                     None if *may_be_empty => {}
                     None => return Err(*part),
@@ -139,14 +130,14 @@ impl Form {
         let (head, tail) = self.pieces.split_at_checked(split)?;
         let mut start = 0;
         for piece in head {
-            start = piece.from_left(name, start, separators, &mut captures)?;
+            start = piece.left_match(name, start, separators, &mut captures)?;
         }
         let Some((Piece::Capture { part, may_be_empty }, tail)) = tail.split_first() else {
             return (start == name.len()).then_some(captures);
         };
         let mut end = name.len();
         for piece in tail.iter().rev() {
-            end = piece.from_right(name, end, separators, &mut captures)?;
+            end = piece.right_match(name, end, separators, &mut captures)?;
         }
         if start > end || (start == end && !may_be_empty) {
             return None;
@@ -158,19 +149,15 @@ impl Form {
 
 impl Piece {
     /// Matches this piece at `start`; gives back where it ends.
-    fn from_left(&self, name: &[u8], start: usize, separators: &OctetSet, captures: &mut Captures) -> Option<usize> {
+    fn left_match(&self, name: &[u8], start: usize, separators: &OctetSet, captures: &mut Captures) -> Option<usize> {
         let rest = name.get(start..)?;
         match self {
-            Self::Octets(octets) => rest
-                .get(..octets.len())?
-                .eq_ignore_ascii_case(octets)
-                .then_some(start + octets.len()),
+            Self::Octets(octets) => {
+                rest.get(..octets.len())?.eq_ignore_ascii_case(octets).then_some(start + octets.len())
+            }
             Self::AnySeparator => separators.holds(*rest.first()?).then_some(start + 1),
             Self::Capture { part, may_be_empty } => {
-                let length = rest
-                    .iter()
-                    .position(|&octet| separators.holds(octet))
-                    .unwrap_or(rest.len());
+                let length = rest.iter().position(|&octet| separators.holds(octet)).unwrap_or(rest.len());
                 if length == 0 && !may_be_empty {
                     return None;
                 }
@@ -181,7 +168,7 @@ impl Piece {
     }
 
     /// Matches this piece up to `end`; gives back where it starts.
-    fn from_right(&self, name: &[u8], end: usize, separators: &OctetSet, captures: &mut Captures) -> Option<usize> {
+    fn right_match(&self, name: &[u8], end: usize, separators: &OctetSet, captures: &mut Captures) -> Option<usize> {
         let rest = name.get(..end)?;
         match self {
             Self::Octets(octets) => {
@@ -190,10 +177,7 @@ impl Piece {
             }
             Self::AnySeparator => separators.holds(*rest.last()?).then_some(end - 1),
             Self::Capture { part, may_be_empty } => {
-                let start = rest
-                    .iter()
-                    .rposition(|&octet| separators.holds(octet))
-                    .map_or(0, |at| at + 1);
+                let start = rest.iter().rposition(|&octet| separators.holds(octet)).map_or(0, |at| at + 1);
                 if start == end && !may_be_empty {
                     return None;
                 }
@@ -217,25 +201,13 @@ mod tests {
 
     fn parts(form: &str, separators: &str, name: &str) -> Option<Vec<(Part, String)>> {
         let separators = OctetSet::from_text(separators).expect("separators");
-        let captures = Form::parse(form)
-            .expect("form")
-            .captures(name.as_bytes(), &separators)?;
+        let captures = Form::parse(form).expect("form").captures(name.as_bytes(), &separators)?;
         let text = |span: &Range<u32>| name[span.start as usize..span.end as usize].to_string();
-        Some(
-            Part::ALL
-                .iter()
-                .zip(&captures)
-                .filter_map(|(&part, span)| Some((part, text(span.as_ref()?))))
-                .collect(),
-        )
+        Some(Part::ALL.iter().zip(&captures).filter_map(|(&part, span)| Some((part, text(span.as_ref()?)))).collect())
     }
 
     fn triple(domain: &str, user: &str, mailbox: &str) -> Option<Vec<(Part, String)>> {
-        Some(vec![
-            (Part::Domain, domain.into()),
-            (Part::User, user.into()),
-            (Part::Mailbox, mailbox.into()),
-        ])
+        Some(vec![(Part::Domain, domain.into()), (Part::User, user.into()), (Part::Mailbox, mailbox.into())])
     }
 
     #[test]
@@ -260,16 +232,10 @@ mod tests {
 
     #[test]
     fn literal_text_and_the_empty_form() {
-        assert_eq!(
-            parts("recent:{user..}", ":", "Recent:a@b"),
-            Some(vec![(Part::User, "a@b".into())])
-        );
+        assert_eq!(parts("recent:{user..}", ":", "Recent:a@b"), Some(vec![(Part::User, "a@b".into())]));
         assert_eq!(parts("", "", ""), Some(vec![]));
         assert_eq!(parts("", "", "a"), None);
-        assert_eq!(
-            parts("{user}%{ignored..}%{master}", "%", "a%b%c%d").map(|found| found.len()),
-            Some(2)
-        );
+        assert_eq!(parts("{user}%{ignored..}%{master}", "%", "a%b%c%d").map(|found| found.len()), Some(2));
     }
 
     #[test]
@@ -280,10 +246,7 @@ mod tests {
             mailbox: Some(b"Mailbox1".to_vec()),
         };
         let form = Form::parse(r"{domain}{sep}{user}\{mailbox..}").expect("form");
-        assert_eq!(
-            form.render(&identity, b'/').as_deref(),
-            Ok(&br"Domain1/User1\Mailbox1"[..])
-        );
+        assert_eq!(form.render(&identity, b'/').as_deref(), Ok(&br"Domain1/User1\Mailbox1"[..]));
         assert_eq!(form.render(&Identity::default(), b'/'), Err(Part::Domain));
     }
 
@@ -292,9 +255,6 @@ mod tests {
         assert_eq!(Form::parse("{usr}"), Err(FormError::UnknownPart("usr".into())));
         assert_eq!(Form::parse("{user}{domain}"), Err(FormError::Touching("domain".into())));
         assert_eq!(Form::parse("{user}@{user}"), Err(FormError::Twice("user".into())));
-        assert_eq!(
-            Form::parse("{user..}@{domain..}"),
-            Err(FormError::SecondRest("domain..".into()))
-        );
+        assert_eq!(Form::parse("{user..}@{domain..}"), Err(FormError::SecondRest("domain..".into())));
     }
 }

@@ -89,10 +89,7 @@ fn next<'t>(text: &'t str, rest: &'t str, at: usize) -> Result<(Token<'t>, usize
     }
     if rest.starts_with('}') {
         let reason = "a closing brace without an opening one; write `}}` for the brace itself".to_string();
-        return Err(NotationError {
-            reason,
-            span: at..at + 1,
-        });
+        return Err(NotationError { reason, span: at..at + 1 });
     }
     if !rest.starts_with('{') {
         let end = rest.find(['{', '}']).unwrap_or(rest.len());
@@ -101,10 +98,7 @@ fn next<'t>(text: &'t str, rest: &'t str, at: usize) -> Result<(Token<'t>, usize
     }
     let Some(close) = matching_brace(rest) else {
         let reason = "an opening brace without a closing one; write `{{` for the brace itself".to_string();
-        return Err(NotationError {
-            reason,
-            span: at..text.len(),
-        });
+        return Err(NotationError { reason, span: at..text.len() });
     };
     let name = rest.get(1..close).unwrap_or_default();
     let span = at..at + close + 1;
@@ -161,9 +155,7 @@ fn repeated(octet: &str, count: &str) -> Result<Vec<u8>, String> {
         _ => match octets_by_name(octet) {
             Some(Ok(octets)) if octets.len() == 1 => octets.first().copied().unwrap_or_default(),
             _ => {
-                return Err(format!(
-                    "`{octet}` is not one octet: expected `{{a*300}}` or `{{x00*300}}`"
-                ));
+                return Err(format!("`{octet}` is not one octet: expected `{{a*300}}` or `{{x00*300}}`"));
             }
         },
     };
@@ -177,16 +169,8 @@ fn hex(digits: &str) -> Result<Vec<u8>, String> {
     if digits.len() % 2 == 1 {
         return Err(format!("`x{digits}` has an odd number of hex digits"));
     }
-    let octet = |pair: &[u8]| {
-        std::str::from_utf8(pair)
-            .ok()
-            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
-    };
-    digits
-        .as_bytes()
-        .chunks(2)
-        .map(|pair| octet(pair).ok_or_else(|| format!("`x{digits}` is not hex")))
-        .collect()
+    let octet = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    digits.as_bytes().chunks(2).map(|pair| octet(pair).ok_or_else(|| format!("`x{digits}` is not hex"))).collect()
 }
 
 #[cfg(test)]
@@ -205,10 +189,7 @@ mod tests {
     fn text_stands_for_itself() {
         assert_eq!(octets(r"Domain1\User1\Mailbox1"), br"Domain1\User1\Mailbox1");
         assert_eq!(octets("a{{b}}c"), b"a{b}c");
-        assert_eq!(
-            octets("a{x00FF}{nul}{crlf}{b*3}{x01*2}"),
-            b"a\x00\xff\x00\r\nbbb\x01\x01"
-        );
+        assert_eq!(octets("a{x00FF}{nul}{crlf}{b*3}{x01*2}"), b"a\x00\xff\x00\r\nbbb\x01\x01");
         assert_eq!(octets("{**2}"), b"**");
     }
 
@@ -216,24 +197,15 @@ mod tests {
     fn other_names_are_left_alone_with_their_places() {
         assert_eq!(
             tokens(r"{domain}\{len:{user}}").expect("valid"),
-            [
-                (Token::Name("domain"), 0..8),
-                (Token::Octets(b"\\".to_vec()), 8..9),
-                (Token::Name("len:{user}"), 9..21)
-            ]
+            [(Token::Name("domain"), 0..8), (Token::Octets(b"\\".to_vec()), 8..9), (Token::Name("len:{user}"), 9..21)]
         );
     }
 
     #[test]
     fn mistakes_have_places() {
-        for (text, span) in [
-            ("a{b", 1..3),
-            ("a}b", 1..2),
-            ("{x123}", 0..6),
-            ("{ab*3}", 0..6),
-            ("{a*x}", 0..5),
-            ("{a*99999999}", 0..12),
-        ] {
+        for (text, span) in
+            [("a{b", 1..3), ("a}b", 1..2), ("{x123}", 0..6), ("{ab*3}", 0..6), ("{a*x}", 0..5), ("{a*99999999}", 0..12)]
+        {
             assert_eq!(tokens(text).expect_err(text).span, span, "{text}");
         }
     }

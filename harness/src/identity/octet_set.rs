@@ -43,10 +43,7 @@ impl OctetSet {
             &[first, b'-', last] if first <= last => (first..=last).for_each(|octet| self.insert(octet)),
             [first, b'-', last] => {
                 let reason = format!("the range runs backwards, from 0x{first:02x} to 0x{last:02x}");
-                return Err(NotationError {
-                    reason,
-                    span: 0..entry.len(),
-                });
+                return Err(NotationError { reason, span: 0..entry.len() });
             }
             octets => octets.iter().for_each(|&octet| self.insert(octet)),
         }
@@ -60,10 +57,7 @@ fn octets(text: &str) -> Result<Vec<u8>, NotationError> {
         match token {
             Token::Octets(more) => octets.extend(more),
             Token::Name(name) => {
-                return Err(NotationError {
-                    reason: format!("`{{{name}}}` stands for no octets"),
-                    span,
-                });
+                return Err(NotationError { reason: format!("`{{{name}}}` stands for no octets"), span });
             }
         }
     }

@@ -50,9 +50,7 @@ impl<'n, 'd> Reading<'n, 'd> {
 
     /// Where in the name a part stands.
     pub fn span(&self, part: Part) -> Option<Range<usize>> {
-        self.captures[part as usize]
-            .as_ref()
-            .map(|span| span.start as usize..span.end as usize)
+        self.captures[part as usize].as_ref().map(|span| span.start as usize..span.end as usize)
     }
 
     /// Why the server has a part that the name does not hold.
@@ -83,11 +81,7 @@ impl<'n, 'd> Reading<'n, 'd> {
     /// The identity that the server has, named or assumed.
     pub fn identity(&self, home: &[u8]) -> Identity {
         let part = |part| self.part(part, home).map(<[u8]>::to_vec);
-        Identity {
-            domain: part(Part::Domain),
-            user: part(Part::User),
-            mailbox: part(Part::Mailbox),
-        }
+        Identity { domain: part(Part::Domain), user: part(Part::User), mailbox: part(Part::Mailbox) }
     }
 
     /// The form of the rule that reads so.

@@ -61,20 +61,12 @@ pub fn resolve_reading<'d>(dialect: &Dialect, directory: &'d Directory, reading:
         None => Err(Cause::NoAccount),
         Some(_) => find_mailbox(dialect, directory, account, reading),
     };
-    Resolution {
-        account: Some(account),
-        credentials,
-        opens,
-    }
+    Resolution { account: Some(account), credentials, opens }
 }
 
 impl Resolution<'_> {
     const fn nobody(cause: Cause) -> Self {
-        Self {
-            account: None,
-            credentials: None,
-            opens: Err(cause),
-        }
+        Self { account: None, credentials: None, opens: Err(cause) }
     }
 }
 
@@ -83,18 +75,12 @@ fn is_called(dialect: &Dialect, domain: &Domain, name: &[u8]) -> bool {
 }
 
 fn find_account<'d>(dialect: &Dialect, directory: &'d Directory, domain: &[u8], user: &[u8]) -> Option<&'d Account> {
-    directory
-        .accounts
-        .iter()
-        .find(|account| account.domain == domain && dialect.same(&account.user, user))
+    directory.accounts.iter().find(|account| account.domain == domain && dialect.same(&account.user, user))
 }
 
 fn owner<'d>(dialect: &Dialect, directory: &'d Directory, mailbox: &[u8]) -> Option<&'d Account> {
     let name = &mailboxes_called(dialect, directory, mailbox).next()?.name;
-    directory
-        .accounts
-        .iter()
-        .find(|account| account.mailbox.as_ref() == Some(name))
+    directory.accounts.iter().find(|account| account.mailbox.as_ref() == Some(name))
 }
 
 fn find_mailbox<'d>(
@@ -105,20 +91,13 @@ fn find_mailbox<'d>(
 ) -> Result<&'d [u8], Cause> {
     let Some(name) = reading.part(Part::Mailbox, directory.home()) else {
         let own = account.mailbox.as_deref().ok_or(Cause::NoMailbox)?;
-        let elsewhere = directory
-            .mailboxes
-            .iter()
-            .any(|mailbox| mailbox.name == own && mailbox.elsewhere);
+        let elsewhere = directory.mailboxes.iter().any(|mailbox| mailbox.name == own && mailbox.elsewhere);
         return if elsewhere { Err(Cause::Elsewhere) } else { Ok(own) };
     };
     let assumed = reading.assumption(Part::Mailbox).is_some();
     let mut found = mailboxes_called(dialect, directory, name);
     let Some(mailbox) = found.next() else {
-        return Err(if assumed && account.mailbox.is_some() {
-            Cause::AssumedMailbox
-        } else {
-            Cause::NoMailbox
-        });
+        return Err(if assumed && account.mailbox.is_some() { Cause::AssumedMailbox } else { Cause::NoMailbox });
     };
     if found.next().is_some() {
         return Err(Cause::Ambiguous);
@@ -129,22 +108,14 @@ fn find_mailbox<'d>(
     if account.mailbox.as_ref() == Some(&mailbox.name) || account.may_open.contains(&mailbox.name) {
         return Ok(&mailbox.name);
     }
-    Err(if assumed {
-        Cause::AssumedMailbox
-    } else {
-        Cause::NotPermitted
-    })
+    Err(if assumed { Cause::AssumedMailbox } else { Cause::NotPermitted })
 }
 
 /// The mailboxes that a name stands for: by name, by alias, or by an address in one of the domains.
 fn mailboxes_called<'d>(dialect: &Dialect, directory: &'d Directory, name: &[u8]) -> impl Iterator<Item = &'d Mailbox> {
     let local = name.iter().rposition(|&octet| octet == b'@').and_then(|at| {
         let (local, domain) = (name.get(..at)?, name.get(at + 1..)?);
-        directory
-            .domains
-            .iter()
-            .any(|known| is_called(dialect, known, domain))
-            .then_some(local)
+        directory.domains.iter().any(|known| is_called(dialect, known, domain)).then_some(local)
     });
     let called = move |mailbox: &&Mailbox| {
         [Some(name), local].into_iter().flatten().any(|name| {

@@ -7,9 +7,7 @@ pub const CANARY_FIELD: &str = "X-Loginspec-Mailbox";
 ///
 /// Nothing where the field is missing or empty.
 pub fn canary_mailbox(header: &[u8]) -> Option<Vec<u8>> {
-    let mut lines = header
-        .split(|octet| *octet == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let mut lines = header.split(|octet| *octet == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let mut value = loop {
         let line = lines.next()?;
         if line.is_empty() {
@@ -43,10 +41,7 @@ mod tests {
     #[test]
     fn the_field_is_found_unfolded_and_trimmed() {
         let found = |header: &[u8]| canary_mailbox(header);
-        assert_eq!(
-            found(b"X-Loginspec-Mailbox: Mailbox1\r\n\r\n"),
-            Some(b"Mailbox1".to_vec())
-        );
+        assert_eq!(found(b"X-Loginspec-Mailbox: Mailbox1\r\n\r\n"), Some(b"Mailbox1".to_vec()));
         assert_eq!(
             found(b"Subject: x\r\nx-loginspec-mailbox :\r\n Two\r\n\tWords \r\n\r\n"),
             Some(b"Two\tWords".to_vec())

@@ -105,24 +105,15 @@ impl ResponseCode {
         if name.eq_ignore_ascii_case(b"REFERRAL") {
             return Self::Referral(arguments.to_vec());
         }
-        Self::plain(name)
-            .or_else(|| Self::pop3_parent(name))
-            .unwrap_or_else(|| Self::Other(octets.to_vec()))
+        Self::plain(name).or_else(|| Self::pop3_parent(name)).unwrap_or_else(|| Self::Other(octets.to_vec()))
     }
 
     /// The POP3 code of which `name` is an unknown refinement: such a tail is ignored (RFC 2449 §8).
     fn pop3_parent(name: &[u8]) -> Option<Self> {
-        let known = [
-            Self::LoginDelay,
-            Self::Pop3InUse,
-            Self::SysTemp,
-            Self::SysPerm,
-            Self::Auth,
-        ];
+        let known = [Self::LoginDelay, Self::Pop3InUse, Self::SysTemp, Self::SysPerm, Self::Auth];
         known.into_iter().find(|code| {
             let word = code.word();
-            name.get(..word.len())
-                .is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+            name.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
                 && name.get(word.len()) == Some(&b'/')
         })
     }
@@ -137,10 +128,7 @@ impl fmt::Display for ResponseCode {
 /// The octets before the first space, and those after it.
 pub(crate) fn split_word(octets: &[u8]) -> (&[u8], &[u8]) {
     match octets.iter().position(|octet| *octet == b' ') {
-        Some(space) => (
-            octets.get(..space).unwrap_or_default(),
-            octets.get(space + 1..).unwrap_or_default(),
-        ),
+        Some(space) => (octets.get(..space).unwrap_or_default(), octets.get(space + 1..).unwrap_or_default()),
         None => (octets, &[]),
     }
 }
@@ -154,10 +142,7 @@ pub(crate) fn split_code(text: &[u8]) -> (Option<&[u8]>, &[u8]) {
         return (None, text);
     };
     let closes = |at: &usize| inner.get(*at) == Some(&b']') && matches!(inner.get(*at + 1), None | Some(b' '));
-    let Some(end) = (0..inner.len())
-        .find(closes)
-        .or_else(|| inner.iter().position(|octet| *octet == b']'))
-    else {
+    let Some(end) = (0..inner.len()).find(closes).or_else(|| inner.iter().position(|octet| *octet == b']')) else {
         return (None, text);
     };
     let rest = inner.get(end + 1..).unwrap_or_default();
@@ -170,10 +155,7 @@ mod tests {
 
     #[test]
     fn names_are_known_in_any_case() {
-        assert_eq!(
-            ResponseCode::from_wire(b"AuthenticationFailed"),
-            ResponseCode::AuthenticationFailed
-        );
+        assert_eq!(ResponseCode::from_wire(b"AuthenticationFailed"), ResponseCode::AuthenticationFailed);
         assert_eq!(ResponseCode::from_wire(b"login-delay"), ResponseCode::LoginDelay);
         assert_eq!(ResponseCode::from_wire(b"INUSE"), ResponseCode::InUse);
         assert_eq!(ResponseCode::from_wire(b"IN-USE"), ResponseCode::Pop3InUse);
@@ -198,14 +180,8 @@ mod tests {
     fn an_unknown_tail_of_a_pop3_code_is_ignored() {
         assert_eq!(ResponseCode::from_wire(b"sys/temp/disk"), ResponseCode::SysTemp);
         assert_eq!(ResponseCode::from_wire(b"AUTH/expired"), ResponseCode::Auth);
-        assert_eq!(
-            ResponseCode::from_wire(b"SYS/OTHER"),
-            ResponseCode::Other(b"SYS/OTHER".to_vec())
-        );
-        assert_eq!(
-            ResponseCode::from_wire(b"ALERT/X"),
-            ResponseCode::Other(b"ALERT/X".to_vec())
-        );
+        assert_eq!(ResponseCode::from_wire(b"SYS/OTHER"), ResponseCode::Other(b"SYS/OTHER".to_vec()));
+        assert_eq!(ResponseCode::from_wire(b"ALERT/X"), ResponseCode::Other(b"ALERT/X".to_vec()));
     }
 
     #[test]
@@ -213,10 +189,7 @@ mod tests {
         assert_eq!(split_code(b"[ALERT] now"), (Some(&b"ALERT"[..]), &b"now"[..]));
         assert_eq!(split_code(b"[ALERT]"), (Some(&b"ALERT"[..]), &b""[..]));
         assert_eq!(split_code(b"[ALERT]now"), (Some(&b"ALERT"[..]), &b"now"[..]));
-        assert_eq!(
-            split_code(b"[REFERRAL imap://[::1]/] x"),
-            (Some(&b"REFERRAL imap://[::1]/"[..]), &b"x"[..])
-        );
+        assert_eq!(split_code(b"[REFERRAL imap://[::1]/] x"), (Some(&b"REFERRAL imap://[::1]/"[..]), &b"x"[..]));
         assert_eq!(split_code(b"[ALERT now"), (None, &b"[ALERT now"[..]));
         assert_eq!(split_code(b""), (None, &b""[..]));
     }

@@ -47,17 +47,13 @@ impl Expected {
     pub fn matches_line(&self, line: &[u8]) -> bool {
         let Self::Line { words } = self else { return false };
         let mut found = line.split(|octet| *octet == b' ');
-        words
-            .iter()
-            .all(|pattern| found.next().is_some_and(|word| pattern.matches(word)))
+        words.iter().all(|pattern| found.next().is_some_and(|word| pattern.matches(word)))
     }
 
     /// Whether only an untagged IMAP response can be meant.
     fn is_untagged(&self) -> bool {
         let Self::Line { words } = self else { return false };
-        words
-            .first()
-            .is_some_and(|pattern| pattern.0.iter().all(|word| word == b"*"))
+        words.first().is_some_and(|pattern| pattern.0.iter().all(|word| word == b"*"))
     }
 }
 
@@ -70,12 +66,7 @@ impl WordPattern {
 
 impl Dialogue {
     pub(crate) fn new(protocol: Protocol, steps: Vec<DialogueStep>) -> Self {
-        Self {
-            protocol,
-            steps,
-            at: 0,
-            farewell: None,
-        }
+        Self { protocol, steps, at: 0, farewell: None }
     }
 
     /// What is to be done before the server has to say something.
@@ -105,10 +96,7 @@ impl Dialogue {
             }
             return Step::Wait;
         }
-        Step::Finish(Outcome::Diverged {
-            step: self.at,
-            got: frame.octets.to_vec(),
-        })
+        Step::Finish(Outcome::Diverged { step: self.at, got: frame.octets.to_vec() })
     }
 
     pub(crate) fn closed(&mut self) -> Step {
@@ -116,10 +104,7 @@ impl Dialogue {
             self.at += 1;
             return Step::Wait;
         }
-        Step::Finish(Outcome::Closed {
-            stage: Stage::Dialogue,
-            farewell: self.farewell.take(),
-        })
+        Step::Finish(Outcome::Closed { stage: Stage::Dialogue, farewell: self.farewell.take() })
     }
 
     fn expected(&self) -> &[Expected] {

@@ -19,9 +19,7 @@ fn expect(text: &str) -> Expected {
         return Expected::Closed;
     }
     let alternatives = |word: &str| WordPattern(word.split('|').map(|word| word.as_bytes().to_vec()).collect());
-    Expected::Line {
-        words: text.split(' ').map(alternatives).collect(),
-    }
+    Expected::Line { words: text.split(' ').map(alternatives).collect() }
 }
 
 fn imap(text: &str) -> Session {
@@ -42,13 +40,7 @@ fn untagged_lines_are_skipped_while_a_tagged_one_is_due() {
     let trace =
         "S: * OK\nC: a LOGIN \"x\\y\" \"p\"\nS: * CAPABILITY X\nS: * BYE\nS: * 1 FETCH (X {3}\nS: a\nS: )\nS: a NO";
     assert_eq!(play(imap(LOGIN), trace), Outcome::Followed);
-    assert_eq!(
-        play(imap("S: * PREAUTH"), "S: * OK"),
-        Outcome::Diverged {
-            step: 0,
-            got: b"* OK".to_vec()
-        }
-    );
+    assert_eq!(play(imap("S: * PREAUTH"), "S: * OK"), Outcome::Diverged { step: 0, got: b"* OK".to_vec() });
 }
 
 #[test]
@@ -56,68 +48,35 @@ fn diverged() {
     let begun = "S: * OK\nC: a LOGIN \"x\\y\" \"p\"\n";
     for got in ["a OK welcome", "b NO", "+ go on", "a"] {
         let outcome = play(imap(LOGIN), &format!("{begun}S: {got}"));
-        assert_eq!(
-            outcome,
-            Outcome::Diverged {
-                step: 2,
-                got: got.into()
-            }
-        );
+        assert_eq!(outcome, Outcome::Diverged { step: 2, got: got.into() });
     }
 }
 
 #[test]
 fn closed_and_silent() {
     let begun = "S: * OK\nC: a LOGIN \"x\\y\" \"p\"\n";
-    let closed = |farewell| Outcome::Closed {
-        stage: Stage::Dialogue,
-        farewell,
-    };
+    let closed = |farewell| Outcome::Closed { stage: Stage::Dialogue, farewell };
     assert_eq!(play(imap(LOGIN), &format!("{begun}S: [closed]")), closed(None));
-    assert_eq!(
-        play(imap(LOGIN), &format!("{begun}S: [silent]")),
-        Outcome::NoAnswer(Stage::Dialogue)
-    );
+    assert_eq!(play(imap(LOGIN), &format!("{begun}S: [silent]")), Outcome::NoAnswer(Stage::Dialogue));
     let farewell = Some(Reply::from_text(b"[ALERT] out"));
-    assert_eq!(
-        play(imap(LOGIN), &format!("{begun}S: * BYE [ALERT] out\nS: [closed]")),
-        closed(farewell)
-    );
+    assert_eq!(play(imap(LOGIN), &format!("{begun}S: * BYE [ALERT] out\nS: [closed]")), closed(farewell));
 }
 
 #[test]
 fn a_close_may_be_expected() {
     let either = "S: * OK\nC: x\nS: x BAD ; [closed]";
-    assert_eq!(
-        play(imap(either), "S: * OK\nC: x\nS: * BYE\nS: [closed]"),
-        Outcome::Followed
-    );
+    assert_eq!(play(imap(either), "S: * OK\nC: x\nS: * BYE\nS: [closed]"), Outcome::Followed);
     assert_eq!(play(imap(either), "S: * OK\nC: x\nS: x BAD"), Outcome::Followed);
     assert_eq!(play(imap("S: [closed]"), "S: * BYE\nS: [closed]"), Outcome::Followed);
-    assert_eq!(
-        play(imap("S: [closed]"), "S: a OK"),
-        Outcome::Diverged {
-            step: 0,
-            got: b"a OK".to_vec()
-        }
-    );
+    assert_eq!(play(imap("S: [closed]"), "S: a OK"), Outcome::Diverged { step: 0, got: b"a OK".to_vec() });
 }
 
 #[test]
 fn pop3_skips_nothing() {
     let text = "S: +OK\nC: USER x\nS: -ERR";
-    assert_eq!(
-        play(script(Protocol::Pop3, text), "S: +OK hi\nC: USER x\nS: -err no"),
-        Outcome::Followed
-    );
+    assert_eq!(play(script(Protocol::Pop3, text), "S: +OK hi\nC: USER x\nS: -err no"), Outcome::Followed);
     let outcome = play(script(Protocol::Pop3, text), "S: +OK hi\nC: USER x\nS: * OK");
-    assert_eq!(
-        outcome,
-        Outcome::Diverged {
-            step: 2,
-            got: b"* OK".to_vec()
-        }
-    );
+    assert_eq!(outcome, Outcome::Diverged { step: 2, got: b"* OK".to_vec() });
 }
 
 #[test]

@@ -36,11 +36,7 @@ pub struct Frame<'a> {
 impl Frame<'_> {
     /// The deviation that the octet at `at` in this frame is.
     pub fn deviation(&self, rule: &'static str, at: usize) -> Deviation {
-        Deviation {
-            rule,
-            octet: self.octets.get(at).copied(),
-            index: self.index + at,
-        }
+        Deviation { rule, octet: self.octets.get(at).copied(), index: self.index + at }
     }
 }
 
@@ -99,11 +95,7 @@ impl Framer {
         loop {
             let Some(line_feed) = self.find_line_end()? else {
                 return if self.overflown {
-                    Err(Deviation {
-                        rule: TOO_MUCH,
-                        octet: None,
-                        index: TOTAL_LIMIT,
-                    })
+                    Err(Deviation { rule: TOO_MUCH, octet: None, index: TOTAL_LIMIT })
                 } else {
                     Ok(None)
                 };
@@ -111,11 +103,7 @@ impl Framer {
             let text_end = if line_feed > self.line && self.buffer.get(line_feed - 1) == Some(&b'\r') {
                 line_feed - 1
             } else {
-                deviations.note(Deviation {
-                    rule: BARE_LF,
-                    octet: Some(b'\n'),
-                    index: self.base + line_feed,
-                });
+                deviations.note(Deviation { rule: BARE_LF, octet: Some(b'\n'), index: self.base + line_feed });
                 line_feed
             };
             let after = line_feed + 1;
@@ -123,14 +111,9 @@ impl Framer {
             if let Some(announced) = self.announced_literal(text) {
                 if announced.size > LITERAL_LIMIT {
                     let index = self.base + self.line + announced.brace;
-                    return Err(Deviation {
-                        rule: LITERAL_TOO_LONG,
-                        octet: Some(b'{'),
-                        index,
-                    });
+                    return Err(Deviation { rule: LITERAL_TOO_LONG, octet: Some(b'{'), index });
                 }
-                self.literals
-                    .push(after - self.start..after - self.start + announced.size);
+                self.literals.push(after - self.start..after - self.start + announced.size);
                 self.line = after + announced.size;
                 self.searched = self.line;
                 continue;
@@ -139,11 +122,7 @@ impl Framer {
             let index = self.base + self.start;
             (self.start, self.line, self.searched) = (after, after, after);
             let literals = std::mem::take(&mut self.literals);
-            return Ok(Some(Frame {
-                octets: self.buffer.get(frame).unwrap_or_default(),
-                literals,
-                index,
-            }));
+            return Ok(Some(Frame { octets: self.buffer.get(frame).unwrap_or_default(), literals, index }));
         }
     }
 
@@ -158,18 +137,10 @@ impl Framer {
         match fresh.iter().position(|octet| matches!(octet, b'\n' | 0)) {
             Some(offset) if fresh.get(offset) == Some(&0) => {
                 let index = self.base + self.searched + offset;
-                Err(Deviation {
-                    rule: NUL_IN_LINE,
-                    octet: Some(0),
-                    index,
-                })
+                Err(Deviation { rule: NUL_IN_LINE, octet: Some(0), index })
             }
             Some(offset) => Ok(Some(self.searched + offset)),
-            None if until == limit => Err(Deviation {
-                rule: LINE_TOO_LONG,
-                octet: None,
-                index: self.base + limit,
-            }),
+            None if until == limit => Err(Deviation { rule: LINE_TOO_LONG, octet: None, index: self.base + limit }),
             None => {
                 self.searched = until;
                 Ok(None)
@@ -187,10 +158,7 @@ impl Framer {
         }
         if self.literals.is_empty() {
             let (condition, _) = split_word(text.strip_prefix(b"* ")?);
-            if [&b"OK"[..], b"NO", b"BAD", b"BYE", b"PREAUTH"]
-                .iter()
-                .any(|c| condition.eq_ignore_ascii_case(c))
-            {
+            if [&b"OK"[..], b"NO", b"BAD", b"BYE", b"PREAUTH"].iter().any(|c| condition.eq_ignore_ascii_case(c)) {
                 return None;
             }
         }

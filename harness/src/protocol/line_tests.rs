@@ -24,12 +24,7 @@ fn frames(protocol: Protocol, stream: &[u8], size: usize) -> (Vec<Vec<u8>>, Devi
 #[test]
 fn lines_and_literals_in_any_cut() {
     let stream = b"* OK {3}\r\n* 1 FETCH (A {5}\r\nab\r\nc B {0}\r\n)\r\na1 NO {9}\r\n+ {9}\r\n";
-    let expected: Vec<&[u8]> = vec![
-        b"* OK {3}",
-        b"* 1 FETCH (A {5}\r\nab\r\nc B {0}\r\n)",
-        b"a1 NO {9}",
-        b"+ {9}",
-    ];
+    let expected: Vec<&[u8]> = vec![b"* OK {3}", b"* 1 FETCH (A {5}\r\nab\r\nc B {0}\r\n)", b"a1 NO {9}", b"+ {9}"];
     for size in 1..=stream.len() {
         let (seen, deviations, end) = frames(Protocol::Imap, stream, size);
         assert_eq!(seen, expected, "in pieces of {size}");
@@ -47,10 +42,7 @@ fn literals_are_located() {
     let frame = framer.next(&mut deviations).unwrap().unwrap();
     assert_eq!(frame.index, 6);
     assert_eq!(frame.literals.len(), 1);
-    assert_eq!(
-        frame.octets.get(frame.literals.first().unwrap().clone()),
-        Some(&b"xy"[..])
-    );
+    assert_eq!(frame.octets.get(frame.literals.first().unwrap().clone()), Some(&b"xy"[..]));
 }
 
 #[test]
@@ -63,11 +55,7 @@ fn pop3_has_no_literals() {
 fn a_bare_lf_is_tolerated_and_told() {
     let (seen, deviations, end) = frames(Protocol::Pop3, b"+OK\nx\r\n\n", 1);
     assert_eq!(seen, [&b"+OK"[..], b"x", b""]);
-    let told: Vec<_> = deviations
-        .as_slice()
-        .iter()
-        .map(|d| (d.rule, d.octet, d.index))
-        .collect();
+    let told: Vec<_> = deviations.as_slice().iter().map(|d| (d.rule, d.octet, d.index)).collect();
     assert_eq!(told, [(BARE_LF, Some(b'\n'), 3), (BARE_LF, Some(b'\n'), 7)]);
     assert_eq!(end, None);
 }

@@ -122,10 +122,7 @@ impl Reply {
     /// Reads an answer's text: the code in brackets, where there is one, and the words.
     pub fn from_text(text: &[u8]) -> Self {
         let (code, text) = split_code(text);
-        Self {
-            code: code.map(ResponseCode::from_wire),
-            text: text.to_vec(),
-        }
+        Self { code: code.map(ResponseCode::from_wire), text: text.to_vec() }
     }
 }
 
@@ -177,11 +174,7 @@ mod tests {
     fn only_the_first_deviations_are_kept() {
         let mut deviations = Deviations::default();
         for index in 0..1000 {
-            deviations.note(Deviation {
-                rule: "",
-                octet: None,
-                index,
-            });
+            deviations.note(Deviation { rule: "", octet: None, index });
         }
         assert_eq!(deviations.as_slice().len(), KEPT_DEVIATIONS);
     }

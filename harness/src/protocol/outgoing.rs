@@ -15,10 +15,7 @@ pub struct Outgoing {
 impl Outgoing {
     /// A piece without secrets.
     pub fn plain(octets: impl Into<Vec<u8>>) -> Self {
-        Self {
-            octets: octets.into(),
-            secrets: Vec::new(),
-        }
+        Self { octets: octets.into(), secrets: Vec::new() }
     }
 
     /// Adds octets that hold no secret.

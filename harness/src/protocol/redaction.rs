@@ -50,12 +50,7 @@ impl Redactor {
         }
         let mut begins = [false; 256];
         for form in &forms {
-            if let Some(begin) = form
-                .octets
-                .expose()
-                .first()
-                .and_then(|first| begins.get_mut(usize::from(*first)))
-            {
+            if let Some(begin) = form.octets.expose().first().and_then(|first| begins.get_mut(usize::from(*first))) {
                 *begin = true;
             }
         }
@@ -83,21 +78,16 @@ impl Redactor {
     /// The outcome without any password in the server's words. Judge an outcome first, then redact it.
     pub fn redact_outcome(&self, outcome: Outcome) -> Outcome {
         match outcome {
-            Outcome::Opened { mailbox, proof } => Outcome::Opened {
-                mailbox: mailbox.map(|mailbox| self.redact(&mailbox)),
-                proof,
-            },
+            Outcome::Opened { mailbox, proof } => {
+                Outcome::Opened { mailbox: mailbox.map(|mailbox| self.redact(&mailbox)), proof }
+            }
             Outcome::Unbound(reply) => Outcome::Unbound(self.redact_reply(reply)),
             Outcome::Rejected(reply) => Outcome::Rejected(self.redact_reply(reply)),
             Outcome::Bad(reply) => Outcome::Bad(self.redact_reply(reply)),
-            Outcome::Closed { stage, farewell } => Outcome::Closed {
-                stage,
-                farewell: farewell.map(|reply| self.redact_reply(reply)),
-            },
-            Outcome::Diverged { step, got } => Outcome::Diverged {
-                step,
-                got: self.redact(&got),
-            },
+            Outcome::Closed { stage, farewell } => {
+                Outcome::Closed { stage, farewell: farewell.map(|reply| self.redact_reply(reply)) }
+            }
+            Outcome::Diverged { step, got } => Outcome::Diverged { step, got: self.redact(&got) },
             Outcome::NotOffered(_) | Outcome::NoAnswer(_) | Outcome::Garbled { .. } | Outcome::Followed => outcome,
         }
     }
@@ -111,10 +101,7 @@ impl Redactor {
             ResponseCode::Other(raw) => ResponseCode::Other(self.redact(&raw)),
             plain => plain,
         });
-        Reply {
-            code,
-            text: self.redact(&reply.text),
-        }
+        Reply { code, text: self.redact(&reply.text) }
     }
 
     /// Where passwords are: in order, and without overlap.
@@ -132,10 +119,7 @@ impl Redactor {
                     let before = at.checked_sub(1).and_then(|before| octets.get(before));
                     let start = at - usize::from(shared(form.shared_before, before));
                     let end = at + spelt.len();
-                    merge(
-                        &mut found,
-                        start..end + usize::from(shared(form.shared_after, octets.get(end))),
-                    );
+                    merge(&mut found, start..end + usize::from(shared(form.shared_after, octets.get(end))));
                 }
             }
         }
@@ -171,11 +155,7 @@ pub(crate) fn merge(ranges: &mut Vec<Range<usize>>, mut range: Range<usize>) {
 
 fn push_form(forms: &mut Vec<Form>, octets: Vec<u8>, shared_before: bool, shared_after: bool) {
     if octets.len() >= SHORTEST && !forms.iter().any(|form| form.octets.expose() == octets) {
-        forms.push(Form {
-            octets: Password::new(octets),
-            shared_before,
-            shared_after,
-        });
+        forms.push(Form { octets: Password::new(octets), shared_before, shared_after });
     }
 }
 
@@ -208,10 +188,7 @@ mod tests {
     #[test]
     fn every_form_is_masked() {
         assert_eq!(redacted("Secret-1", "no Secret-1 here"), "no <password> here");
-        assert_eq!(
-            redacted(r#"a"b\c"#, r#"LOGIN "x" "a\"b\\c""#),
-            r#"LOGIN "x" "<password>""#
-        );
+        assert_eq!(redacted(r#"a"b\c"#, r#"LOGIN "x" "a\"b\\c""#), r#"LOGIN "x" "<password>""#);
         assert_eq!(redacted("abc", "616263 and 4a 616263"), "<password> and 4a <password>");
         assert_eq!(redacted("jkl", "6A6B6C"), "<password>");
         assert_eq!(redacted("test", "AHRlc3QAdGVzdA=="), "A<password>A<password>==");

@@ -43,13 +43,7 @@ impl Sasl {
             Mechanism::SaslLogin => SaslMechanism::Login,
             Mechanism::Login | Mechanism::Ntlm | Mechanism::Xoauth2 => return None,
         };
-        Some(Self {
-            mechanism,
-            given: 0,
-            authzid: None,
-            name,
-            password,
-        })
+        Some(Self { mechanism, given: 0, authzid: None, name, password })
     }
 
     /// The same exchange, to act as `authzid`. Only PLAIN can say so.
@@ -74,18 +68,9 @@ impl Sasl {
     /// server to server, so that only their order counts.
     pub fn next(&mut self, _challenge: &[u8]) -> Option<SaslResponse> {
         let response = match (self.mechanism, self.given) {
-            (SaslMechanism::Plain, 0) => SaslResponse {
-                octets: self.plain_message(),
-                secret: true,
-            },
-            (SaslMechanism::Login, 0) => SaslResponse {
-                octets: std::mem::take(&mut self.name),
-                secret: false,
-            },
-            (SaslMechanism::Login, 1) => SaslResponse {
-                octets: self.password.expose().to_vec(),
-                secret: true,
-            },
+            (SaslMechanism::Plain, 0) => SaslResponse { octets: self.plain_message(), secret: true },
+            (SaslMechanism::Login, 0) => SaslResponse { octets: std::mem::take(&mut self.name), secret: false },
+            (SaslMechanism::Login, 1) => SaslResponse { octets: self.password.expose().to_vec(), secret: true },
             _ => return None,
         };
         self.given += 1;

@@ -71,9 +71,7 @@ impl Session {
     ///
     /// A login that this client cannot spell finishes at once as not offered.
     pub fn login(login: Login) -> Self {
-        let Login {
-            protocol, mechanism, ..
-        } = login;
+        let Login { protocol, mechanism, .. } = login;
         let encoding = login.encoding.or(Encoding::default_for(protocol, mechanism));
         let unspoken = if !mechanism.is_spoken() {
             Some(format!("a client that speaks {mechanism}"))
@@ -189,10 +187,7 @@ impl Session {
             Err(deviation) => deviation,
         };
         Some(match self.progress {
-            Progress::Talking => Step::Finish(Outcome::Garbled {
-                stage: self.stage(),
-                deviation: garbled,
-            }),
+            Progress::Talking => Step::Finish(Outcome::Garbled { stage: self.stage(), deviation: garbled }),
             _ => self.leave(),
         })
     }
@@ -204,10 +199,9 @@ impl Session {
         match (end, &mut self.machine) {
             (End::TimedOut, _) => Step::Finish(Outcome::NoAnswer(self.stage())),
             (End::Closed, Machine::Imap(login)) => Step::Finish(login.closed()),
-            (End::Closed, Machine::Pop3(login)) => Step::Finish(Outcome::Closed {
-                stage: login.stage(),
-                farewell: None,
-            }),
+            (End::Closed, Machine::Pop3(login)) => {
+                Step::Finish(Outcome::Closed { stage: login.stage(), farewell: None })
+            }
             (End::Closed, Machine::Dialogue(dialogue)) => dialogue.closed(),
         }
     }

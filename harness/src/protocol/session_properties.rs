@@ -17,9 +17,7 @@ fn ways() -> Vec<(Protocol, Mechanism, Option<Encoding>)> {
     let mut ways = vec![(Protocol::Pop3, Mechanism::Login, None)];
     for &protocol in Protocol::ALL {
         for &mechanism in Mechanism::ALL.iter().filter(|mechanism| mechanism.is_spoken()) {
-            let encodings = Encoding::ALL
-                .iter()
-                .filter(|encoding| encoding.fits(protocol, mechanism));
+            let encodings = Encoding::ALL.iter().filter(|encoding| encoding.fits(protocol, mechanism));
             ways.extend(encodings.map(|encoding| (protocol, mechanism, Some(*encoding))));
         }
     }
@@ -38,16 +36,9 @@ fn login((protocol, mechanism, encoding): (Protocol, Mechanism, Option<Encoding>
 
 fn dialogue(protocol: Protocol) -> Session {
     let line = |words: &[&str]| Expected::Line {
-        words: words
-            .iter()
-            .map(|word| WordPattern(vec![word.as_bytes().to_vec()]))
-            .collect(),
+        words: words.iter().map(|word| WordPattern(vec![word.as_bytes().to_vec()])).collect(),
     };
-    let greeting = if protocol == Protocol::Imap {
-        line(&["*", "OK"])
-    } else {
-        line(&["+OK"])
-    };
+    let greeting = if protocol == Protocol::Imap { line(&["*", "OK"]) } else { line(&["+OK"]) };
     let steps = vec![
         DialogueStep::Expect(vec![greeting]),
         DialogueStep::Send(Outgoing::plain("a1 x\r\n")),
@@ -138,9 +129,7 @@ fn server_stream() -> impl Strategy<Value = Vec<u8>> {
 
 fn sessions(password: &'static str) -> Vec<Session> {
     let logins = ways().into_iter().map(|way| login(way, password));
-    logins
-        .chain(Protocol::ALL.iter().map(|protocol| dialogue(*protocol)))
-        .collect()
+    logins.chain(Protocol::ALL.iter().map(|protocol| dialogue(*protocol))).collect()
 }
 
 /// A password as it may stand in a transcript: the forms in which it must not.

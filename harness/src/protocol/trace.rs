@@ -15,11 +15,7 @@ pub(super) fn play(session: Session, trace: &str) -> Outcome {
 /// The same, with the rules that were broken without harm.
 pub(super) fn play_with_deviations(mut session: Session, trace: &str) -> (Outcome, Vec<&'static str>) {
     let mut sent = String::new();
-    let mut lines = trace
-        .lines()
-        .map(str::trim_start)
-        .filter(|line| !line.is_empty())
-        .peekable();
+    let mut lines = trace.lines().map(str::trim_start).filter(|line| !line.is_empty()).peekable();
     loop {
         match session.poll() {
             Action::Send(outgoing) => sent.push_str(&outgoing.octets.escape_ascii().to_string()),
@@ -29,16 +25,11 @@ pub(super) fn play_with_deviations(mut session: Session, trace: &str) -> (Outcom
                     Some("S: [closed]") => session.closed(),
                     Some("S: [silent]") => session.timed_out(),
                     Some(line) => {
-                        let line = line
-                            .strip_prefix("S:")
-                            .unwrap_or_else(|| panic!("not a server's line: {line}"));
+                        let line = line.strip_prefix("S:").unwrap_or_else(|| panic!("not a server's line: {line}"));
                         session.receive(line.strip_prefix(' ').unwrap_or(line).as_bytes());
                         session.receive(b"\r\n");
                     }
-                    None => panic!(
-                        "the session waits beyond the end of the trace, at {:?}",
-                        session.stage()
-                    ),
+                    None => panic!("the session waits beyond the end of the trace, at {:?}", session.stage()),
                 }
             }
             Action::Finished => break,
@@ -55,14 +46,7 @@ fn take_client_lines<'a>(lines: &mut std::iter::Peekable<impl Iterator<Item = &'
     let mut expected = String::new();
     while let Some(line) = lines.next_if(|line| line.starts_with("C:")) {
         let line = line.trim_start_matches("C:");
-        expected.push_str(
-            &line
-                .strip_prefix(' ')
-                .unwrap_or(line)
-                .as_bytes()
-                .escape_ascii()
-                .to_string(),
-        );
+        expected.push_str(&line.strip_prefix(' ').unwrap_or(line).as_bytes().escape_ascii().to_string());
         expected.push_str("\\r\\n");
     }
     assert_eq!(std::mem::take(sent), expected);

@@ -55,18 +55,14 @@ impl Transcript {
         let start = self.sent.octets.len();
         let mut next = 0;
         for secret in &outgoing.secrets {
-            self.sent
-                .push(outgoing.octets.get(next..secret.start).unwrap_or_default());
+            self.sent.push(outgoing.octets.get(next..secret.start).unwrap_or_default());
             self.sent.withhold(secret.len());
             next = secret.end;
         }
         self.sent.push(outgoing.octets.get(next..).unwrap_or_default());
         let kept = start..self.sent.octets.len();
         if !kept.is_empty() {
-            self.entries.push(Entry {
-                at,
-                event: Event::Sent(kept),
-            });
+            self.entries.push(Entry { at, event: Event::Sent(kept) });
         }
     }
 
@@ -77,27 +73,18 @@ impl Transcript {
         let kept = start..self.received.octets.len();
         // A flood of reads beyond what is kept must not fill the memory with entries either.
         if !kept.is_empty() {
-            self.entries.push(Entry {
-                at,
-                event: Event::Received(kept),
-            });
+            self.entries.push(Entry { at, event: Event::Received(kept) });
         }
     }
 
     /// Records that the server closed the connection.
     pub fn closed(&mut self, at: Duration) {
-        self.entries.push(Entry {
-            at,
-            event: Event::Closed,
-        });
+        self.entries.push(Entry { at, event: Event::Closed });
     }
 
     /// Records that there was no answer for as long as `waited`.
     pub fn no_answer(&mut self, at: Duration, waited: Duration) {
-        self.entries.push(Entry {
-            at,
-            event: Event::NoAnswer(waited),
-        });
+        self.entries.push(Entry { at, event: Event::NoAnswer(waited) });
     }
 
     /// When the last thing happened.

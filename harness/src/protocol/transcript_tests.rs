@@ -53,10 +53,7 @@ fn a_password_alone_in_a_piece_belongs_to_that_piece() {
     transcript.received(at(1), b"+ \r\n");
     transcript.sent(at(2), &alone);
     transcript.sent(at(3), &Outgoing::plain("\r\n"));
-    assert_eq!(
-        transcript.render(&redactor()),
-        "C: a LOGIN x {6}\nS: + \nC: <password>\n"
-    );
+    assert_eq!(transcript.render(&redactor()), "C: a LOGIN x {6}\nS: + \nC: <password>\n");
 }
 
 #[test]
@@ -79,11 +76,7 @@ fn only_the_first_octets_are_kept() {
     assert_eq!(transcript.left_out(), 4005);
     assert_eq!(transcript.entries.len(), 2);
     let shown = transcript.render(&redactor());
-    assert!(
-        shown.ends_with("x<password>\nS: [4005 more octets left out]\n"),
-        "{}",
-        shown.trim_start_matches('x')
-    );
+    assert!(shown.ends_with("x<password>\nS: [4005 more octets left out]\n"), "{}", shown.trim_start_matches('x'));
 }
 
 #[test]

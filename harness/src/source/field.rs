@@ -47,10 +47,7 @@ pub fn schema(title: &str, fields: &[Field]) -> String {
 
 fn object(out: &mut String, fields: &[Field], depth: usize) {
     let pad = "  ".repeat(depth);
-    let _ = write!(
-        out,
-        "{pad}\"type\": \"object\",\n{pad}\"additionalProperties\": false,\n{pad}\"properties\": {{"
-    );
+    let _ = write!(out, "{pad}\"type\": \"object\",\n{pad}\"additionalProperties\": false,\n{pad}\"properties\": {{");
     for (index, field) in fields.iter().enumerate() {
         let comma = if index == 0 { "" } else { "," };
         let _ = writeln!(out, "{comma}\n{pad}  {}: {{", json(field.name));
@@ -67,16 +64,9 @@ fn value(out: &mut String, kind: Kind, depth: usize) {
     let _ = match kind {
         Kind::Text => write!(out, "{pad}\"type\": \"string\""),
         Kind::Word(list) => write!(out, "{pad}\"enum\": [{}]", words(list)),
-        Kind::Texts => write!(
-            out,
-            "{pad}\"type\": \"array\",\n{pad}\"items\": {{ \"type\": \"string\" }}"
-        ),
+        Kind::Texts => write!(out, "{pad}\"type\": \"array\",\n{pad}\"items\": {{ \"type\": \"string\" }}"),
         Kind::Words(list) => {
-            write!(
-                out,
-                "{pad}\"type\": \"array\",\n{pad}\"items\": {{ \"enum\": [{}] }}",
-                words(list)
-            )
+            write!(out, "{pad}\"type\": \"array\",\n{pad}\"items\": {{ \"enum\": [{}] }}", words(list))
         }
         Kind::Number => write!(out, "{pad}\"type\": \"integer\",\n{pad}\"minimum\": 0"),
         Kind::Flag => write!(out, "{pad}\"type\": \"boolean\""),

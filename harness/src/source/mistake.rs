@@ -22,12 +22,7 @@ pub struct Mistake {
 impl Mistake {
     /// A mistake without advice.
     pub fn new(span: Range<usize>, reason: impl Into<String>, label: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-            span,
-            label: label.into(),
-            help: None,
-        }
+        Self { reason: reason.into(), span, label: label.into(), help: None }
     }
 
     /// Adds advice.
@@ -66,11 +61,7 @@ impl std::error::Error for Mistakes {}
 
 /// Renders mistakes as `rustc` does.
 pub fn render(source: &SourceText, list: &[Mistake], renderer: &Renderer) -> String {
-    let text = if source.holds_secrets {
-        veil(&source.text)
-    } else {
-        source.text.clone()
-    };
+    let text = if source.holds_secrets { veil(&source.text) } else { source.text.clone() };
     let mut shown = Vec::new();
     for mistake in list {
         let span = within(&text, &mistake.span);

@@ -79,21 +79,10 @@ impl<'t> Table<'t> {
         source: &'t str,
         mistakes: Rc<RefCell<Vec<Mistake>>>,
     ) -> Self {
-        let this = Self {
-            table,
-            fields,
-            span,
-            source,
-            mistakes,
-        };
+        let this = Self { table, fields, span, source, mistakes };
         for key in table.keys() {
             if !fields.iter().any(|field| field.name == key.get_ref()) {
-                this.unknown(
-                    key.get_ref(),
-                    key.span(),
-                    "field",
-                    &fields.iter().map(|f| f.name).collect::<Vec<_>>(),
-                );
+                this.unknown(key.get_ref(), key.span(), "field", &fields.iter().map(|f| f.name).collect::<Vec<_>>());
             }
         }
         this
@@ -132,11 +121,7 @@ impl<'t> Table<'t> {
     /// A field that must be there; its absence is noted.
     pub fn required_text(&self, name: &str) -> Option<Text> {
         if !self.has(name) {
-            self.mistake(Mistake::new(
-                self.span(),
-                format!("missing field `{name}`"),
-                "it belongs here",
-            ));
+            self.mistake(Mistake::new(self.span(), format!("missing field `{name}`"), "it belongs here"));
             return None;
         }
         self.text(name)
@@ -152,10 +137,7 @@ impl<'t> Table<'t> {
     pub fn multi_line(&self, name: &str) -> Option<Text> {
         let value = self.get(name)?;
         match value.get_ref() {
-            DeValue::String(text) => Some(Text {
-                value: text.to_string(),
-                span: value.span(),
-            }),
+            DeValue::String(text) => Some(Text { value: text.to_string(), span: value.span() }),
             other => self.wrong_type(name, value.span(), "a string", other),
         }
     }
@@ -173,10 +155,7 @@ impl<'t> Table<'t> {
             return self.wrong_type(name, value.span(), "a list of strings", value.get_ref());
         };
         let texts = array.iter().filter_map(|item| self.as_text(name, item)).collect();
-        Some(List {
-            texts,
-            span: value.span(),
-        })
+        Some(List { texts, span: value.span() })
     }
 
     /// A list of words out of the field's list; an empty list is a mistake, and so is a word said twice.
@@ -266,10 +245,7 @@ impl<'t> Table<'t> {
     pub fn eithers(&self, name: &str, fields: &'static [Field]) -> Vec<Either<'t>> {
         let Some(value) = self.get(name) else { return Vec::new() };
         match value.get_ref().as_array() {
-            Some(array) => array
-                .iter()
-                .filter_map(|item| self.as_either(name, item, fields))
-                .collect(),
+            Some(array) => array.iter().filter_map(|item| self.as_either(name, item, fields)).collect(),
             None => {
                 self.wrong_type::<()>(name, value.span(), "a list", value.get_ref());
                 Vec::new()
@@ -290,17 +266,11 @@ impl<'t> Table<'t> {
     }
 
     fn get(&self, name: &str) -> Option<&'t Spanned<DeValue<'t>>> {
-        self.table
-            .iter()
-            .find(|(key, _)| key.get_ref() == name)
-            .map(|(_, value)| value)
+        self.table.iter().find(|(key, _)| key.get_ref() == name).map(|(_, value)| value)
     }
 
     fn kind(&self, name: &str) -> Option<Kind> {
-        self.fields
-            .iter()
-            .find(|field| field.name == name)
-            .map(|field| field.kind)
+        self.fields.iter().find(|field| field.name == name).map(|field| field.kind)
     }
 
     fn as_text(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Option<Text> {
@@ -311,10 +281,7 @@ impl<'t> Table<'t> {
             self.control_character(name, value.span(), control);
             return None;
         }
-        Some(Text {
-            value: text.to_string(),
-            span: value.span(),
-        })
+        Some(Text { value: text.to_string(), span: value.span() })
     }
 
     /// In a double-quoted string TOML takes `\b` for a backspace and `\t` for a tab: `"CORP\bob"` is no login name.
@@ -346,11 +313,7 @@ impl<'t> Table<'t> {
     }
 
     fn wrong_type<T>(&self, name: &str, span: Range<usize>, expected: &str, found: &DeValue<'_>) -> Option<T> {
-        let article = if found.type_str().starts_with(['a', 'i']) {
-            "an"
-        } else {
-            "a"
-        };
+        let article = if found.type_str().starts_with(['a', 'i']) { "an" } else { "a" };
         self.mistake(Mistake::new(
             span,
             format!("`{name}` must be {expected}"),

@@ -50,11 +50,7 @@ pub enum SourceError {
 impl SourceText {
     /// A text that is at hand already: a bundled file, a test.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            text: text.into(),
-            holds_secrets: false,
-        }
+        Self { name: name.into(), text: text.into(), holds_secrets: false }
     }
 
     /// Reads a file.
@@ -83,11 +79,7 @@ impl SourceText {
                 let offset = error.utf8_error().valid_up_to();
                 let octets = error.as_bytes();
                 let line = 1 + octets.iter().take(offset).filter(|&&octet| octet == b'\n').count();
-                Err(SourceError::NotUtf8 {
-                    octet: octets.get(offset).copied().unwrap_or_default(),
-                    offset,
-                    line,
-                })
+                Err(SourceError::NotUtf8 { octet: octets.get(offset).copied().unwrap_or_default(), offset, line })
             }
         }
     }
@@ -105,10 +97,7 @@ mod tests {
 
     #[test]
     fn nothing_and_folders_are_refused() {
-        assert!(matches!(
-            SourceText::from_octets("x", Vec::new()),
-            Err(SourceError::Empty)
-        ));
+        assert!(matches!(SourceText::from_octets("x", Vec::new()), Err(SourceError::Empty)));
         assert!(matches!(SourceText::read(Path::new(".")), Err(SourceError::Folder)));
     }
 }

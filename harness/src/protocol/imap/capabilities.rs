@@ -20,9 +20,7 @@ impl Capabilities {
 
     /// Whether `capability` is among them; case makes no difference.
     pub(super) fn holds(&self, capability: &[u8]) -> bool {
-        self.0
-            .split(|octet| *octet == b' ')
-            .any(|word| word.eq_ignore_ascii_case(capability))
+        self.0.split(|octet| *octet == b' ').any(|word| word.eq_ignore_ascii_case(capability))
     }
 }
 

@@ -52,11 +52,7 @@ pub fn authenticate(tag: &str, mechanism: Mechanism, sasl: &mut Sasl, initial_re
 /// Adds one argument. A synchronising literal ends the piece that announces it and begins the next one.
 fn push_astring(piece: &mut Outgoing, pieces: &mut Vec<Outgoing>, octets: &[u8], encoding: Encoding, secret: bool) {
     let push = |piece: &mut Outgoing, octets: &[u8]| {
-        if secret {
-            piece.push_secret(octets)
-        } else {
-            piece.push(octets)
-        }
+        if secret { piece.push_secret(octets) } else { piece.push(octets) }
     };
     match encoding {
         Encoding::Quoted => {
@@ -102,10 +98,7 @@ mod tests {
 
     fn rendered(name: &str, password: &str, encoding: Encoding) -> Vec<String> {
         let pieces = login("a1", name.as_bytes(), &Password::new(password), encoding);
-        pieces
-            .iter()
-            .map(|piece| piece.octets.escape_ascii().to_string().replace("\\\\", "\\"))
-            .collect()
+        pieces.iter().map(|piece| piece.octets.escape_ascii().to_string().replace("\\\\", "\\")).collect()
     }
 
     #[test]
@@ -115,18 +108,9 @@ mod tests {
         let cases = [
             (Encoding::Atom, vec![r#"a1 LOGIN Domain1\User1 p\"w\r\n"#]),
             (Encoding::Quoted, vec![r#"a1 LOGIN \"Domain1\\User1\" \"p\\"w\"\r\n"#]),
-            (
-                Encoding::QuotedUnescaped,
-                vec![r#"a1 LOGIN \"Domain1\User1\" \"p\"w\"\r\n"#],
-            ),
-            (
-                Encoding::Literal,
-                vec![r"a1 LOGIN {13}\r\n", r"Domain1\User1 {3}\r\n", r#"p\"w\r\n"#],
-            ),
-            (
-                Encoding::LiteralPlus,
-                vec![r#"a1 LOGIN {13+}\r\nDomain1\User1 {3+}\r\np\"w\r\n"#],
-            ),
+            (Encoding::QuotedUnescaped, vec![r#"a1 LOGIN \"Domain1\User1\" \"p\"w\"\r\n"#]),
+            (Encoding::Literal, vec![r"a1 LOGIN {13}\r\n", r"Domain1\User1 {3}\r\n", r#"p\"w\r\n"#]),
+            (Encoding::LiteralPlus, vec![r#"a1 LOGIN {13+}\r\nDomain1\User1 {3+}\r\np\"w\r\n"#]),
         ];
         for (encoding, expected) in cases {
             assert_eq!(rendered(name, password, encoding), expected, "{encoding}");
@@ -136,29 +120,18 @@ mod tests {
     #[test]
     fn illegal_octets_are_sent_as_asked() {
         assert_eq!(rendered("a b\r\nx", "", Encoding::Atom), [r"a1 LOGIN a b\r\nx \r\n"]);
-        assert_eq!(
-            rendered("", "", Encoding::Literal),
-            [r"a1 LOGIN {0}\r\n", r" {0}\r\n", r"\r\n"]
-        );
+        assert_eq!(rendered("", "", Encoding::Literal), [r"a1 LOGIN {0}\r\n", r" {0}\r\n", r"\r\n"]);
     }
 
     #[test]
     fn the_password_is_marked_in_every_spelling() {
-        for encoding in [
-            Encoding::Atom,
-            Encoding::Quoted,
-            Encoding::QuotedUnescaped,
-            Encoding::Literal,
-            Encoding::LiteralPlus,
-        ] {
+        for encoding in
+            [Encoding::Atom, Encoding::Quoted, Encoding::QuotedUnescaped, Encoding::Literal, Encoding::LiteralPlus]
+        {
             let pieces = login("a1", b"User1", &Password::new("Secret\\1"), encoding);
             let last = pieces.last().unwrap();
             let marked = last.octets.get(last.secrets.first().unwrap().clone()).unwrap();
-            let expected = if encoding == Encoding::Quoted {
-                &b"Secret\\\\1"[..]
-            } else {
-                b"Secret\\1"
-            };
+            let expected = if encoding == Encoding::Quoted { &b"Secret\\\\1"[..] } else { b"Secret\\1" };
             assert_eq!(marked, expected, "{encoding}");
         }
     }

@@ -118,10 +118,7 @@ impl ImapLogin {
     pub(crate) fn closed(&mut self) -> Outcome {
         match (self.awaiting, self.farewell.take()) {
             (Awaiting::Examine, Some(farewell)) => Outcome::Unbound(farewell),
-            (_, farewell) => Outcome::Closed {
-                stage: self.stage(),
-                farewell,
-            },
+            (_, farewell) => Outcome::Closed { stage: self.stage(), farewell },
         }
     }
 
@@ -142,10 +139,9 @@ impl ImapLogin {
             Response::Status(Condition::Preauth, _) => {
                 Ok(self.conclude(Outcome::NotOffered("a login: the greeting is PREAUTH".to_owned())))
             }
-            Response::Status(Condition::Bye, text) => Ok(Step::Finish(Outcome::Closed {
-                stage: Stage::Greeting,
-                farewell: Some(Reply::from_text(text)),
-            })),
+            Response::Status(Condition::Bye, text) => {
+                Ok(Step::Finish(Outcome::Closed { stage: Stage::Greeting, farewell: Some(Reply::from_text(text)) }))
+            }
             _ => Err(frame.deviation(GREETING, 0)),
         }
     }
@@ -214,12 +210,7 @@ impl ImapLogin {
         self.awaiting = Awaiting::Login;
         self.tag += 1;
         let tag = self.tag();
-        let Login {
-            mechanism,
-            name,
-            password,
-            ..
-        } = &self.login;
+        let Login { mechanism, name, password, .. } = &self.login;
         if let Some(mut sasl) = Sasl::new(*mechanism, name.clone(), password.clone()) {
             let initial_response = self.encoding == Encoding::InitialResponse;
             let outgoing = command::authenticate(&tag, *mechanism, &mut sasl, initial_response);
@@ -233,12 +224,7 @@ impl ImapLogin {
     /// What the login needs and the server does not offer.
     fn missing(&self) -> Option<String> {
         let offered = &self.capabilities;
-        let Login {
-            mechanism,
-            name,
-            password,
-            ..
-        } = &self.login;
+        let Login { mechanism, name, password, .. } = &self.login;
         if let Some(sasl_name) = mechanism.sasl_name() {
             let capability = format!("AUTH={sasl_name}");
             if !offered.holds(capability.as_bytes()) {
@@ -266,10 +252,7 @@ impl ImapLogin {
 
     fn conclude(&mut self, outcome: Outcome) -> Step {
         self.tag += 1;
-        Step::Conclude {
-            outcome,
-            goodbye: command::simple(&self.tag(), "LOGOUT"),
-        }
+        Step::Conclude { outcome, goodbye: command::simple(&self.tag(), "LOGOUT") }
     }
 
     fn command(&mut self, command: &str, awaiting: Awaiting) -> Step {

@@ -37,10 +37,7 @@ fn reply(text: &str) -> Reply {
 }
 
 fn closed(stage: Stage, farewell: Option<&str>) -> Outcome {
-    Outcome::Closed {
-        stage,
-        farewell: farewell.map(reply),
-    }
+    Outcome::Closed { stage, farewell: farewell.map(reply) }
 }
 
 fn broken_rule(outcome: &Outcome) -> (&'static str, Stage) {
@@ -73,13 +70,7 @@ fn the_canary_names_the_mailbox() {
          S: a5 OK
         "
     ));
-    assert_eq!(
-        outcome,
-        Outcome::Opened {
-            mailbox: Some(b"Mailbox1".to_vec()),
-            proof: Proof::Canary
-        }
-    );
+    assert_eq!(outcome, Outcome::Opened { mailbox: Some(b"Mailbox1".to_vec()), proof: Proof::Canary });
 }
 
 #[test]
@@ -97,21 +88,12 @@ fn many_messages_are_searched_up_to_a_bound() {
          C: a5 LOGOUT
          S: [silent]",
     );
-    assert_eq!(
-        outcome,
-        Outcome::Opened {
-            mailbox: Some(b"M2".to_vec()),
-            proof: Proof::Canary
-        }
-    );
+    assert_eq!(outcome, Outcome::Opened { mailbox: Some(b"M2".to_vec()), proof: Proof::Canary });
 }
 
 #[test]
 fn without_a_canary_there_is_no_proof() {
-    let unproven = Outcome::Opened {
-        mailbox: None,
-        proof: Proof::None,
-    };
+    let unproven = Outcome::Opened { mailbox: None, proof: Proof::None };
     let empty = "S: a2 OK\nC: a3 EXAMINE INBOX\nS: * 0 EXISTS\nS: a3 OK\nC: a4 LOGOUT\nS: [closed]";
     assert_eq!(after_login(empty), unproven);
     for answer in ["OK", "NO", "BAD"] {
@@ -142,53 +124,28 @@ fn rejected_and_bad() {
     let rejected = after_login("S: a2 NO [AUTHENTICATIONFAILED] no\nC: a3 LOGOUT\nS: * BYE\nS: a3 OK");
     assert_eq!(
         rejected,
-        Outcome::Rejected(Reply {
-            code: Some(ResponseCode::AuthenticationFailed),
-            text: b"no".to_vec()
-        })
+        Outcome::Rejected(Reply { code: Some(ResponseCode::AuthenticationFailed), text: b"no".to_vec() })
     );
-    assert_eq!(
-        after_login("S: a2 NO\nC: a3 LOGOUT\nS: [closed]"),
-        Outcome::Rejected(Reply::default())
-    );
-    assert_eq!(
-        after_login("S: a2 BAD syntax\nC: a3 LOGOUT\nS: [closed]"),
-        Outcome::Bad(reply("syntax"))
-    );
+    assert_eq!(after_login("S: a2 NO\nC: a3 LOGOUT\nS: [closed]"), Outcome::Rejected(Reply::default()));
+    assert_eq!(after_login("S: a2 BAD syntax\nC: a3 LOGOUT\nS: [closed]"), Outcome::Bad(reply("syntax")));
     let farewell = after_login("S: * BYE too many\nS: a2 NO no\nC: a3 LOGOUT\nS: [closed]");
-    assert_eq!(
-        farewell,
-        Outcome::Rejected(reply("no")),
-        "the tagged NO wins over the BYE"
-    );
+    assert_eq!(farewell, Outcome::Rejected(reply("no")), "the tagged NO wins over the BYE");
 }
 
 #[test]
 fn closed_or_silent_in_every_stage() {
     assert_eq!(play(quoted(), "S: [closed]"), closed(Stage::Greeting, None));
     assert_eq!(play(quoted(), "S: [silent]"), Outcome::NoAnswer(Stage::Greeting));
-    assert_eq!(
-        play(quoted(), "S: * BYE [ALERT] full"),
-        closed(Stage::Greeting, Some("[ALERT] full"))
-    );
+    assert_eq!(play(quoted(), "S: * BYE [ALERT] full"), closed(Stage::Greeting, Some("[ALERT] full")));
     let greeted = |rest: &str| play(quoted(), &format!("S: * OK\nC: a1 CAPABILITY\n{rest}"));
     assert_eq!(greeted("S: [closed]"), closed(Stage::Capabilities, None));
     assert_eq!(greeted("S: [silent]"), Outcome::NoAnswer(Stage::Capabilities));
-    assert_eq!(
-        after_login("S: * BYE go away\nS: [closed]"),
-        closed(Stage::Login, Some("go away"))
-    );
+    assert_eq!(after_login("S: * BYE go away\nS: [closed]"), closed(Stage::Login, Some("go away")));
     assert_eq!(after_login("S: [closed]"), closed(Stage::Login, None));
     assert_eq!(after_login("S: [silent]"), Outcome::NoAnswer(Stage::Login));
     let fetching = format!("S: a2 OK\nC: a3 EXAMINE INBOX\nS: * 1 EXISTS\nS: a3 OK\nC: a4 {FETCH}\n");
-    assert_eq!(
-        after_login(&format!("{fetching}S: [closed]")),
-        closed(Stage::Canary, None)
-    );
-    assert_eq!(
-        after_login(&format!("{fetching}S: [silent]")),
-        Outcome::NoAnswer(Stage::Canary)
-    );
+    assert_eq!(after_login(&format!("{fetching}S: [closed]")), closed(Stage::Canary, None));
+    assert_eq!(after_login(&format!("{fetching}S: [silent]")), Outcome::NoAnswer(Stage::Canary));
     let half = format!("{fetching}S: * 1 FETCH (BODY[] {{500}}\nS: never more\nS: [silent]");
     assert_eq!(after_login(&half), Outcome::NoAnswer(Stage::Canary));
 }
@@ -212,12 +169,7 @@ fn a_server_without_capability_is_asked_to_log_in_all_the_same() {
 #[test]
 fn what_is_not_offered_is_not_asked_for() {
     let cases = [
-        (
-            Mechanism::Login,
-            Encoding::Quoted,
-            "LOGINDISABLED",
-            "LOGIN (LOGINDISABLED)",
-        ),
+        (Mechanism::Login, Encoding::Quoted, "LOGINDISABLED", "LOGIN (LOGINDISABLED)"),
         (Mechanism::Login, Encoding::LiteralPlus, "IMAP4rev1", "LITERAL+"),
         (Mechanism::Plain, Encoding::Continuation, "AUTH=LOGIN", "AUTH=PLAIN"),
         (Mechanism::SaslLogin, Encoding::Continuation, "AUTH=PLAIN", "AUTH=LOGIN"),
@@ -225,16 +177,10 @@ fn what_is_not_offered_is_not_asked_for() {
     ];
     for (mechanism, encoding, capabilities, missing) in cases {
         let trace = format!("S: * OK [CAPABILITY {capabilities}]\nC: a1 LOGOUT\nS: * BYE\nS: a1 OK");
-        assert_eq!(
-            play(session(mechanism, encoding), &trace),
-            Outcome::NotOffered(missing.to_owned())
-        );
+        assert_eq!(play(session(mechanism, encoding), &trace), Outcome::NotOffered(missing.to_owned()));
     }
     let preauth = play(quoted(), "S: * PREAUTH logged in as Smith\nC: a1 LOGOUT\nS: a1 OK");
-    assert_eq!(
-        preauth,
-        Outcome::NotOffered("a login: the greeting is PREAUTH".to_owned())
-    );
+    assert_eq!(preauth, Outcome::NotOffered("a login: the greeting is PREAUTH".to_owned()));
 }
 
 #[test]
@@ -272,17 +218,11 @@ fn authenticate_plain() {
     let trace = format!(
         "S: * OK [CAPABILITY AUTH=PLAIN]\nC: a1 AUTHENTICATE PLAIN\nS: + \nC: {blob}\nS: a1 NO\nC: a2 LOGOUT\nS: a2 OK"
     );
-    assert_eq!(
-        play(session(Mechanism::Plain, Encoding::Continuation), &trace),
-        Outcome::Rejected(Reply::default())
-    );
+    assert_eq!(play(session(Mechanism::Plain, Encoding::Continuation), &trace), Outcome::Rejected(Reply::default()));
     let trace = format!(
         "S: * OK [CAPABILITY AUTH=PLAIN SASL-IR]\nC: a1 AUTHENTICATE PLAIN {blob}\nS: a1 NO\nC: a2 LOGOUT\nS: a2 OK"
     );
-    assert_eq!(
-        play(session(Mechanism::Plain, Encoding::InitialResponse), &trace),
-        Outcome::Rejected(Reply::default())
-    );
+    assert_eq!(play(session(Mechanism::Plain, Encoding::InitialResponse), &trace), Outcome::Rejected(Reply::default()));
     let trace = "S: * OK [CAPABILITY AUTH=PLAIN]\nC: a1 AUTHENTICATE PLAIN\nS: a1 OK who are you?";
     let outcome = play(session(Mechanism::Plain, Encoding::Continuation), trace);
     assert_eq!(broken_rule(&outcome), (TOO_EARLY, Stage::Login));
@@ -294,10 +234,7 @@ fn authenticate_login() {
                  S: + VXNlciBOYW1lAA==\nC: RG9tYWluMVxVc2VyMQ==
                  S: + UGFzc3dvcmQA\nC: U2VjcmV0LVVzZXIx
                  S: a1 NO\nC: a2 LOGOUT\nS: a2 OK";
-    assert_eq!(
-        play(session(Mechanism::SaslLogin, Encoding::Continuation), trace),
-        Outcome::Rejected(Reply::default())
-    );
+    assert_eq!(play(session(Mechanism::SaslLogin, Encoding::Continuation), trace), Outcome::Rejected(Reply::default()));
     let once_more = trace.replace("S: a1 NO\nC: a2 LOGOUT\nS: a2 OK", "S: + T25jZSBtb3Jl");
     let outcome = play(session(Mechanism::SaslLogin, Encoding::Continuation), &once_more);
     assert_eq!(broken_rule(&outcome), (NO_CHALLENGE_DUE, Stage::Login));
@@ -317,19 +254,13 @@ fn a_challenge_that_is_no_base64_is_tolerated_and_noted() {
 fn what_nobody_asked_for_garbles() {
     assert_eq!(broken_rule(&after_login("S: a1 OK")), (TAG, Stage::Login));
     assert_eq!(broken_rule(&after_login("S: A2 OK")), (TAG, Stage::Login));
-    assert_eq!(
-        broken_rule(&after_login("S: + go on")),
-        (NO_CONTINUATION_DUE, Stage::Login)
-    );
+    assert_eq!(broken_rule(&after_login("S: + go on")), (NO_CONTINUATION_DUE, Stage::Login));
     for greeting in ["+ hello", "a0 OK", "* NO", "* BAD", "* CAPABILITY IMAP4rev1"] {
         let outcome = play(quoted(), &format!("S: {greeting}"));
         assert_eq!(broken_rule(&outcome), (GREETING, Stage::Greeting), "{greeting}");
     }
     for greeting in ["+OK POP3", "220 ESMTP", "", "SSH-2.0-OpenSSH_9.6"] {
-        assert!(
-            matches!(play(quoted(), &format!("S: {greeting}")), Outcome::Garbled { .. }),
-            "{greeting}"
-        );
+        assert!(matches!(play(quoted(), &format!("S: {greeting}")), Outcome::Garbled { .. }), "{greeting}");
     }
 }
 
@@ -338,26 +269,13 @@ fn a_deviation_knows_its_place_in_the_stream() {
     let mut session = quoted();
     session.receive(b"* OK\r\na1 OK\r\na9 OK\r\n");
     while matches!(session.poll(), Action::Send(_)) {}
-    let Outcome::Garbled { deviation, .. } = session.outcome() else {
-        panic!("not garbled")
-    };
-    assert_eq!(
-        deviation,
-        Deviation {
-            rule: TAG,
-            octet: Some(b'a'),
-            index: 13
-        }
-    );
+    let Outcome::Garbled { deviation, .. } = session.outcome() else { panic!("not garbled") };
+    assert_eq!(deviation, Deviation { rule: TAG, octet: Some(b'a'), index: 13 });
 }
 
 #[test]
 fn after_the_goodbye_nothing_changes_the_outcome() {
-    for noise in [
-        "S: a9 OK\nS: + x\nS: nonsense\nS: [closed]",
-        "S: [silent]",
-        "S: * BYE\nS: a3 BAD",
-    ] {
+    for noise in ["S: a9 OK\nS: + x\nS: nonsense\nS: [closed]", "S: [silent]", "S: * BYE\nS: a3 BAD"] {
         let outcome = after_login(&format!("S: a2 NO no\nC: a3 LOGOUT\n{noise}"));
         assert_eq!(outcome, Outcome::Rejected(reply("no")));
     }
@@ -365,10 +283,7 @@ fn after_the_goodbye_nothing_changes_the_outcome() {
 
 #[test]
 fn what_we_cannot_spell_finishes_at_once() {
-    for (mechanism, encoding) in [
-        (Mechanism::Ntlm, Encoding::Continuation),
-        (Mechanism::Plain, Encoding::Quoted),
-    ] {
+    for (mechanism, encoding) in [(Mechanism::Ntlm, Encoding::Continuation), (Mechanism::Plain, Encoding::Quoted)] {
         let mut session = session(mechanism, encoding);
         assert_eq!(session.poll(), Action::Finished);
         assert!(matches!(session.outcome(), Outcome::NotOffered(_)));

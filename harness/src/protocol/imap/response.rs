@@ -144,10 +144,7 @@ fn condition(word: &[u8]) -> Option<Condition> {
         (b"PREAUTH", Condition::Preauth),
         (b"BYE", Condition::Bye),
     ];
-    conditions
-        .into_iter()
-        .find(|(name, _)| word.eq_ignore_ascii_case(name))
-        .map(|(_, condition)| condition)
+    conditions.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, condition)| condition)
 }
 
 fn number(word: &[u8]) -> Option<u32> {
@@ -180,9 +177,7 @@ fn quoted(octets: &[u8]) -> Option<(Vec<u8>, usize)> {
 }
 
 fn starts_with_ignoring_case(octets: &[u8], start: &[u8]) -> bool {
-    octets
-        .get(..start.len())
-        .is_some_and(|head| head.eq_ignore_ascii_case(start))
+    octets.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
 
 #[cfg(test)]
@@ -190,56 +185,32 @@ mod tests {
     use super::*;
 
     fn frame(octets: &[u8]) -> Frame<'_> {
-        Frame {
-            octets,
-            literals: Vec::new(),
-            index: 0,
-        }
+        Frame { octets, literals: Vec::new(), index: 0 }
     }
 
     #[test]
     fn responses_of_rfc_9051() {
         let known: [(&[u8], Response<'_>); 14] = [
-            (
-                b"* OK IMAP4rev2 Service Ready",
-                Response::Status(Condition::Ok, b"IMAP4rev2 Service Ready"),
-            ),
+            (b"* OK IMAP4rev2 Service Ready", Response::Status(Condition::Ok, b"IMAP4rev2 Service Ready")),
             (
                 b"* PREAUTH IMAP4rev2 server logged in as Smith",
                 Response::Status(Condition::Preauth, b"IMAP4rev2 server logged in as Smith"),
             ),
             (b"* BYE", Response::Status(Condition::Bye, b"")),
-            (
-                b"* CAPABILITY IMAP4rev2 AUTH=GSSAPI",
-                Response::Capability(b"IMAP4rev2 AUTH=GSSAPI"),
-            ),
+            (b"* CAPABILITY IMAP4rev2 AUTH=GSSAPI", Response::Capability(b"IMAP4rev2 AUTH=GSSAPI")),
             (b"* 18 EXISTS", Response::Exists(18)),
             (b"* 12 FETCH (FLAGS (\\Seen))", Response::Fetch),
             (b"* 44 EXPUNGE", Response::Other),
             (b"* 99999999999999999999 EXISTS", Response::Other),
             (b"* FLAGS (\\Answered)", Response::Other),
             (b"*", Response::Other),
-            (
-                b"+ Ready for additional command text",
-                Response::Continuation(b"Ready for additional command text"),
-            ),
+            (b"+ Ready for additional command text", Response::Continuation(b"Ready for additional command text")),
             (b"+", Response::Continuation(b"")),
             (
                 b"a1 OK LOGIN completed",
-                Response::Tagged {
-                    tag: b"a1",
-                    condition: Condition::Ok,
-                    text: b"LOGIN completed",
-                },
+                Response::Tagged { tag: b"a1", condition: Condition::Ok, text: b"LOGIN completed" },
             ),
-            (
-                b"a1 no",
-                Response::Tagged {
-                    tag: b"a1",
-                    condition: Condition::No,
-                    text: b"",
-                },
-            ),
+            (b"a1 no", Response::Tagged { tag: b"a1", condition: Condition::No, text: b"" }),
         ];
         for (octets, response) in known {
             assert_eq!(parse(&frame(octets)), Ok(response), "{}", octets.escape_ascii());
@@ -258,23 +229,14 @@ mod tests {
             (b"a\xff OK", TAG_CHARACTERS, 1),
         ];
         for (octets, rule, index) in broken {
-            assert_eq!(
-                parse(&frame(octets)),
-                Err(frame(octets).deviation(rule, index)),
-                "{}",
-                octets.escape_ascii()
-            );
+            assert_eq!(parse(&frame(octets)), Err(frame(octets).deviation(rule, index)), "{}", octets.escape_ascii());
         }
     }
 
     #[test]
     fn header_fields_in_every_spelling() {
         let literal = b"* 1 FETCH (UID 7 body[header.fields (X-LOGINSPEC-MAILBOX)] {7}\r\nX: \"a\r\n)";
-        let with_literal = Frame {
-            octets: literal,
-            literals: vec![64..71],
-            index: 0,
-        };
+        let with_literal = Frame { octets: literal, literals: vec![64..71], index: 0 };
         assert_eq!(header_fields(&with_literal).as_deref(), Some(&b"X: \"a\r\n"[..]));
         let value = |octets: &[u8]| header_fields(&frame(octets)).map(Cow::into_owned);
         assert_eq!(

@@ -52,14 +52,7 @@ enum Awaiting {
 impl Pop3Login {
     pub(crate) fn new(login: Login, encoding: Option<Encoding>) -> Self {
         let sasl = Sasl::new(login.mechanism, login.name.clone(), login.password.clone());
-        Self {
-            login,
-            encoding,
-            awaiting: Awaiting::Greeting,
-            sasl,
-            offers_mechanism: false,
-            header: Vec::new(),
-        }
+        Self { login, encoding, awaiting: Awaiting::Greeting, sasl, offers_mechanism: false, header: Vec::new() }
     }
 
     pub(crate) fn stage(&self) -> Stage {
@@ -81,10 +74,9 @@ impl Pop3Login {
         Ok(match (self.awaiting, parse(frame, deviations)?) {
             (Awaiting::Greeting, Response::Ok(_)) if self.sasl.is_some() => self.command("CAPA", Awaiting::Capa),
             (Awaiting::Greeting, Response::Ok(_)) => self.user(),
-            (Awaiting::Greeting, Response::Err(reply)) => Step::Finish(Outcome::Closed {
-                stage: Stage::Greeting,
-                farewell: Some(reply),
-            }),
+            (Awaiting::Greeting, Response::Err(reply)) => {
+                Step::Finish(Outcome::Closed { stage: Stage::Greeting, farewell: Some(reply) })
+            }
             (Awaiting::Greeting, Response::Continuation(_)) => return Err(frame.deviation(GREETING, 0)),
             (Awaiting::Auth, Response::Continuation(text)) => return self.challenge(frame, text, deviations),
             (_, Response::Continuation(_)) => return Err(frame.deviation(NO_CONTINUATION_DUE, 0)),
@@ -119,11 +111,7 @@ impl Pop3Login {
     /// One line of the answer to `CAPA`: `SASL`, then the mechanisms (RFC 5034 §3).
     fn capability(&mut self, frame: &Frame<'_>) -> Step {
         let Some(line) = multi_line(frame) else {
-            return if self.offers_mechanism {
-                self.auth()
-            } else {
-                self.not_offered("")
-            };
+            return if self.offers_mechanism { self.auth() } else { self.not_offered("") };
         };
         let mut words = line.split(|octet| *octet == b' ');
         if words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"SASL")) {
@@ -166,11 +154,8 @@ impl Pop3Login {
         let command = format!("AUTH {}", self.login.mechanism.sasl_name().unwrap_or_default());
         let mut outgoing = Outgoing::plain(command.clone());
         if self.encoding == Some(Encoding::InitialResponse)
-            && let Some(mut sasl) = Sasl::new(
-                self.login.mechanism,
-                self.login.name.clone(),
-                self.login.password.clone(),
-            )
+            && let Some(mut sasl) =
+                Sasl::new(self.login.mechanism, self.login.name.clone(), self.login.password.clone())
             && let Some(response) = sasl.initial_response()
         {
             outgoing.push(b" ");
@@ -218,10 +203,7 @@ impl Pop3Login {
 }
 
 fn conclude(outcome: Outcome) -> Step {
-    Step::Conclude {
-        outcome,
-        goodbye: Outgoing::plain("QUIT\r\n"),
-    }
+    Step::Conclude { outcome, goodbye: Outgoing::plain("QUIT\r\n") }
 }
 
 #[cfg(test)]

@@ -33,10 +33,7 @@ fn reply(text: &str) -> Reply {
 }
 
 fn closed(stage: Stage, farewell: Option<&str>) -> Outcome {
-    Outcome::Closed {
-        stage,
-        farewell: farewell.map(reply),
-    }
+    Outcome::Closed { stage, farewell: farewell.map(reply) }
 }
 
 fn broken_rule(outcome: &Outcome) -> (&'static str, Stage) {
@@ -46,10 +43,7 @@ fn broken_rule(outcome: &Outcome) -> (&'static str, Stage) {
     }
 }
 
-const NO_PROOF: Outcome = Outcome::Opened {
-    mailbox: None,
-    proof: Proof::None,
-};
+const NO_PROOF: Outcome = Outcome::Opened { mailbox: None, proof: Proof::None };
 
 #[test]
 fn the_canary_names_the_mailbox() {
@@ -68,47 +62,23 @@ fn the_canary_names_the_mailbox() {
          C: QUIT
          S: +OK bye",
     );
-    assert_eq!(
-        outcome,
-        Outcome::Opened {
-            mailbox: Some(b"Mailbox1".to_vec()),
-            proof: Proof::Canary
-        }
-    );
+    assert_eq!(outcome, Outcome::Opened { mailbox: Some(b"Mailbox1".to_vec()), proof: Proof::Canary });
 }
 
 #[test]
 fn without_a_canary_there_is_no_proof() {
-    assert_eq!(
-        after_pass("S: +OK\nC: STAT\nS: +OK 0 0\nC: QUIT\nS: [closed]"),
-        NO_PROOF
-    );
-    assert_eq!(
-        after_pass("S: +OK\nC: STAT\nS: +OK 2 320\nC: TOP 1 0\nS: -ERR no TOP\nC: QUIT\nS: +OK"),
-        NO_PROOF
-    );
-    assert_eq!(
-        after_pass("S: +OK\nC: STAT\nS: +OK 2 320\nC: TOP 1 0\nS: +OK\nS: .\nC: QUIT\nS: [silent]"),
-        NO_PROOF
-    );
+    assert_eq!(after_pass("S: +OK\nC: STAT\nS: +OK 0 0\nC: QUIT\nS: [closed]"), NO_PROOF);
+    assert_eq!(after_pass("S: +OK\nC: STAT\nS: +OK 2 320\nC: TOP 1 0\nS: -ERR no TOP\nC: QUIT\nS: +OK"), NO_PROOF);
+    assert_eq!(after_pass("S: +OK\nC: STAT\nS: +OK 2 320\nC: TOP 1 0\nS: +OK\nS: .\nC: QUIT\nS: [silent]"), NO_PROOF);
 }
 
 #[test]
 fn rejected_at_the_name_or_at_the_password() {
     let rejected = after_pass("S: -ERR [AUTH] invalid user name or password\nC: QUIT\nS: +OK");
     let text = b"invalid user name or password".to_vec();
-    assert_eq!(
-        rejected,
-        Outcome::Rejected(Reply {
-            code: Some(ResponseCode::Auth),
-            text
-        })
-    );
+    assert_eq!(rejected, Outcome::Rejected(Reply { code: Some(ResponseCode::Auth), text }));
     let trace = "S: +OK\nC: USER Domain1\\User1\nS: -ERR sorry, no mailbox for frated here\nC: QUIT\nS: [closed]";
-    assert_eq!(
-        play(user_pass(), trace),
-        Outcome::Rejected(reply("sorry, no mailbox for frated here"))
-    );
+    assert_eq!(play(user_pass(), trace), Outcome::Rejected(reply("sorry, no mailbox for frated here")));
 }
 
 #[test]
@@ -122,21 +92,12 @@ fn unbound() {
 fn closed_or_silent_in_every_stage() {
     assert_eq!(play(user_pass(), "S: [closed]"), closed(Stage::Greeting, None));
     assert_eq!(play(user_pass(), "S: [silent]"), Outcome::NoAnswer(Stage::Greeting));
-    assert_eq!(
-        play(user_pass(), "S: -ERR [SYS/TEMP] busy"),
-        closed(Stage::Greeting, Some("[SYS/TEMP] busy"))
-    );
-    assert_eq!(
-        play(user_pass(), "S: +OK\nC: USER Domain1\\User1\nS: [closed]"),
-        closed(Stage::Login, None)
-    );
+    assert_eq!(play(user_pass(), "S: -ERR [SYS/TEMP] busy"), closed(Stage::Greeting, Some("[SYS/TEMP] busy")));
+    assert_eq!(play(user_pass(), "S: +OK\nC: USER Domain1\\User1\nS: [closed]"), closed(Stage::Login, None));
     assert_eq!(after_pass("S: [closed]"), closed(Stage::Login, None));
     assert_eq!(after_pass("S: [silent]"), Outcome::NoAnswer(Stage::Login));
     assert_eq!(after_pass("S: +OK\nC: STAT\nS: [closed]"), closed(Stage::Open, None));
-    assert_eq!(
-        after_pass("S: +OK\nC: STAT\nS: +OK 1 1\nC: TOP 1 0\nS: [closed]"),
-        closed(Stage::Canary, None)
-    );
+    assert_eq!(after_pass("S: +OK\nC: STAT\nS: +OK 1 1\nC: TOP 1 0\nS: [closed]"), closed(Stage::Canary, None));
     let half = "S: +OK\nC: STAT\nS: +OK 1 1\nC: TOP 1 0\nS: +OK\nS: X-Loginspec-Mailbox: M\nS: [silent]";
     assert_eq!(after_pass(half), Outcome::NoAnswer(Stage::Canary));
 }
@@ -155,25 +116,13 @@ fn auth_plain_as_in_rfc_5034() {
     let capa = "S: +OK POP3 ready\nC: CAPA\nS: +OK List of capabilities follows\nS: SASL DIGEST-MD5 GSSAPI PLAIN\nS: STLS\nS: .\n";
     let rest = "S: -ERR\nC: QUIT\nS: +OK";
     let initial = format!("{capa}C: AUTH PLAIN AHRlc3QAdGVzdA==\n{rest}");
-    assert_eq!(
-        play(tim(Encoding::InitialResponse), &initial),
-        Outcome::Rejected(Reply::default())
-    );
+    assert_eq!(play(tim(Encoding::InitialResponse), &initial), Outcome::Rejected(Reply::default()));
     let continued = format!("{capa}C: AUTH PLAIN\nS: + \nC: AHRlc3QAdGVzdA==\n{rest}");
-    assert_eq!(
-        play(tim(Encoding::Continuation), &continued),
-        Outcome::Rejected(Reply::default())
-    );
+    assert_eq!(play(tim(Encoding::Continuation), &continued), Outcome::Rejected(Reply::default()));
     let early = format!("{capa}C: AUTH PLAIN\nS: +OK");
-    assert_eq!(
-        broken_rule(&play(tim(Encoding::Continuation), &early)),
-        (TOO_EARLY, Stage::Login)
-    );
+    assert_eq!(broken_rule(&play(tim(Encoding::Continuation), &early)), (TOO_EARLY, Stage::Login));
     let twice = format!("{capa}C: AUTH PLAIN AHRlc3QAdGVzdA==\nS: + ");
-    assert_eq!(
-        broken_rule(&play(tim(Encoding::InitialResponse), &twice)),
-        (NO_CHALLENGE_DUE, Stage::Login)
-    );
+    assert_eq!(broken_rule(&play(tim(Encoding::InitialResponse), &twice)), (NO_CHALLENGE_DUE, Stage::Login));
 }
 
 #[test]
@@ -183,10 +132,7 @@ fn auth_login() {
     let trace = format!(
         "{capa}C: AUTH LOGIN\nS: + VXNlcm5hbWU6\nC: dGlt\nS: + UGFzc3dvcmQ6\nC: U2VjcmV0LVVzZXIx\nS: -ERR\nC: QUIT\nS: +OK"
     );
-    assert_eq!(
-        play(session("tim", Encoding::Continuation), &trace),
-        Outcome::Rejected(Reply::default())
-    );
+    assert_eq!(play(session("tim", Encoding::Continuation), &trace), Outcome::Rejected(Reply::default()));
     let trace = format!("{capa}C: AUTH LOGIN =\nS: + Go\nC: U2VjcmV0LVVzZXIx\nS: -ERR\nC: QUIT\nS: +OK");
     let (outcome, rules) = play_with_deviations(session("", Encoding::InitialResponse), &trace);
     assert_eq!(outcome, Outcome::Rejected(Reply::default()));
@@ -202,15 +148,10 @@ fn a_long_initial_response_waits_for_the_continuation() {
     let mut sasl = session(&longest);
     sasl.receive(b"+OK\r\n+OK\r\nSASL PLAIN\r\n.\r\n");
     assert!(matches!(sasl.poll(), Action::Send(_)));
-    let Action::Send(auth) = sasl.poll() else {
-        panic!("no AUTH")
-    };
+    let Action::Send(auth) = sasl.poll() else { panic!("no AUTH") };
     assert_eq!(auth.octets.len(), 253);
     let trace = format!("{capa}C: AUTH PLAIN\nS: [silent]");
-    assert_eq!(
-        play(session(&format!("{longest}xxx")), &trace),
-        Outcome::NoAnswer(Stage::Login)
-    );
+    assert_eq!(play(session(&format!("{longest}xxx")), &trace), Outcome::NoAnswer(Stage::Login));
 }
 
 #[test]
@@ -218,10 +159,7 @@ fn what_is_not_offered_is_not_asked_for() {
     let plain = || session_of("tim", Mechanism::Plain, None);
     let none = play(plain(), "S: +OK\nC: CAPA\nS: -ERR unknown\nC: QUIT\nS: +OK");
     assert_eq!(none, Outcome::NotOffered("AUTH PLAIN (no CAPA)".to_owned()));
-    let other = play(
-        plain(),
-        "S: +OK\nC: CAPA\nS: +OK\nS: USER\nS: SASL LOGIN PLAINER\nS: .\nC: QUIT\nS: +OK",
-    );
+    let other = play(plain(), "S: +OK\nC: CAPA\nS: +OK\nS: USER\nS: SASL LOGIN PLAINER\nS: .\nC: QUIT\nS: +OK");
     assert_eq!(other, Outcome::NotOffered("AUTH PLAIN".to_owned()));
 }
 
@@ -229,12 +167,6 @@ fn what_is_not_offered_is_not_asked_for() {
 fn what_nobody_asked_for_garbles() {
     assert_eq!(broken_rule(&play(user_pass(), "S: + ")), (GREETING, Stage::Greeting));
     assert_eq!(broken_rule(&after_pass("S: + ")), (NO_CONTINUATION_DUE, Stage::Login));
-    assert_eq!(
-        broken_rule(&after_pass("S: +OK\nC: STAT\nS: +OK many")),
-        (STAT, Stage::Open)
-    );
-    assert!(matches!(
-        play(user_pass(), "S: * OK IMAP4rev1"),
-        Outcome::Garbled { .. }
-    ));
+    assert_eq!(broken_rule(&after_pass("S: +OK\nC: STAT\nS: +OK many")), (STAT, Stage::Open));
+    assert!(matches!(play(user_pass(), "S: * OK IMAP4rev1"), Outcome::Garbled { .. }));
 }

@@ -63,11 +63,7 @@ mod tests {
     use crate::protocol::code::ResponseCode;
 
     fn frame(octets: &[u8]) -> Frame<'_> {
-        Frame {
-            octets,
-            literals: Vec::new(),
-            index: 0,
-        }
+        Frame { octets, literals: Vec::new(), index: 0 }
     }
 
     fn parsed(octets: &[u8]) -> Result<Response<'_>, Deviation> {
@@ -80,16 +76,8 @@ mod tests {
         assert_eq!(parsed(b"+OK 2 320"), Ok(Response::Ok(b"2 320")));
         assert_eq!(parsed(b"+ "), Ok(Response::Continuation(b"")));
         assert_eq!(parsed(b"+"), Ok(Response::Continuation(b"")));
-        let Ok(Response::Err(reply)) = parsed(b"-ERR [SYS/TEMP] try later") else {
-            panic!("no -ERR")
-        };
-        assert_eq!(
-            reply,
-            Reply {
-                code: Some(ResponseCode::SysTemp),
-                text: b"try later".to_vec()
-            }
-        );
+        let Ok(Response::Err(reply)) = parsed(b"-ERR [SYS/TEMP] try later") else { panic!("no -ERR") };
+        assert_eq!(reply, Reply { code: Some(ResponseCode::SysTemp), text: b"try later".to_vec() });
         assert_eq!(parsed(b"-ERR"), Ok(Response::Err(Reply::default())));
     }
 

@@ -1,0 +1,152 @@
+//! What should happen.
+
+use super::template::{Cast, Lacking, Template};
+
+/// What a case expects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expectation {
+    /// The login is refused: `NO`, `-ERR`.
+    Rejected,
+    /// The command is refused as wrong in form: `BAD`; POP3 knows only `-ERR`.
+    Bad,
+    /// Rejected, bad or not offered.
+    Refused,
+    /// The connection is closed without an answer.
+    Closed,
+    /// This mailbox opens, and its canary proves it.
+    Opens(Template),
+    /// The login is accepted and the mailbox cannot be opened.
+    Unbound,
+    /// One of these.
+    Any(Vec<Expectation>),
+    /// The same as in every other combination of the matrix.
+    Same,
+    /// Never another identity's mailbox, never a hang, a crash or a garbled reply.
+    Safe,
+    /// What the dialect and the directory come to.
+    Dialect,
+    /// A dialogue runs as it is written.
+    Dialogue,
+}
+
+/// How binding an expectation is (RFC 2119).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Anything else is a failure.
+    Must,
+    /// Anything else is a warning.
+    Should,
+    /// Anything else is no fault; the case is skipped.
+    May,
+}
+
+impl Level {
+    /// The words in files.
+    pub const WORDS: &'static [&'static str] = &["must", "should", "may"];
+
+    /// The word for it in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Must => "must",
+            Self::Should => "should",
+            Self::May => "may",
+        }
+    }
+
+    /// What a word stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "must" => Some(Self::Must),
+            "should" => Some(Self::Should),
+            "may" => Some(Self::May),
+            _ => None,
+        }
+    }
+}
+
+impl Expectation {
+    /// The words that stand alone in files.
+    pub const WORDS: &'static [&'static str] =
+        &["rejected", "bad", "refused", "closed", "unbound", "same", "safe", "dialect"];
+
+    /// What a word that stands alone stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "rejected" => Self::Rejected,
+            "bad" => Self::Bad,
+            "refused" => Self::Refused,
+            "closed" => Self::Closed,
+            "unbound" => Self::Unbound,
+            "same" => Self::Same,
+            "safe" => Self::Safe,
+            "dialect" => Self::Dialect,
+            _ => return None,
+        })
+    }
+
+    /// The expectation with the values of a role.
+    pub fn fill(&self, cast: &dyn Cast, role: &str) -> Result<Expected, Lacking> {
+        Ok(match self {
+            Self::Rejected => Expected::Rejected,
+            Self::Bad => Expected::Bad,
+            Self::Refused => Expected::Refused,
+            Self::Closed => Expected::Closed,
+            Self::Unbound => Expected::Unbound,
+            Self::Same => Expected::Same,
+            Self::Dialogue => Expected::Dialogue,
+            Self::Opens(template) => Expected::Opens(template.fill(cast, role)?.octets),
+            Self::Any(list) => Expected::Any(list.iter().map(|one| one.fill(cast, role)).collect::<Result<_, _>>()?),
+            // What these two come to depends on the login name and the target; whoever plans fills it in.
+            Self::Safe => Expected::Safe(Vec::new()),
+            Self::Dialect => Expected::Any(Vec::new()),
+        })
+    }
+}
+
+/// What a planned case expects, in octets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// `NO`, `-ERR`.
+    Rejected,
+    /// `BAD`, `-ERR`.
+    Bad,
+    /// Rejected, bad or not offered.
+    Refused,
+    /// Closed without an answer.
+    Closed,
+    /// This mailbox opens.
+    Opens(Vec<u8>),
+    /// Accepted, and the mailbox cannot be opened.
+    Unbound,
+    /// One of these.
+    Any(Vec<Expected>),
+    /// The same as its siblings.
+    Same,
+    /// No mailbox but these opens, and the server keeps its wits.
+    Safe(Vec<Vec<u8>>),
+    /// The dialogue runs as written.
+    Dialogue,
+}
+
+impl std::fmt::Display for Expected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rejected => f.write_str("rejected"),
+            Self::Bad => f.write_str("bad"),
+            Self::Refused => f.write_str("refused"),
+            Self::Closed => f.write_str("closed"),
+            Self::Opens(mailbox) => write!(f, "opens {}", mailbox.escape_ascii()),
+            Self::Unbound => f.write_str("unbound"),
+            Self::Same => f.write_str("same"),
+            Self::Safe(_) => f.write_str("safe"),
+            Self::Dialogue => f.write_str("followed"),
+            Self::Any(list) => {
+                for (index, one) in list.iter().enumerate() {
+                    let or = if index == 0 { "" } else { " or " };
+                    write!(f, "{or}{one}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}

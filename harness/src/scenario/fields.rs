@@ -1,0 +1,112 @@
+//! What a scenario file may hold: for the reader, and for the schema that editors use.
+
+use super::expectation::{Expectation, Level};
+use crate::source::{Field, Kind};
+
+const fn field(name: &'static str, kind: Kind, about: &'static str) -> Field {
+    Field { name, kind, about }
+}
+
+const PROTOCOL: Field = field("protocol", Kind::Words(&["imap", "pop3"]), "The protocols.");
+const MECHANISM: Field = field(
+    "mechanism",
+    Kind::Words(&["login", "plain", "sasl-login", "ntlm", "xoauth2"]),
+    "How the credentials travel: LOGIN and USER/PASS, or a SASL mechanism.",
+);
+const ENCODING: Field = field(
+    "encoding",
+    Kind::Words(&["atom", "quoted", "quoted-unescaped", "literal", "literal-plus", "initial-response", "continuation"]),
+    "How the octets are spelt on the wire.",
+);
+const SECURITY: Field =
+    field("security", Kind::Words(&["plaintext", "starttls", "tls"]), "What protects the connection.");
+const CITES: Field = field("cites", Kind::Texts, "The rules that this rests on: RFC sections, KB numbers, reports.");
+const LEVEL: Field = field("level", Kind::Word(Level::WORDS), "How binding they are (RFC 2119); must by default.");
+const DIALECTS: Field = field("dialects", Kind::Texts, "The dialects to which this applies; left out: every dialect.");
+const EXPECT: &str = "\"$ref\": \"#/$defs/expect\"";
+
+/// What an expectation may hold where it is a table.
+pub(super) const EXPECT_FIELDS: &[Field] = &[
+    field("opens", Kind::Text, "The mailbox that opens; its canary proves it."),
+    field("any", Kind::Custom(EXPECT), "Any of these will do."),
+];
+
+/// What a scenario file may hold.
+pub const SCENARIO_FIELDS: &[Field] = &[
+    field("title", Kind::Text, "The behaviour in one sentence."),
+    field("about", Kind::Text, "More about it."),
+    CITES,
+    LEVEL,
+    DIALECTS,
+    field(
+        "matrix",
+        Kind::Table(&[
+            field("account", Kind::Texts, "The roles that log in."),
+            PROTOCOL,
+            MECHANISM,
+            ENCODING,
+            SECURITY,
+        ]),
+        "Every combination is one case; combinations that make no sense are left out.",
+    ),
+    field(
+        "case",
+        Kind::Tables(&[
+            field("id", Kind::Text, "The case's name within the file: a slug, never a position."),
+            field("about", Kind::Text, "What the case shows."),
+            CITES,
+            LEVEL,
+            DIALECTS,
+            PROTOCOL,
+            MECHANISM,
+            ENCODING,
+            SECURITY,
+            field("account", Kind::Text, "The role that logs in; `same` by default."),
+            field("login", Kind::Text, "The login name, with the role's values in braces. Use single quotes."),
+            field(
+                "password",
+                Kind::Text,
+                "`right` (the default), `wrong`, `empty`, or a text such as '{twin.password}'.",
+            ),
+            field("expect", Kind::Custom(EXPECT), "What should happen."),
+            field("code", Kind::Text, "The response code that the refusal should carry."),
+            field("dialogue", Kind::Text, "A script of `C:` and `S:` lines, instead of `login` and `expect`."),
+        ]),
+        "The cases.",
+    ),
+];
+
+/// The JSON Schema of scenario files.
+pub fn scenario_schema() -> String {
+    let body = crate::source::schema("loginspec scenario", SCENARIO_FIELDS);
+    let words: Vec<String> = Expectation::WORDS.iter().map(|word| format!("\"{word}\"")).collect();
+    let defs = format!(
+        r##"  "$defs": {{
+    "expect": {{
+      "oneOf": [
+        {{ "enum": [{}] }},
+        {{
+          "type": "object",
+          "additionalProperties": false,
+          "required": ["opens"],
+          "properties": {{ "opens": {{ "type": "string" }} }}
+        }},
+        {{
+          "type": "object",
+          "additionalProperties": false,
+          "required": ["any"],
+          "properties": {{ "any": {{ "type": "array", "items": {{ "$ref": "#/$defs/expect" }} }} }}
+        }}
+      ]
+    }}
+  }},
+"##,
+        words.join(", ")
+    );
+    match body.split_once("  \"type\": \"object\"") {
+        Some((head, tail)) => {
+            format!("{head}{defs}  \"required\": [\"title\", \"case\"],\n  \"type\": \"object\"{tail}")
+        }
+        None => body,
+    }
+}

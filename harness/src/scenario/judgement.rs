@@ -1,0 +1,215 @@
+//! Expectation and outcome come to a verdict.
+
+use super::expectation::{Expected, Level};
+use crate::protocol::{Outcome, Proof, Reply};
+
+/// The judgement on one case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// As expected.
+    Pass,
+    /// Otherwise than expected.
+    Fail,
+    /// Otherwise than expected, where the rule is a SHOULD.
+    Warn,
+    /// Otherwise than expected, as recorded.
+    Known,
+    /// As expected, although a deviation is recorded.
+    Fixed,
+    /// Not asked, for a reason.
+    Skip,
+    /// Could not be asked, or the answer proves nothing.
+    Error,
+}
+
+impl Verdict {
+    /// Every verdict, in the order in which totals show them.
+    pub const ALL: [Self; 7] = [Self::Pass, Self::Fail, Self::Warn, Self::Known, Self::Fixed, Self::Skip, Self::Error];
+
+    /// The word for it in reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Warn => "warn",
+            Self::Known => "known",
+            Self::Fixed => "fixed",
+            Self::Skip => "skip",
+            Self::Error => "error",
+        }
+    }
+
+    /// Whether a run with this verdict is not all as expected (exit code 1).
+    pub const fn is_unexpected(self) -> bool {
+        matches!(self, Self::Fail | Self::Fixed | Self::Error)
+    }
+}
+
+/// A verdict and its reason; a pass needs none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, as a lower-case fragment; empty for a pass.
+    pub reason: String,
+}
+
+impl Judgement {
+    /// A judgement with its reason.
+    pub fn new(verdict: Verdict, reason: impl Into<String>) -> Self {
+        Self { verdict, reason: reason.into() }
+    }
+
+    /// As expected.
+    pub fn pass() -> Self {
+        Self::new(Verdict::Pass, "")
+    }
+}
+
+/// Judges one outcome; `Expected::Same` is judged by [`judge_same`] once all siblings are known.
+pub fn judge(expected: &Expected, code: Option<&str>, level: Level, outcome: &Outcome) -> Judgement {
+    let met = match met(expected, outcome) {
+        Met::Yes => check_code(code, outcome),
+        other => other,
+    };
+    match met {
+        Met::Yes => Judgement::pass(),
+        Met::Unproven(reason) => Judgement::new(Verdict::Error, reason),
+        // A server that lacks a mechanism cannot be judged on it.
+        Met::No(_) if matches!(outcome, Outcome::NotOffered(_)) => {
+            let Outcome::NotOffered(what) = outcome else { return Judgement::pass() };
+            Judgement::new(Verdict::Skip, format!("the target does not offer {what}"))
+        }
+        Met::No(reason) => by_level(level, reason),
+    }
+}
+
+/// Judges the combinations of one matrix against each other: all must have come to the same.
+///
+/// The first outcome that could be asked is the measure; it passes itself.
+pub fn judge_same(level: Level, outcomes: &[Outcome]) -> Vec<Judgement> {
+    let measure = outcomes.iter().find(|outcome| !matches!(outcome, Outcome::NotOffered(_)));
+    let judge_one = |outcome: &Outcome| match (outcome, measure) {
+        (Outcome::NotOffered(what), _) => Judgement::new(Verdict::Skip, format!("the target does not offer {what}")),
+        (Outcome::NoAnswer(_) | Outcome::Garbled { .. }, _) => by_level(level, describe(outcome)),
+        (Outcome::Opened { mailbox: None, .. }, _) => Judgement::new(Verdict::Error, UNPROVEN),
+        (outcome, Some(measure)) if same(outcome, measure) => Judgement::pass(),
+        (outcome, Some(measure)) => {
+            by_level(level, format!("{}, where another combination came to: {}", describe(outcome), describe(measure)))
+        }
+        (_, None) => Judgement::pass(),
+    };
+    outcomes.iter().map(judge_one).collect()
+}
+
+const UNPROVEN: &str = "the login was accepted, but no canary names the mailbox, so nothing is proven";
+
+enum Met {
+    Yes,
+    No(String),
+    Unproven(&'static str),
+}
+
+fn met(expected: &Expected, outcome: &Outcome) -> Met {
+    let is = match (expected, outcome) {
+        (Expected::Any(list), _) => return any_met(list, outcome),
+        (Expected::Opens(_), Outcome::Opened { mailbox: None, .. })
+        | (Expected::Safe(_), Outcome::Opened { mailbox: None, .. }) => return Met::Unproven(UNPROVEN),
+        (Expected::Opens(wanted), Outcome::Opened { mailbox: Some(opened), .. }) => wanted == opened,
+        (Expected::Safe(own), Outcome::Opened { mailbox: Some(opened), .. }) => own.contains(opened),
+        (
+            Expected::Safe(_),
+            Outcome::Rejected(_)
+            | Outcome::Bad(_)
+            | Outcome::NotOffered(_)
+            | Outcome::Closed { .. }
+            | Outcome::Unbound(_),
+        ) => true,
+        (Expected::Rejected | Expected::Refused, Outcome::Rejected(_)) => true,
+        // POP3's -ERR does not tell a wrong form from a wrong password; a reply of that protocol is `rejected`.
+        (Expected::Bad, Outcome::Bad(_)) => true,
+        (Expected::Refused, Outcome::Bad(_) | Outcome::NotOffered(_)) => true,
+        (Expected::Closed, Outcome::Closed { .. }) => true,
+        (Expected::Unbound, Outcome::Unbound(_)) => true,
+        (Expected::Dialogue, Outcome::Followed) => true,
+        (Expected::Same, _) => true,
+        _ => false,
+    };
+    if is { Met::Yes } else { Met::No(describe(outcome)) }
+}
+
+fn any_met(list: &[Expected], outcome: &Outcome) -> Met {
+    let mut last = Met::No(describe(outcome));
+    for one in list {
+        match met(one, outcome) {
+            Met::Yes => return Met::Yes,
+            Met::Unproven(reason) => last = Met::Unproven(reason),
+            Met::No(_) => {}
+        }
+    }
+    last
+}
+
+fn check_code(code: Option<&str>, outcome: &Outcome) -> Met {
+    let Some(wanted) = code else { return Met::Yes };
+    let found = reply_of(outcome).and_then(|reply| reply.code.as_ref()).map(ToString::to_string);
+    match found {
+        Some(found) if found.eq_ignore_ascii_case(wanted) => Met::Yes,
+        Some(found) => Met::No(format!("the response code is [{found}], not [{wanted}]")),
+        None => Met::No(format!("there is no response code, where [{wanted}] was expected")),
+    }
+}
+
+fn by_level(level: Level, reason: String) -> Judgement {
+    match level {
+        Level::Must => Judgement::new(Verdict::Fail, reason),
+        Level::Should => Judgement::new(Verdict::Warn, reason),
+        Level::May => Judgement::new(Verdict::Skip, format!("optional, and not so here: {reason}")),
+    }
+}
+
+fn same(a: &Outcome, b: &Outcome) -> bool {
+    match (a, b) {
+        (Outcome::Opened { mailbox: a, .. }, Outcome::Opened { mailbox: b, .. }) => a == b,
+        _ => a.word() == b.word(),
+    }
+}
+
+/// The server's own words, where the outcome has any.
+pub(crate) fn reply_of(outcome: &Outcome) -> Option<&Reply> {
+    match outcome {
+        Outcome::Rejected(reply) | Outcome::Bad(reply) | Outcome::Unbound(reply) => Some(reply),
+        Outcome::Closed { farewell, .. } => farewell.as_ref(),
+        _ => None,
+    }
+}
+
+/// An outcome in a few words, without anything that the server said.
+pub(crate) fn describe(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Opened { mailbox: Some(mailbox), proof: Proof::Canary } => {
+            format!("opened {}", mailbox.escape_ascii())
+        }
+        Outcome::Opened { .. } => "opened a mailbox without a canary".to_string(),
+        Outcome::Rejected(reply) if reply.text.is_empty() && reply.code.is_none() => {
+            "rejected without a word of explanation".to_string()
+        }
+        Outcome::Rejected(_) => "rejected".to_string(),
+        Outcome::Bad(_) => "refused as wrong in form (BAD)".to_string(),
+        Outcome::Unbound(_) => "accepted, but the mailbox cannot be opened".to_string(),
+        Outcome::NotOffered(what) => format!("not offered: {what}"),
+        Outcome::Closed { stage, .. } => format!("connection closed at: {}", stage.word()),
+        Outcome::NoAnswer(stage) => format!("no answer in time at: {}", stage.word()),
+        Outcome::Garbled { stage, deviation } => {
+            format!(
+                "garbled answer at: {} ({}, octet {} of the server's)",
+                stage.word(),
+                deviation.rule,
+                deviation.index
+            )
+        }
+        Outcome::Followed => "the dialogue went as written".to_string(),
+        Outcome::Diverged { got, .. } if got.is_empty() => "the server said nothing more".to_string(),
+        Outcome::Diverged { got, .. } => format!("the server said: {}", got.escape_ascii()),
+    }
+}

@@ -1,0 +1,26 @@
+//! Scenario files, the cases that they stand for, and the judging.
+//!
+//! A [`Scenario`] is a file; its matrix and its `[[case]]`s expand to [`Case`]s with stable ids. What a case
+//! expects ([`Expectation`]) and what happened (an outcome of [`crate::protocol`]) come to a [`Judgement`].
+
+mod expectation;
+mod fields;
+mod file;
+mod judgement;
+mod load;
+mod matrix;
+mod model;
+mod script;
+mod select;
+mod template;
+
+pub use expectation::{Expectation, Expected, Level};
+pub use fields::{SCENARIO_FIELDS, scenario_schema};
+pub use file::{Vocabulary, read_scenario};
+pub use judgement::{Judgement, Verdict, judge, judge_same};
+#[cfg(feature = "net")]
+pub(crate) use judgement::{describe, reply_of};
+pub use load::{LoadError, bundled_scenarios, load};
+pub use model::{Action, Case, PasswordChoice, Scenario, ScriptAnswer, ScriptLine, ScriptStep};
+pub use select::{Glob, Selection};
+pub use template::{Cast, Filled, Lacking, Template, Value};

@@ -1,0 +1,265 @@
+//! Texts with places for a role's values: login names, passwords, the lines of a dialogue.
+//!
+//! On top of the notation for octets, `{domain}` `{dns}` `{user}` `{mailbox}` and `{password}` stand for the values
+//! of the case's own role, `{twin.user}` for another role's, `{user|lower}` (`upper`, `swapcase`) for the same in
+//! another case, `{base64:…}` for what is within in base64, and `{len:…}` for its length in octets.
+
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::identity::{NotationError, Token, tokens};
+use crate::source::{nearest, one_of};
+
+/// A text with places for a role's values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    pieces: Vec<Piece>,
+}
+
+/// A value that a role has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value {
+    /// The domain's name.
+    Domain,
+    /// The domain's DNS name.
+    Dns,
+    /// The user name.
+    User,
+    /// The mailbox's name.
+    Mailbox,
+    /// The password.
+    Password,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Octets(Vec<u8>),
+    Value { role: Option<String>, value: Value, letters: Letters },
+    Base64(Template),
+    Length(Template),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Letters {
+    AsTheyAre,
+    Lower,
+    Upper,
+    Swapped,
+}
+
+/// Octets made from a template, and which of them give a password away.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filled {
+    /// The octets.
+    pub octets: Vec<u8>,
+    /// The ranges that hold a password in some form.
+    pub secrets: Vec<Range<usize>>,
+}
+
+/// A role lacks a value that a template asks for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Lacking {
+    /// There is no such role.
+    #[error("no account for the role `{0}`")]
+    Role(String),
+    /// The role has no such value.
+    #[error("the role `{role}` has no {value}")]
+    Value {
+        /// The role.
+        role: String,
+        /// The value.
+        value: &'static str,
+    },
+}
+
+/// Where a template's values come from: who plays which role.
+pub trait Cast {
+    /// A value of a role.
+    fn value(&self, role: &str, value: Value) -> Result<&[u8], Lacking>;
+}
+
+impl Value {
+    const ALL: [Self; 5] = [Self::Domain, Self::Dns, Self::User, Self::Mailbox, Self::Password];
+
+    /// The word for it in templates.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Domain => "domain",
+            Self::Dns => "dns",
+            Self::User => "user",
+            Self::Mailbox => "mailbox",
+            Self::Password => "password",
+        }
+    }
+}
+
+impl Template {
+    /// Reads a template; `roles` are the roles that it may speak of.
+    pub fn parse(text: &str, roles: &[String]) -> Result<Self, NotationError> {
+        let mut pieces = Vec::new();
+        for (token, span) in tokens(text)? {
+            pieces.push(match token {
+                Token::Octets(octets) => Piece::Octets(octets),
+                Token::Name(name) => piece(name, roles).map_err(|mut error| {
+                    // What is wrong within braces is shown as a whole, unless it is a text of its own.
+                    if error.span.is_empty() {
+                        error.span = span.clone();
+                    } else {
+                        let offset = span.start + 1 + name.find(':').map_or(0, |colon| colon + 1);
+                        error.span = offset + error.span.start..offset + error.span.end;
+                    }
+                    error
+                })?,
+            });
+        }
+        Ok(Self { pieces })
+    }
+
+    /// The roles, besides the case's own, whose values the template needs.
+    pub fn other_roles(&self) -> Vec<&str> {
+        let mut roles = Vec::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Value { role: Some(role), .. } => roles.push(role.as_str()),
+                Piece::Base64(inner) | Piece::Length(inner) => roles.extend(inner.other_roles()),
+                Piece::Octets(_) | Piece::Value { role: None, .. } => {}
+            }
+        }
+        roles
+    }
+
+    /// The octets for a case whose own role is `role`.
+    pub fn fill(&self, cast: &dyn Cast, role: &str) -> Result<Filled, Lacking> {
+        let mut filled = Filled::default();
+        for piece in &self.pieces {
+            let start = filled.octets.len();
+            let secret = match piece {
+                Piece::Octets(octets) => {
+                    filled.octets.extend_from_slice(octets);
+                    false
+                }
+                Piece::Value { role: other, value, letters } => {
+                    let octets = cast.value(other.as_deref().unwrap_or(role), *value)?;
+                    filled.octets.extend(octets.iter().map(|octet| letters.of(*octet)));
+                    *value == Value::Password
+                }
+                Piece::Base64(inner) => {
+                    let inner = inner.fill(cast, role)?;
+                    filled.octets.extend_from_slice(STANDARD.encode(&inner.octets).as_bytes());
+                    !inner.secrets.is_empty()
+                }
+                Piece::Length(inner) => {
+                    let length = inner.fill(cast, role)?.octets.len();
+                    filled.octets.extend_from_slice(length.to_string().as_bytes());
+                    false
+                }
+            };
+            if secret {
+                filled.secrets.push(start..filled.octets.len());
+            }
+        }
+        Ok(filled)
+    }
+}
+
+impl Letters {
+    fn of(self, octet: u8) -> u8 {
+        match self {
+            Self::AsTheyAre => octet,
+            Self::Lower => octet.to_ascii_lowercase(),
+            Self::Upper => octet.to_ascii_uppercase(),
+            Self::Swapped if octet.is_ascii_lowercase() => octet.to_ascii_uppercase(),
+            Self::Swapped => octet.to_ascii_lowercase(),
+        }
+    }
+}
+
+fn piece(name: &str, roles: &[String]) -> Result<Piece, NotationError> {
+    if let Some(inner) = name.strip_prefix("base64:") {
+        return Template::parse(inner, roles).map(Piece::Base64);
+    }
+    if let Some(inner) = name.strip_prefix("len:") {
+        return Template::parse(inner, roles).map(Piece::Length);
+    }
+    let (name, letters) = match name.split_once('|') {
+        None => (name, Letters::AsTheyAre),
+        Some((name, "lower")) => (name, Letters::Lower),
+        Some((name, "upper")) => (name, Letters::Upper),
+        Some((name, "swapcase")) => (name, Letters::Swapped),
+        Some((_, other)) => return Err(unknown("letter case", other, ["lower", "upper", "swapcase"])),
+    };
+    let (role, value) = match name.split_once('.') {
+        Some((role, value)) => (Some(role), value),
+        None => (None, name),
+    };
+    if let Some(role) = role
+        && !roles.iter().any(|known| known == role)
+    {
+        return Err(unknown("role", role, roles.iter().map(String::as_str)));
+    }
+    match Value::ALL.into_iter().find(|known| known.word() == value) {
+        Some(value) => Ok(Piece::Value { role: role.map(str::to_string), value, letters }),
+        None => Err(unknown("value", value, Value::ALL.map(Value::word))),
+    }
+}
+
+fn unknown<'w>(kind: &str, word: &str, known: impl IntoIterator<Item = &'w str>) -> NotationError {
+    let known: Vec<&str> = known.into_iter().collect();
+    let advice = match nearest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("expected {}", one_of(known)),
+    };
+    NotationError { reason: format!("unknown {kind} `{word}`: {advice}"), span: 0..0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct OneRole;
+
+    impl Cast for OneRole {
+        fn value(&self, role: &str, value: Value) -> Result<&[u8], Lacking> {
+            match (role, value) {
+                ("renamed", Value::Domain) => Ok(b"Domain1"),
+                ("renamed", Value::User) => Ok(b"User1"),
+                ("renamed", Value::Password) => Ok(b"pw"),
+                ("renamed", value) => Err(Lacking::Value { role: role.into(), value: value.word() }),
+                _ => Err(Lacking::Role(role.into())),
+            }
+        }
+    }
+
+    fn roles() -> Vec<String> {
+        vec!["renamed".to_string(), "same".to_string()]
+    }
+
+    fn fill(text: &str) -> Result<Filled, Lacking> {
+        Template::parse(text, &roles()).expect(text).fill(&OneRole, "renamed")
+    }
+
+    #[test]
+    fn values_stand_in_their_places() {
+        assert_eq!(fill(r"{domain}\{user|swapcase}").expect("filled").octets, br"Domain1\uSER1");
+        assert_eq!(fill("{{{len:{user}}}}").expect("filled").octets, b"{5}");
+        let plain = fill("{base64:{nul}{user}{nul}{password}} x").expect("filled");
+        assert_eq!(plain.octets, b"AFVzZXIxAHB3 x");
+        assert_eq!(plain.secrets, [0..12]);
+    }
+
+    #[test]
+    fn what_is_lacking_is_said() {
+        assert_eq!(fill("{mailbox}").expect_err("none").to_string(), "the role `renamed` has no mailbox");
+        assert_eq!(fill("{same.user}").expect_err("none").to_string(), "no account for the role `same`");
+    }
+
+    #[test]
+    fn mistakes_are_found_where_they_stand() {
+        let error = Template::parse("a {usr}", &roles()).expect_err("unknown");
+        assert_eq!((error.reason.as_str(), error.span), ("unknown value `usr`: did you mean `user`?", 2..7));
+        let error = Template::parse("{base64:{nul}{x}}", &roles()).expect_err("unknown");
+        assert_eq!(error.span, 13..16);
+    }
+}
