@@ -60,6 +60,8 @@ fn closed_and_silent() {
     assert_eq!(play(imap(LOGIN), &format!("{begun}S: [silent]")), Outcome::NoAnswer(Stage::Dialogue));
     let farewell = Some(Reply::from_text(b"[ALERT] out"));
     assert_eq!(play(imap(LOGIN), &format!("{begun}S: * BYE [ALERT] out\nS: [closed]")), closed(farewell));
+    let followed = format!("{begun}S: * BYE out\nS: * OK not yet\nS: [closed]");
+    assert_eq!(play(imap(LOGIN), &followed), closed(None), "a BYE is a farewell where nothing follows it");
 }
 
 #[test]

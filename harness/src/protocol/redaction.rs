@@ -168,7 +168,7 @@ fn push_base64(forms: &mut Vec<Form>, octets: &[u8], alignment: usize) {
     let bits = padded.len() * 8;
     let inner = (alignment * 8).div_ceil(6)..bits / 6;
     if let Some(inner) = letters.get(inner) {
-        push_form(forms, inner.to_vec(), alignment != 0, bits % 6 != 0);
+        push_form(forms, inner.to_vec(), alignment != 0, !bits.is_multiple_of(6));
     }
 }
 

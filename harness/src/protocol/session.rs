@@ -238,3 +238,79 @@ impl Machine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::line::{LINE_LIMIT, TOTAL_LIMIT};
+
+    fn session(protocol: Protocol, mechanism: Mechanism) -> Session {
+        Session::login(Login {
+            protocol,
+            mechanism,
+            encoding: None,
+            name: b"User1".to_vec(),
+            password: Password::new("Secret-User1"),
+        })
+    }
+
+    /// Feeds `octets` over and over after `start`, until the session needs no more; tells how much that took.
+    fn flood(mut session: Session, start: &[u8], octets: &[u8]) -> (Stage, usize, usize) {
+        session.receive(start);
+        let mut fed = start.len();
+        loop {
+            match session.poll() {
+                Action::Send(_) => {}
+                Action::Receive => {
+                    session.receive(octets);
+                    fed += octets.len();
+                    assert!(fed <= TOTAL_LIMIT + 2 * LINE_LIMIT, "the session listens without end");
+                }
+                Action::Finished => break,
+            }
+        }
+        match session.outcome() {
+            Outcome::Garbled { stage, deviation } => (stage, deviation.index, fed),
+            other => panic!("not garbled: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn hostile_streams_garble_within_bounds() {
+        for &protocol in Protocol::ALL {
+            let greeted = || session(protocol, Mechanism::Login);
+            let (stage, index, fed) = flood(greeted(), b"", &[b'x'; 1000]);
+            assert_eq!((stage, index), (Stage::Greeting, LINE_LIMIT));
+            assert!(fed <= LINE_LIMIT + 1000);
+            assert_eq!(flood(greeted(), b"", b"\0"), (Stage::Greeting, 0, 1));
+        }
+        let imap = || session(Protocol::Imap, Mechanism::Login);
+        let (stage, index, _) = flood(imap(), b"* OK\r\n", b"* 1 FETCH (X {1048577}\r\n");
+        assert_eq!((stage, index), (Stage::Capabilities, 6 + 13));
+        let (stage, index, _) = flood(imap(), b"* OK\r\n", &b"* OK still here\r\n".repeat(1000));
+        assert_eq!((stage, index), (Stage::Capabilities, TOTAL_LIMIT));
+        let pop3 = session(Protocol::Pop3, Mechanism::Plain);
+        let (stage, index, _) = flood(pop3, b"+OK\r\n+OK\r\n", &b"SASL\r\n".repeat(1000));
+        assert_eq!((stage, index), (Stage::Capabilities, TOTAL_LIMIT));
+    }
+
+    #[test]
+    fn a_session_given_up_has_had_no_answer() {
+        let mut session = session(Protocol::Imap, Mechanism::Login);
+        assert_eq!(session.poll(), Action::Receive);
+        session.receive(b"* OK\r\n");
+        assert!(matches!(session.poll(), Action::Send(_)));
+        assert_eq!(session.stage(), Stage::Capabilities);
+        assert_eq!(session.outcome(), Outcome::NoAnswer(Stage::Capabilities));
+    }
+
+    #[test]
+    fn after_the_end_nothing_is_taken_in() {
+        let mut session = session(Protocol::Imap, Mechanism::Login);
+        session.timed_out();
+        session.closed();
+        session.receive(b"* OK\r\n");
+        assert_eq!(session.poll(), Action::Finished);
+        assert_eq!(session.outcome(), Outcome::NoAnswer(Stage::Greeting));
+    }
+}

@@ -143,6 +143,6 @@ mod tests {
         assert_eq!(without, Outgoing::plain("a1 AUTHENTICATE PLAIN\r\n"));
         let with = authenticate("a1", Mechanism::Plain, &mut sasl(), true);
         assert_eq!(with.octets, b"a1 AUTHENTICATE PLAIN AHRlc3QAdGVzdA==\r\n");
-        assert_eq!(with.secrets, [22..38]);
+        assert_eq!(with.secrets.first(), Some(&(22..38)));
     }
 }

@@ -105,6 +105,12 @@ fn without_a_canary_there_is_no_proof() {
 }
 
 #[test]
+fn messages_told_before_the_login_do_not_count() {
+    let outcome = after_login("S: * 5 EXISTS\nS: a2 OK\nC: a3 EXAMINE INBOX\nS: a3 OK\nC: a4 LOGOUT\nS: a4 OK");
+    assert_eq!(outcome, Outcome::Opened { mailbox: None, proof: Proof::None });
+}
+
+#[test]
 fn accepted_but_unbound() {
     let answer = |answer: &str| after_login(&format!("S: a2 OK\nC: a3 EXAMINE INBOX\n{answer}"));
     let connected = "User is authenticated but not connected.";

@@ -236,8 +236,11 @@ mod tests {
     #[test]
     fn header_fields_in_every_spelling() {
         let literal = b"* 1 FETCH (UID 7 body[header.fields (X-LOGINSPEC-MAILBOX)] {7}\r\nX: \"a\r\n)";
-        let with_literal = Frame { octets: literal, literals: vec![64..71], index: 0 };
+        let with_literal = Frame { octets: literal, literals: std::iter::once(64..71).collect(), index: 0 };
         assert_eq!(header_fields(&with_literal).as_deref(), Some(&b"X: \"a\r\n"[..]));
+        let other_first = b"* 1 FETCH (X {26}\r\nBODY[HEADER.FIELDS ()] \"a\" BODY[HEADER.FIELDS (X)] \"b\")";
+        let with_other = Frame { octets: other_first, literals: std::iter::once(19..45).collect(), index: 0 };
+        assert_eq!(header_fields(&with_other).as_deref(), Some(&b"b"[..]));
         let value = |octets: &[u8]| header_fields(&frame(octets)).map(Cow::into_owned);
         assert_eq!(
             value(b"* 1 FETCH (X \"BODY[HEADER.FIELDS (\" BODY[HEADER.FIELDS (\"X\")] \"a\\\"b\")"),
