@@ -1,0 +1,188 @@
+//! Every server starts, opens the right mailbox for each account, rejects at once, and is gone afterwards.
+//!
+//! Without a Docker daemon the trials are listed as ignored; with REQUIRE_DOCKER=1 they fail instead.
+#![allow(clippy::unwrap_used)]
+
+mod login;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use loginspec_containers::{CONTAINER_LABEL, HOST_LABEL, PROCESS_LABEL, Running, StartError};
+use testcontainers::bollard::models::ContainerCreateBody;
+use testcontainers::bollard::query_parameters::{CreateContainerOptions, ListContainersOptionsBuilder};
+use testcontainers::core::client::docker_client_instance;
+
+use crate::login::Opened;
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // They count containers.
+    arguments.test_threads = Some(1);
+
+    let found = runtime().block_on(loginspec_containers::find_daemon());
+    let required = std::env::var("REQUIRE_DOCKER").is_ok_and(|value| value == "1");
+    let missing = found.err().map(|error| error.to_string());
+    let ignored = missing.is_some() && !required;
+    let docker = |name: &str, run: fn() -> Result<(), Failed>| {
+        let missing = missing.clone();
+        let run = move || match missing {
+            Some(error) => Err(format!("failed to {error}").into()),
+            None => run(),
+        };
+        Trial::test(name, run).with_kind("docker").with_ignored_flag(ignored)
+    };
+
+    let trials = vec![
+        Trial::test(
+            "an_unknown_name_gets_the_known_ones",
+            an_unknown_name_gets_the_known_ones,
+        ),
+        docker(
+            "dovecot_2_4_opens_the_mailboxes_of_its_accounts",
+            dovecot_2_4_opens_the_mailboxes_of_its_accounts,
+        ),
+        docker(
+            "dropped_without_a_runtime_it_is_removed",
+            dropped_without_a_runtime_it_is_removed,
+        ),
+        docker(
+            "an_interrupted_start_leaves_nothing",
+            an_interrupted_start_leaves_nothing,
+        ),
+        docker("a_leftover_is_swept", a_leftover_is_swept),
+    ];
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+fn an_unknown_name_gets_the_known_ones() -> Result<(), Failed> {
+    let error = runtime().block_on(loginspec_containers::start("dovecot")).unwrap_err();
+    assert!(matches!(error, StartError::UnknownName { .. }), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "find a container called 'dovecot'; there are: dovecot-2.4"
+    );
+    assert_eq!(loginspec_containers::target_file("dovecot"), None);
+    Ok(())
+}
+
+fn dovecot_2_4_opens_the_mailboxes_of_its_accounts() -> Result<(), Failed> {
+    runtime().block_on(async {
+        let server = loginspec_containers::start("dovecot-2.4").await?;
+        check_logins(&server);
+        assert!(server.logs().await.contains("Dovecot v2.4"), "{}", server.logs().await);
+        server.stop().await;
+        assert_eq!(own_containers().await, Vec::<String>::new());
+        Ok(())
+    })
+}
+
+fn check_logins(server: &Running) {
+    let imap = server.imap().unwrap();
+    let pop3 = server.pop3().unwrap();
+    assert!(imap.ip().is_loopback() && pop3.ip().is_loopback());
+    let accounts = [
+        ("Same", "Secret-Same", "Same"),
+        ("User1", "Secret-User1", "Mailbox1"),
+        ("Alice", "Secret-Alice", "Bob"),
+        ("Bob", "Secret-Bob", "Alice"),
+        ("same@Domain1", "Secret-Same", "Same"),
+        ("User1@domain1", "Secret-User1", "Mailbox1"),
+    ];
+    for (user, password, mailbox) in accounts {
+        let opened = Opened::Mailbox(mailbox.to_owned());
+        assert_eq!(login::over_imap(imap, user, password), opened, "{user} over IMAP");
+        assert_eq!(login::over_pop3(pop3, user, password), opened, "{user} over POP3");
+    }
+    for (user, password) in [("User1", "Secret-Same"), ("Mailbox1", "Secret-User1"), ("Nobody", "x")] {
+        let began = Instant::now();
+        let answer = login::over_imap(imap, user, password);
+        assert!(
+            matches!(&answer, Opened::Nothing(line) if line.starts_with("a NO ")),
+            "{user}: {answer:?}"
+        );
+        let answer = login::over_pop3(pop3, user, password);
+        assert!(
+            matches!(&answer, Opened::Nothing(line) if line.starts_with("-ERR")),
+            "{user}: {answer:?}"
+        );
+        assert!(
+            began.elapsed() < Duration::from_secs(2),
+            "{user}: {:?}",
+            began.elapsed()
+        );
+    }
+}
+
+fn dropped_without_a_runtime_it_is_removed() -> Result<(), Failed> {
+    let first = runtime();
+    let server = first.block_on(loginspec_containers::start("dovecot-2.4"))?;
+    assert_eq!(first.block_on(own_containers()).len(), 1);
+    drop(first);
+    drop(server);
+    assert_eq!(runtime().block_on(own_containers()), Vec::<String>::new());
+    Ok(())
+}
+
+fn an_interrupted_start_leaves_nothing() -> Result<(), Failed> {
+    runtime().block_on(async {
+        // Whatever the start is doing by then: asking, creating, starting, or waiting for the greeting.
+        for millis in [5, 50, 100, 200, 300, 400, 500, 600] {
+            let start = loginspec_containers::start("dovecot-2.4");
+            drop(tokio::time::timeout(Duration::from_millis(millis), start).await);
+            assert_eq!(own_containers().await, Vec::<String>::new(), "after {millis} ms");
+        }
+        Ok(())
+    })
+}
+
+fn a_leftover_is_swept() -> Result<(), Failed> {
+    runtime().block_on(async {
+        let server = loginspec_containers::start("dovecot-2.4").await?;
+        let docker = docker_client_instance().await?;
+        let [own] = own_containers().await.try_into().unwrap();
+        let inspected = docker.inspect_container(&own, None).await?;
+        let config = inspected.config.unwrap();
+
+        let mut labels = config.labels.unwrap();
+        assert!(labels.contains_key(HOST_LABEL), "{labels:?}");
+        // Our process id, but of a process that started before ours.
+        labels.insert(PROCESS_LABEL.to_owned(), format!("{} 1", std::process::id()));
+        let leftover = ContainerCreateBody {
+            image: config.image,
+            labels: Some(labels),
+            ..Default::default()
+        };
+        docker
+            .create_container(None::<CreateContainerOptions>, leftover)
+            .await?;
+        assert_eq!(own_containers().await.len(), 2);
+
+        assert_eq!(loginspec_containers::sweep().await?, 1);
+        assert_eq!(own_containers().await, [own]);
+        server.stop().await;
+        Ok(())
+    })
+}
+
+/// The containers of this test's own process: another run may have some of its own.
+async fn own_containers() -> Vec<String> {
+    let docker = docker_client_instance().await.unwrap();
+    let ours = HashMap::from([("label", vec![CONTAINER_LABEL.to_owned()])]);
+    let options = ListContainersOptionsBuilder::new().all(true).filters(&ours).build();
+    let containers = docker.list_containers(Some(options)).await.unwrap();
+    let our_id = format!("{} ", std::process::id());
+    let is_own = |labels: &HashMap<String, String>| labels.get(PROCESS_LABEL).is_some_and(|it| it.starts_with(&our_id));
+    let own = containers
+        .into_iter()
+        .filter(|it| it.labels.as_ref().is_some_and(is_own));
+    own.filter_map(|it| it.id).collect()
+}
