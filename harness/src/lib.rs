@@ -2,16 +2,40 @@
 //!
 //! Imports run one way, from the bottom of this list to its top; `tests/layering.rs` keeps it so.
 //!
-//! - [`axes`], [`secret`]: the words for a login's other axes; passwords that cannot be printed
+//! - [`axes`], [`secret`], [`source`]: the words for a login's other axes; passwords that cannot be printed; files
+//!   that people write, and their mistakes
 //! - [`identity`]: login names and what is meant by them: dialects, directory, resolution
-//! - [`protocol`]: IMAP, POP3 and SASL, octets in and octets out
+//! - [`protocol`]: IMAP, POP3 and SASL from the client's side, octets in and octets out
+//! - [`scenario`]: files to cases; expectation and outcome to verdict
+//! - [`reference`]: the reference server, with parsers of its own and flaws by name
+//! - `transport`: drives a protocol session over a real connection
+//! - `target`: the servers under test
+//! - `runner`: plans and runs, many connections at once, and tells what happens as events
+//! - `report`: the events for people, as JSON Lines, as JUnit
+//! - `cli`: one file per verb
+//!
+//! The first five, and the reference server's sessions, need neither tokio nor a socket
+//! (`--no-default-features`).
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod axes;
 mod bundled;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod identity;
+#[doc(hidden)]
+pub mod properties;
 pub mod protocol;
+pub mod reference;
+#[cfg(feature = "cli")]
+pub mod report;
+#[cfg(feature = "net")]
+pub mod runner;
 pub mod scenario;
 pub mod secret;
 pub mod source;
+#[cfg(feature = "net")]
+pub mod target;
+#[cfg(feature = "net")]
+pub mod transport;

@@ -20,9 +20,7 @@ pub async fn find_daemon() -> Result<(), StartError> {
 
 pub(crate) async fn connect() -> Result<Docker, StartError> {
     let no_daemon = |reason: String| StartError::NoDaemon { reason };
-    let docker = docker_client_instance()
-        .await
-        .map_err(|error| no_daemon(error.to_string()))?;
+    let docker = docker_client_instance().await.map_err(|error| no_daemon(error.to_string()))?;
     // A client is made without a word to the daemon when DOCKER_HOST is a TCP address.
     match tokio::time::timeout(ANSWERS_WITHIN, docker.ping()).await {
         Ok(Ok(_)) => Ok(docker),

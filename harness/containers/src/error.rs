@@ -67,10 +67,7 @@ pub enum StartError {
 
 impl StartError {
     pub(crate) fn daemon(asked: impl Into<String>, reason: impl std::fmt::Display) -> Self {
-        Self::Daemon {
-            asked: asked.into(),
-            reason: reason.to_string(),
-        }
+        Self::Daemon { asked: asked.into(), reason: reason.to_string() }
     }
 }
 

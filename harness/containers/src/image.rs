@@ -62,15 +62,9 @@ async fn build(docker: &Docker, server: &Server, image: &str) -> Result<(), Star
 fn printed(info: &BuildInfo) -> String {
     match &info.aux {
         Some(BuildInfoAux::BuildKit(status)) => {
-            let steps = status
-                .vertexes
-                .iter()
-                .filter(|step| step.started.is_some() && step.completed.is_none());
+            let steps = status.vertexes.iter().filter(|step| step.started.is_some() && step.completed.is_none());
             let names = steps.map(|step| format!("{}\n", step.name));
-            let lines = status
-                .logs
-                .iter()
-                .map(|log| String::from_utf8_lossy(&log.msg).into_owned());
+            let lines = status.logs.iter().map(|log| String::from_utf8_lossy(&log.msg).into_owned());
             names.chain(lines).collect()
         }
         _ => info.stream.clone().unwrap_or_default(),
@@ -103,10 +97,7 @@ mod tests {
     #[test]
     fn the_tag_follows_the_files() {
         let server = servers::find("dovecot-2.4").unwrap();
-        let changed = Server {
-            files: &[("Dockerfile", b"FROM scratch")],
-            ..*server
-        };
+        let changed = Server { files: &[("Dockerfile", b"FROM scratch")], ..*server };
         assert_eq!(tag(server), tag(server));
         assert_ne!(tag(server), tag(&changed));
     }

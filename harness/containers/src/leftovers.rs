@@ -24,15 +24,10 @@ pub async fn sweep() -> Result<usize, StartError> {
 }
 
 pub(crate) async fn sweep_through(docker: &Docker) -> Result<usize, StartError> {
-    let ours = HashMap::from([(
-        "label",
-        vec![CONTAINER_LABEL.to_owned(), format!("{HOST_LABEL}={}", this_host())],
-    )]);
+    let ours = HashMap::from([("label", vec![CONTAINER_LABEL.to_owned(), format!("{HOST_LABEL}={}", this_host())])]);
     let options = ListContainersOptionsBuilder::new().all(true).filters(&ours).build();
-    let containers = docker
-        .list_containers(Some(options))
-        .await
-        .map_err(|error| StartError::daemon("list containers", error))?;
+    let containers =
+        docker.list_containers(Some(options)).await.map_err(|error| StartError::daemon("list containers", error))?;
 
     let mut removed = 0;
     for container in containers {
@@ -60,11 +55,7 @@ pub(crate) async fn remove(docker: &Docker, container: &str) -> Result<(), Start
 pub(crate) fn labels(server: &str) -> [(&'static str, String); 3] {
     let pid = std::process::id();
     let started = started_at(pid).unwrap_or_default();
-    [
-        (CONTAINER_LABEL, server.to_owned()),
-        (PROCESS_LABEL, format!("{pid} {started}")),
-        (HOST_LABEL, this_host()),
-    ]
+    [(CONTAINER_LABEL, server.to_owned()), (PROCESS_LABEL, format!("{pid} {started}")), (HOST_LABEL, this_host())]
 }
 
 /// Whether the process of a [`PROCESS_LABEL`] runs no more. When in doubt it does: a container too many harms less than
@@ -88,19 +79,15 @@ fn started_at(pid: u32) -> Option<String> {
         let (_, after_name) = stat.rsplit_once(')')?;
         return after_name.split_whitespace().nth(19).map(str::to_owned);
     }
-    let ps = Command::new("ps")
-        .args(["-o", "lstart=", "-p", &pid.to_string()])
-        .output()
-        .ok()?;
+    let ps = Command::new("ps").args(["-o", "lstart=", "-p", &pid.to_string()]).output().ok()?;
     let started = String::from_utf8_lossy(&ps.stdout).trim().to_owned();
     (ps.status.success() && !started.is_empty()).then_some(started)
 }
 
 /// Tells hosts apart, and containers that share a daemon, whose process ids mean different processes.
 fn this_host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .or_else(|_| std::env::var("HOSTNAME"))
-        .unwrap_or_default();
+    let name =
+        std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME")).unwrap_or_default();
     let processes = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     format!("{} {}", name.trim(), processes.display()).trim().to_owned()
 }

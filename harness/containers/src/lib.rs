@@ -28,10 +28,8 @@ pub use servers::{names, target_file};
 ///
 /// Needs a tokio runtime with I/O and time. Dropping the future, or what it returns, removes the container.
 pub async fn start(name: &str) -> Result<Running, StartError> {
-    let server = servers::find(name).ok_or_else(|| StartError::UnknownName {
-        name: name.to_owned(),
-        known: names().join(", "),
-    })?;
+    let server = servers::find(name)
+        .ok_or_else(|| StartError::UnknownName { name: name.to_owned(), known: names().join(", ") })?;
     let docker = docker::connect().await?;
     leftovers::sweep_through(&docker).await?;
     let tag = image::build_if_absent(&docker, server).await?;

@@ -46,10 +46,7 @@ impl Running {
             .with_container_name(&container_name)
             .with_labels(leftovers::labels(server.name))
             .with_host_config_modifier(move |host| publish(host, &ports));
-        let half_started = HalfStarted {
-            docker: docker.clone(),
-            container: Some(container_name.clone()),
-        };
+        let half_started = HalfStarted { docker: docker.clone(), container: Some(container_name.clone()) };
         let started = request.start().await;
         half_started.finish();
         let container = match started {
@@ -57,20 +54,12 @@ impl Running {
             Err(error) => {
                 // It may have been created all the same.
                 leftovers::remove(docker, &container_name).await.ok();
-                return Err(StartError::daemon(
-                    format!("start a container of '{}'", server.name),
-                    error,
-                ));
+                return Err(StartError::daemon(format!("start a container of '{}'", server.name), error));
             }
         };
 
         // From here on, whatever ends this future removes the container.
-        let mut running = Self {
-            name: server.name,
-            container: Some(container),
-            imap: None,
-            pop3: None,
-        };
+        let mut running = Self { name: server.name, container: Some(container), imap: None, pop3: None };
         running.imap = running.address_of(server.imap_port).await?;
         running.pop3 = running.address_of(server.pop3_port).await?;
         let deadline = Instant::now() + GREETS_WITHIN;
@@ -128,9 +117,8 @@ impl Running {
             return Ok(Some((Ipv4Addr::LOCALHOST, published).into()));
         }
         let host = container.get_host().await.map_err(|error| failed(error.to_string()))?;
-        let addresses = tokio::net::lookup_host(format!("{host}:{published}"))
-            .await
-            .map_err(|error| failed(error.to_string()))?;
+        let addresses =
+            tokio::net::lookup_host(format!("{host}:{published}")).await.map_err(|error| failed(error.to_string()))?;
         // The port is IPv4's; an IPv6 one, if published at all, may differ.
         match addresses.into_iter().find(SocketAddr::is_ipv4) {
             Some(address) => Ok(Some(address)),
@@ -163,10 +151,7 @@ impl Running {
     }
 
     async fn ended(&self) -> StartError {
-        StartError::Ended {
-            name: self.name.to_owned(),
-            log: last_lines(&self.logs().await),
-        }
+        StartError::Ended { name: self.name.to_owned(), log: last_lines(&self.logs().await) }
     }
 
     async fn is_up(&self) -> bool {
@@ -217,13 +202,9 @@ impl Drop for HalfStarted {
 
 /// Publishes the ports on free ports, for this machine only if that will do: the accounts' passwords are no secret.
 fn publish(host: &mut HostConfig, ports: &[u16]) {
-    let binding = PortBinding {
-        host_ip: shares_our_loopback().then(|| Ipv4Addr::LOCALHOST.to_string()),
-        host_port: None,
-    };
-    let bindings = ports
-        .iter()
-        .map(|port| (format!("{port}/tcp"), Some(vec![binding.clone()])));
+    let binding =
+        PortBinding { host_ip: shares_our_loopback().then(|| Ipv4Addr::LOCALHOST.to_string()), host_port: None };
+    let bindings = ports.iter().map(|port| (format!("{port}/tcp"), Some(vec![binding.clone()])));
     host.port_bindings = Some(bindings.collect::<HashMap<_, _>>());
     host.publish_all_ports = Some(false);
 }

@@ -15,10 +15,7 @@ static SERVERS: [Server; 1] = [Server {
     files: &[
         ("Dockerfile", include_bytes!("../dovecot-2.4/Dockerfile")),
         ("accounts", include_bytes!("../dovecot-2.4/accounts")),
-        (
-            "deliver-canaries.sh",
-            include_bytes!("../dovecot-2.4/deliver-canaries.sh"),
-        ),
+        ("deliver-canaries.sh", include_bytes!("../dovecot-2.4/deliver-canaries.sh")),
         ("dovecot.conf", include_bytes!("../dovecot-2.4/dovecot.conf")),
     ],
     target_file: include_str!("../dovecot-2.4/target.toml"),
@@ -55,16 +52,8 @@ mod tests {
     #[test]
     fn every_server_has_what_an_image_needs() {
         for server in &SERVERS {
-            assert!(
-                server.files.iter().any(|(path, _)| *path == "Dockerfile"),
-                "{}",
-                server.name
-            );
-            assert!(
-                server.imap_port.is_some() || server.pop3_port.is_some(),
-                "{}",
-                server.name
-            );
+            assert!(server.files.iter().any(|(path, _)| *path == "Dockerfile"), "{}", server.name);
+            assert!(server.imap_port.is_some() || server.pop3_port.is_some(), "{}", server.name);
             let own_name = format!("\"{}\"", server.name);
             assert!(server.target_file.contains(&own_name), "{}", server.name);
         }

@@ -35,41 +35,23 @@ fn main() {
     };
 
     let trials = vec![
-        Trial::test(
-            "an_unknown_name_gets_the_known_ones",
-            an_unknown_name_gets_the_known_ones,
-        ),
-        docker(
-            "dovecot_2_4_opens_the_mailboxes_of_its_accounts",
-            dovecot_2_4_opens_the_mailboxes_of_its_accounts,
-        ),
-        docker(
-            "dropped_without_a_runtime_it_is_removed",
-            dropped_without_a_runtime_it_is_removed,
-        ),
-        docker(
-            "an_interrupted_start_leaves_nothing",
-            an_interrupted_start_leaves_nothing,
-        ),
+        Trial::test("an_unknown_name_gets_the_known_ones", an_unknown_name_gets_the_known_ones),
+        docker("dovecot_2_4_opens_the_mailboxes_of_its_accounts", dovecot_2_4_opens_the_mailboxes_of_its_accounts),
+        docker("dropped_without_a_runtime_it_is_removed", dropped_without_a_runtime_it_is_removed),
+        docker("an_interrupted_start_leaves_nothing", an_interrupted_start_leaves_nothing),
         docker("a_leftover_is_swept", a_leftover_is_swept),
     ];
     libtest_mimic::run(&arguments, trials).exit();
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap()
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
 }
 
 fn an_unknown_name_gets_the_known_ones() -> Result<(), Failed> {
     let error = runtime().block_on(loginspec_containers::start("dovecot")).unwrap_err();
     assert!(matches!(error, StartError::UnknownName { .. }), "{error:?}");
-    assert_eq!(
-        error.to_string(),
-        "find a container called 'dovecot'; there are: dovecot-2.4"
-    );
+    assert_eq!(error.to_string(), "find a container called 'dovecot'; there are: dovecot-2.4");
     assert_eq!(loginspec_containers::target_file("dovecot"), None);
     Ok(())
 }
@@ -105,20 +87,10 @@ fn check_logins(server: &Running) {
     for (user, password) in [("User1", "Secret-Same"), ("Mailbox1", "Secret-User1"), ("Nobody", "x")] {
         let began = Instant::now();
         let answer = login::over_imap(imap, user, password);
-        assert!(
-            matches!(&answer, Opened::Nothing(line) if line.starts_with("a NO ")),
-            "{user}: {answer:?}"
-        );
+        assert!(matches!(&answer, Opened::Nothing(line) if line.starts_with("a NO ")), "{user}: {answer:?}");
         let answer = login::over_pop3(pop3, user, password);
-        assert!(
-            matches!(&answer, Opened::Nothing(line) if line.starts_with("-ERR")),
-            "{user}: {answer:?}"
-        );
-        assert!(
-            began.elapsed() < Duration::from_secs(2),
-            "{user}: {:?}",
-            began.elapsed()
-        );
+        assert!(matches!(&answer, Opened::Nothing(line) if line.starts_with("-ERR")), "{user}: {answer:?}");
+        assert!(began.elapsed() < Duration::from_secs(2), "{user}: {:?}", began.elapsed());
     }
 }
 
@@ -156,14 +128,8 @@ fn a_leftover_is_swept() -> Result<(), Failed> {
         assert!(labels.contains_key(HOST_LABEL), "{labels:?}");
         // Our process id, but of a process that started before ours.
         labels.insert(PROCESS_LABEL.to_owned(), format!("{} 1", std::process::id()));
-        let leftover = ContainerCreateBody {
-            image: config.image,
-            labels: Some(labels),
-            ..Default::default()
-        };
-        docker
-            .create_container(None::<CreateContainerOptions>, leftover)
-            .await?;
+        let leftover = ContainerCreateBody { image: config.image, labels: Some(labels), ..Default::default() };
+        docker.create_container(None::<CreateContainerOptions>, leftover).await?;
         assert_eq!(own_containers().await.len(), 2);
 
         assert_eq!(loginspec_containers::sweep().await?, 1);
@@ -181,8 +147,6 @@ async fn own_containers() -> Vec<String> {
     let containers = docker.list_containers(Some(options)).await.unwrap();
     let our_id = format!("{} ", std::process::id());
     let is_own = |labels: &HashMap<String, String>| labels.get(PROCESS_LABEL).is_some_and(|it| it.starts_with(&our_id));
-    let own = containers
-        .into_iter()
-        .filter(|it| it.labels.as_ref().is_some_and(is_own));
+    let own = containers.into_iter().filter(|it| it.labels.as_ref().is_some_and(is_own));
     own.filter_map(|it| it.id).collect()
 }

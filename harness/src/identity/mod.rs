@@ -24,10 +24,10 @@ mod restriction;
 pub use advice::{TYPED_FORMS, advise};
 pub use bundled::{bundled_dialect, bundled_dialect_names, bundled_directory};
 pub use dialect::{Access, Applies, Assume, Case, Confidence, Dialect, Effect, MasterSplit, Rule, Source};
-pub use dialect_file::{DIALECT_FIELDS, read_dialect};
 pub(crate) use dialect_file::place_within;
 #[cfg(feature = "net")]
 pub(crate) use dialect_file::plain_octets;
+pub use dialect_file::{DIALECT_FIELDS, read_dialect};
 pub use directory::{Account, Directory, Domain, Mailbox, Role};
 pub use directory_file::{DIRECTORY_FIELDS, read_directory};
 pub use failure::{Cause, Failure, Manner};

@@ -55,7 +55,7 @@ pub fn tokens(text: &str) -> Result<Vec<(Token<'_>, Range<usize>)>, NotationErro
     Ok(found)
 }
 
-/// Octets in the notation, so that [`tokens`] gives them back.
+/// Octets in the notation, so that [`tokens`] gives them back: printable text as it is, the rest made visible.
 pub fn escape(octets: &[u8]) -> String {
     let mut text = String::new();
     for chunk in octets.utf8_chunks() {

@@ -1,6 +1,7 @@
 //! What should happen.
 
 use super::template::{Cast, Lacking, Template};
+use crate::identity::escape;
 
 /// What a case expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,7 +136,7 @@ impl std::fmt::Display for Expected {
             Self::Bad => f.write_str("bad"),
             Self::Refused => f.write_str("refused"),
             Self::Closed => f.write_str("closed"),
-            Self::Opens(mailbox) => write!(f, "opens {}", mailbox.escape_ascii()),
+            Self::Opens(mailbox) => write!(f, "opens {}", escape(mailbox)),
             Self::Unbound => f.write_str("unbound"),
             Self::Same => f.write_str("same"),
             Self::Safe(_) => f.write_str("safe"),

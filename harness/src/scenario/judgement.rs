@@ -1,6 +1,7 @@
 //! Expectation and outcome come to a verdict.
 
 use super::expectation::{Expected, Level};
+use crate::identity::escape;
 use crate::protocol::{Outcome, Proof, Reply};
 
 /// The judgement on one case.
@@ -188,7 +189,7 @@ pub(crate) fn reply_of(outcome: &Outcome) -> Option<&Reply> {
 pub(crate) fn describe(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Opened { mailbox: Some(mailbox), proof: Proof::Canary } => {
-            format!("opened {}", mailbox.escape_ascii())
+            format!("opened {}", escape(mailbox))
         }
         Outcome::Opened { .. } => "opened a mailbox without a canary".to_string(),
         Outcome::Rejected(reply) if reply.text.is_empty() && reply.code.is_none() => {
@@ -210,6 +211,6 @@ pub(crate) fn describe(outcome: &Outcome) -> String {
         }
         Outcome::Followed => "the dialogue went as written".to_string(),
         Outcome::Diverged { got, .. } if got.is_empty() => "the server said nothing more".to_string(),
-        Outcome::Diverged { got, .. } => format!("the server said: {}", got.escape_ascii()),
+        Outcome::Diverged { got, .. } => format!("the server said: {}", escape(got)),
     }
 }

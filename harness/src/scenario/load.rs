@@ -56,7 +56,7 @@ pub fn load(paths: &[PathBuf], vocabulary: &Vocabulary) -> Result<Vec<Scenario>,
     for path in paths {
         let mut files = Vec::new();
         let found = if path.is_dir() {
-            collect(path, path, &mut files)
+            collect(path, &mut files)
         } else {
             files.push(path.clone());
             Ok(())
@@ -112,13 +112,13 @@ fn is_scenario(below: &Path) -> bool {
         && below.file_name().is_none_or(|file| file != "directory.toml")
 }
 
-fn collect(root: &Path, folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     let mut entries: Vec<PathBuf> =
         std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     entries.sort();
     for path in entries {
         if path.is_dir() {
-            collect(root, &path, files)?;
+            collect(&path, files)?;
         } else if is_scenario(&path) {
             files.push(path);
         }

@@ -17,9 +17,7 @@ pub enum Opened {
 
 pub fn over_imap(server: SocketAddr, user: &str, password: &str) -> Opened {
     let mut lines = connect(server);
-    let answer = imap_command(&mut lines, "a", &format!("LOGIN \"{user}\" \"{password}\""))
-        .pop()
-        .unwrap();
+    let answer = imap_command(&mut lines, "a", &format!("LOGIN \"{user}\" \"{password}\"")).pop().unwrap();
     if !answer.starts_with("a OK") {
         return Opened::Nothing(answer);
     }
@@ -46,10 +44,7 @@ fn connect(server: SocketAddr) -> BufReader<TcpStream> {
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let mut lines = BufReader::new(stream);
     let greeting = receive(&mut lines);
-    assert!(
-        greeting.starts_with("* OK") || greeting.starts_with("+OK"),
-        "{greeting}"
-    );
+    assert!(greeting.starts_with("* OK") || greeting.starts_with("+OK"), "{greeting}");
     lines
 }
 

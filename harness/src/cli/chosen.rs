@@ -1,0 +1,89 @@
+//! Which scenarios and cases a command line means: files, folders, ids.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::exit_code::CliError;
+use crate::identity::Dialect;
+use crate::runner::{Plan, Shard};
+use crate::scenario::{Scenario, Selection, Vocabulary, bundled_scenarios, load};
+use crate::source::nearest;
+
+/// What stands on the command line about cases.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct CaseArgs {
+    /// Scenario files or folders, or bundled cases by the start of their ids or a glob ('imap/*literal*').
+    ///
+    /// All bundled scenarios by default.
+    #[arg(value_name = "SCENARIO")]
+    pub scenarios: Vec<String>,
+    /// Of all these, only the cases with such an id: a start or a glob. May be given several times.
+    #[arg(long, short, value_name = "ID")]
+    pub filter: Vec<String>,
+    /// Only one of several parts, as in 2/5, to share a run between machines.
+    #[arg(long, value_name = "K/N")]
+    pub shard: Option<Shard>,
+}
+
+/// Finds the scenarios and plans their cases for targets of these dialects.
+pub(super) fn plan(args: &CaseArgs, dialects: &[Arc<Dialect>], vocabulary: &Vocabulary) -> Result<Plan, CliError> {
+    let (paths, ids): (Vec<&String>, Vec<&String>) = args.scenarios.iter().partition(|text| is_path(text));
+    let mut chosen: Vec<Arc<Scenario>> = Vec::new();
+    let mut plan = Plan::default();
+    if !ids.is_empty() || paths.is_empty() {
+        let bundled = shared(bundled_scenarios(vocabulary).map_err(CliError::Scenarios)?);
+        let selection = Selection::new(ids.into_iter().cloned());
+        refuse_idle(&selection, &bundled)?;
+        plan.list.extend(Plan::new(&bundled, dialects, &selection).list);
+        chosen.extend(bundled);
+    }
+    if !paths.is_empty() {
+        let paths: Vec<PathBuf> = paths.into_iter().map(PathBuf::from).collect();
+        let loaded = shared(load(&paths, vocabulary).map_err(CliError::Scenarios)?);
+        plan.list.extend(Plan::new(&loaded, dialects, &Selection::default()).list);
+        chosen.extend(loaded);
+    }
+    if !args.filter.is_empty() {
+        let selection = Selection::new(args.filter.iter().cloned());
+        refuse_idle(&selection, &chosen)?;
+        plan.list.retain(|planned| planned.case().is_some_and(|case| selection.holds(&case.id)));
+    }
+    if plan.list.is_empty() {
+        let dialects: Vec<&str> = dialects.iter().map(|dialect| dialect.name.as_str()).collect();
+        return Err(CliError::NothingToRun(format!(
+            "none of the chosen cases applies to the target's dialect ({})",
+            dialects.join(", ")
+        )));
+    }
+    let plan = match args.shard {
+        Some(shard) => plan.shard(shard),
+        None => plan,
+    };
+    if plan.list.is_empty() {
+        return Err(CliError::NothingToRun(
+            "this part of the run is empty: there are fewer cases than parts".to_string(),
+        ));
+    }
+    Ok(plan)
+}
+
+/// Whether a text means a file or a folder, rather than ids.
+fn is_path(text: &str) -> bool {
+    text.ends_with(".toml") || (!text.contains(['*', '?', '[']) && Path::new(text).exists())
+}
+
+fn shared(scenarios: Vec<Scenario>) -> Vec<Arc<Scenario>> {
+    scenarios.into_iter().map(Arc::new).collect()
+}
+
+/// A filter that matches nothing is a mistake: it would quietly test less than was meant.
+fn refuse_idle(selection: &Selection, scenarios: &[Arc<Scenario>]) -> Result<(), CliError> {
+    let ids: Vec<&str> = scenarios.iter().flat_map(|scenario| &scenario.cases).map(|case| case.id.as_str()).collect();
+    let Some(idle) = selection.idle(&ids).first().copied() else { return Ok(()) };
+    let scenario_ids = scenarios.iter().map(|scenario| scenario.id.as_str());
+    let advice = match nearest(idle, scenario_ids.chain(ids.iter().copied())) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`loginspec list` shows the ids".to_string(),
+    };
+    Err(CliError::NothingToRun(format!("no case has an id such as `{idle}`: {advice}")))
+}

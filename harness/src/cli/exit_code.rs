@@ -1,0 +1,103 @@
+//! What the program ends with, and the errors that make it so. Scripts depend on the numbers.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::scenario::LoadError;
+use crate::source::{Mistakes, SourceError};
+use crate::target::{ChoiceError, TargetFileError};
+
+/// The exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// All as expected.
+    Success = 0,
+    /// Some case was not as expected.
+    Unexpected = 1,
+    /// The command line, or a file, is wrong.
+    Usage = 2,
+    /// The target cannot be reached.
+    Unreachable = 3,
+    /// Nothing ran.
+    NothingRan = 4,
+    /// The run was interrupted.
+    Interrupted = 130,
+}
+
+/// What ends the program early.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CliError {
+    /// The command line asks for what does not go together.
+    #[error("{0}")]
+    Usage(String),
+    /// Scenario files are wrong.
+    #[error("{}", joined(.0))]
+    Scenarios(Vec<LoadError>),
+    /// Another file is wrong.
+    #[error("{0}")]
+    Mistakes(#[from] Mistakes),
+    /// A file cannot be read.
+    #[error("failed to read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: SourceError,
+    },
+    /// The target means nothing.
+    #[error("{0}")]
+    Choice(#[from] ChoiceError),
+    /// The target's file is wrong.
+    #[error("{0}")]
+    TargetFile(#[from] TargetFileError),
+    /// A report cannot be written.
+    #[error("failed to write {name}: {source}")]
+    Report {
+        /// The report's file.
+        name: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The target cannot be started.
+    #[error("failed to start {name}: {reason}")]
+    Start {
+        /// The target.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// No case was chosen.
+    #[error("nothing to run: {0}")]
+    NothingToRun(String),
+    /// Standard output is gone, or the system has no more of what we need.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+impl CliError {
+    /// The exit code.
+    pub fn status(&self) -> ExitStatus {
+        match self {
+            Self::Start { .. } => ExitStatus::Unreachable,
+            Self::NothingToRun(_) => ExitStatus::NothingRan,
+            _ => ExitStatus::Usage,
+        }
+    }
+
+    pub(super) fn is_broken_pipe(&self) -> bool {
+        match self {
+            Self::Io(error) | Self::Report { source: error, .. } => error.kind() == io::ErrorKind::BrokenPipe,
+            _ => false,
+        }
+    }
+}
+
+fn joined(errors: &[LoadError]) -> String {
+    let texts: Vec<String> = errors
+        .iter()
+        .map(ToString::to_string)
+        .map(|text| if text.starts_with("error: ") { text } else { format!("error: {text}") })
+        .collect();
+    texts.join("\n\n")
+}

@@ -1,0 +1,86 @@
+//! The command line: one file per verb. Nothing is decided here, only wired.
+
+mod check;
+mod chosen;
+mod exit_code;
+mod explain;
+mod list;
+mod paperwork;
+mod reading;
+mod run;
+mod serve;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+pub use exit_code::{CliError, ExitStatus};
+
+/// Conformance and fuzz test harness for mail logins (POP3 and IMAP).
+#[derive(Debug, Parser)]
+#[command(name = "loginspec", version, about, max_term_width = 100, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const AFTER_HELP: &str = "Exit codes: 0 all as expected; 1 some case was not; 2 usage or a bad file; \
+                          3 target unreachable; 4 nothing ran; 130 interrupted";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Run(run::RunArgs),
+    List(list::ListArgs),
+    Check(check::CheckArgs),
+    Explain(explain::ExplainArgs),
+    Serve(serve::ServeArgs),
+    Schema(paperwork::SchemaArgs),
+    Completions(paperwork::CompletionsArgs),
+    Man(paperwork::ManArgs),
+}
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    ExitCode::from(run(std::env::args_os()) as u8)
+}
+
+/// Runs the program with these arguments; what went wrong has been said on standard error.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors, and go to standard output.
+            let _ = error.print();
+            return if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success };
+        }
+    };
+    let result = match cli.verb {
+        Verb::Run(args) => run::run(args),
+        Verb::List(args) => list::list(args),
+        Verb::Check(args) => check::check(args),
+        Verb::Explain(args) => explain::explain(args),
+        Verb::Serve(args) => serve::serve(args),
+        Verb::Schema(args) => paperwork::schema(args),
+        Verb::Completions(args) => paperwork::completions(args),
+        Verb::Man(args) => paperwork::man(args),
+    };
+    match result {
+        Ok(status) => status,
+        // Whoever read our output has gone; there is nobody left to tell.
+        Err(error) if error.is_broken_pipe() => error.status(),
+        Err(error) => {
+            let mut err = anstream::AutoStream::auto(io::stderr());
+            let text = error.to_string();
+            // Mistakes in files come with a title of their own.
+            let _ = if text.starts_with("error: ") { writeln!(err, "{text}") } else { writeln!(err, "error: {text}") };
+            error.status()
+        }
+    }
+}
+
+/// The command as a description of itself, for completions and the manual page.
+fn command() -> clap::Command {
+    Cli::command()
+}

@@ -1,0 +1,104 @@
+//! `loginspec serve`: the reference server, for people who write mail clients.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit_code::{CliError, ExitStatus};
+use super::reading;
+use super::run::{find_flaws, watch_for_interrupt};
+use crate::axes::{Mechanism, Protocol};
+use crate::identity::{Access, Dialect, Directory, advise};
+use crate::reference::{Config, Server};
+use crate::target::find_dialect;
+
+/// Run the reference server until interrupted; prints its addresses and accounts.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// How it reads login names: a bundled dialect or a FILE.toml.
+    #[arg(long, short, value_name = "DIALECT", default_value = "exchange-5.5")]
+    dialect: String,
+    /// Where it speaks IMAP [default: a free port of 127.0.0.1].
+    #[arg(long, value_name = "ADDR:PORT")]
+    imap: Option<SocketAddr>,
+    /// Where it speaks POP3 [default: a free port of 127.0.0.1].
+    #[arg(long, value_name = "ADDR:PORT")]
+    pop3: Option<SocketAddr>,
+    /// Who exists there [default: the bundled directory].
+    #[arg(long, value_name = "FILE")]
+    directory: Option<PathBuf>,
+    /// Give it a flaw, by name. May be given several times.
+    #[arg(long, value_name = "NAME")]
+    flaw: Vec<String>,
+}
+
+pub(super) fn serve(args: ServeArgs) -> Result<ExitStatus, CliError> {
+    let dialect = find_dialect(&args.dialect)?;
+    let directory = reading::directory(args.directory.as_ref())?;
+    let flaws = find_flaws(&args.flaw)?;
+    let described = describe(&dialect, &directory);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut interrupt = watch_for_interrupt()?;
+        let name = format!("reference:{}", dialect.name);
+        let config = Config { dialect, directory, flaws, imap: args.imap, pop3: args.pop3 };
+        let server =
+            Server::start(config).map_err(|error| CliError::Start { name: name.clone(), reason: error.to_string() })?;
+        let mut out = io::stdout().lock();
+        writeln!(out, "{name}")?;
+        for (protocol, address) in [(Protocol::Imap, server.imap()), (Protocol::Pop3, server.pop3())] {
+            if let Some(address) = address {
+                writeln!(out, "{protocol} {address}")?;
+            }
+        }
+        write!(out, "\n{described}\nCtrl-C ends it.\n")?;
+        out.flush()?;
+        drop(out);
+        // An error means that nobody can interrupt us any more: then it runs until it is killed.
+        if interrupt.wait_for(|&is_set| is_set).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        server.stop().await;
+        Ok(ExitStatus::Success)
+    })
+}
+
+/// The accounts, as a table: what each is for, its password, and the login name that says most.
+fn describe(dialect: &Dialect, directory: &Directory) -> String {
+    let protocol = dialect.protocols.first().copied().unwrap_or(Protocol::Imap);
+    let mechanism = dialect.mechanisms.first().copied().unwrap_or(Mechanism::Login);
+    let mut rows = vec![["role", "login name", "password", "opens"].map(str::to_string)];
+    for account in &directory.accounts {
+        let advised = advise(dialect, directory, account, Access { protocol, mechanism });
+        let (name, opens) = match (&advised, &account.mailbox) {
+            _ if account.disabled => ("(disabled)".to_string(), "-".to_string()),
+            (Some((_, name)), Some(mailbox)) => (shown(name), shown(mailbox)),
+            _ => ("(no login name opens a mailbox)".to_string(), "-".to_string()),
+        };
+        // Fixture passwords: whoever starts this server is to log in with them.
+        rows.push([account.role.clone(), name, shown(account.password.expose()), opens]);
+    }
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
+    let widths = [width(0), width(1), width(2)];
+    let mut text = String::new();
+    for [role, name, password, opens] in &rows {
+        text.push_str(&format!(
+            "{role:<a$}  {name:<b$}  {password:<c$}  {opens}\n",
+            a = widths[0],
+            b = widths[1],
+            c = widths[2]
+        ));
+    }
+    text
+}
+
+fn shown(octets: &[u8]) -> String {
+    match std::str::from_utf8(octets) {
+        Ok(text) if !text.chars().any(char::is_control) => text.to_string(),
+        _ => octets.escape_ascii().to_string(),
+    }
+}

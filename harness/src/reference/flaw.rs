@@ -1,0 +1,177 @@
+//! The login bugs that the reference server can be told to have.
+
+use crate::axes::Protocol;
+
+/// Declares the flaws: the enum, and for each its name, the protocols in which it exists, and what it is about.
+macro_rules! flaws {
+    ($( $flaw:ident = $name:literal, $protocols:ident, $about:literal; )+) => {
+        /// A named login bug. What it does wrong is what [`Flaw::about`] says.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Flaw {
+            $( #[doc = $about] $flaw, )+
+        }
+
+        impl Flaw {
+            /// Every flaw.
+            pub const ALL: &'static [Self] = &[$( Self::$flaw, )+];
+
+            /// Its name on the command line and in reports.
+            pub const fn name(self) -> &'static str {
+                match self { $( Self::$flaw => $name, )+ }
+            }
+
+            /// The flaw that a name stands for.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $( $name => Some(Self::$flaw), )+ _ => None }
+            }
+
+            /// What the server does wrong, in one sentence.
+            pub const fn about(self) -> &'static str {
+                match self { $( Self::$flaw => $about, )+ }
+            }
+
+            /// The protocols in which it exists.
+            pub const fn protocols(self) -> &'static [Protocol] {
+                match self { $( Self::$flaw => $protocols, )+ }
+            }
+        }
+    };
+}
+
+const BOTH: &[Protocol] = Protocol::ALL;
+const IMAP: &[Protocol] = &[Protocol::Imap];
+const POP3: &[Protocol] = &[Protocol::Pop3];
+
+flaws! {
+    AcceptsAnyPassword = "accepts-any-password", BOTH,
+        "Takes any password for an account that exists.";
+    AcceptsEmptyPassword = "accepts-empty-password", BOTH,
+        "Takes the empty password for an account that exists.";
+    IgnoresNamedMailbox = "ignores-named-mailbox", BOTH,
+        "Opens the account's own mailbox, whichever one the login name names.";
+    IgnoresPermissions = "ignores-permissions", BOTH,
+        "Opens any mailbox that exists and is named or assumed, whoever asks.";
+    AssumedMailboxOpensAnyway = "assumed-mailbox-opens-anyway", BOTH,
+        "Opens the account's own mailbox where the mailbox that it assumes cannot be opened.";
+    IgnoresDomain = "ignores-domain", BOTH,
+        "Looks up every user in the home domain, whichever domain the login name names.";
+    FirstSeparatorOnly = "first-separator-only", BOTH,
+        "Takes everything after the first separator for the user, so that a mailbox cannot be named.";
+    LastSeparatorSplits = "last-separator-splits", BOTH,
+        "Takes only what follows the last separator for the mailbox, and what precedes it for the user.";
+    BackslashOnly = "backslash-only", BOTH,
+        "Does not take a slash for a separator, only a backslash.";
+    CaseSensitive = "case-sensitive", BOTH,
+        "Compares names octet by octet, where the dialect disregards case.";
+    OpensFirstOfAmbiguous = "opens-first-of-ambiguous", BOTH,
+        "Opens the first of several mailboxes that a name stands for.";
+    DisabledMayLogIn = "disabled-may-log-in", BOTH,
+        "Lets disabled accounts log in.";
+    OkBeforeBinding = "ok-before-binding", BOTH,
+        "Accepts the login before it looks for the mailbox, and fails only when the mailbox is opened.";
+    ClosesOnWrongPassword = "closes-on-wrong-password", BOTH,
+        "Closes the connection on a wrong password instead of answering.";
+    SilentFailure = "silent-failure", BOTH,
+        "Never answers a login that fails.";
+    RevealsUnknownUsers = "reveals-unknown-users", BOTH,
+        "Answers differently for an unknown user than for a wrong password; POP3's USER fails for unknown users.";
+    PlainSwapsFields = "plain-swaps-fields", BOTH,
+        "SASL PLAIN: takes the password for the name and the name for the password.";
+    PlainIgnoresCompositeBan = "plain-ignores-composite-ban", BOTH,
+        "SASL PLAIN: reads names by the rules for LOGIN, also where the dialect refuses or reads them otherwise.";
+    IgnoresAuthorizationIdentity = "ignores-authorization-identity", BOTH,
+        "SASL PLAIN: logs in as the authentication identity although another authorization identity is given.";
+    IgnoresInitialResponse = "ignores-initial-response", BOTH,
+        "SASL: asks for the first response although it came with the command.";
+    KeepsQuotedEscapes = "keeps-quoted-escapes", IMAP,
+        "Does not undo the escapes of backslash and quotation mark in quoted strings.";
+    DropsUnescapedBackslash = "drops-unescaped-backslash", IMAP,
+        "Drops a lone backslash in a quoted string, so that Domain1\\User1 becomes Domain1User1.";
+    KeepsUnescapedBackslash = "keeps-unescaped-backslash", IMAP,
+        "Takes a lone backslash in a quoted string as it is instead of answering BAD.";
+    HangsOnUnescapedBackslash = "hangs-on-unescaped-backslash", IMAP,
+        "Never answers a quoted string with a lone backslash, nor anything after it.";
+    TruncatesLiteral = "truncates-literal", IMAP,
+        "Loses the last octet of a literal.";
+    RefusesLiterals = "refuses-literals", IMAP,
+        "Answers BAD to a literal.";
+    AcceptsBackslashAtom = "accepts-backslash-atom", IMAP,
+        "Takes an atom with a backslash instead of answering BAD.";
+    WrongTag = "wrong-tag", IMAP,
+        "Answers a login that fails with another tag.";
+    UntaggedFailure = "untagged-failure", IMAP,
+        "Answers a login that fails with an untagged NO and nothing else.";
+    UserStopsAtSpace = "user-stops-at-space", POP3,
+        "USER: takes only the first word for the name.";
+    PassStopsAtSpace = "pass-stops-at-space", POP3,
+        "PASS: takes only the first word for the password.";
+}
+
+/// A set of flaws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flaws(u64);
+
+// Each flaw has one bit.
+const _: () = assert!(Flaw::ALL.len() <= u64::BITS as usize);
+
+impl Flaws {
+    /// No flaw: the sound server.
+    pub const NONE: Self = Self(0);
+
+    /// This set and one more flaw.
+    #[must_use]
+    pub const fn with(self, flaw: Flaw) -> Self {
+        Self(self.0 | 1 << flaw as u64)
+    }
+
+    /// Whether the set has the flaw.
+    pub const fn has(self, flaw: Flaw) -> bool {
+        self.0 & (1 << flaw as u64) != 0
+    }
+
+    /// Whether the set is empty.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The flaws of the set.
+    pub fn iter(self) -> impl Iterator<Item = Flaw> {
+        Flaw::ALL.iter().copied().filter(move |&flaw| self.has(flaw))
+    }
+}
+
+impl From<Flaw> for Flaws {
+    fn from(flaw: Flaw) -> Self {
+        Self::NONE.with(flaw)
+    }
+}
+
+impl FromIterator<Flaw> for Flaws {
+    fn from_iter<I: IntoIterator<Item = Flaw>>(flaws: I) -> Self {
+        flaws.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_finds_its_flaw_and_every_flaw_says_what_it_is() {
+        for &flaw in Flaw::ALL {
+            assert_eq!(Flaw::from_name(flaw.name()), Some(flaw));
+            assert!(flaw.about().ends_with('.'), "{}", flaw.name());
+            assert!(!flaw.protocols().is_empty());
+        }
+        assert_eq!(Flaw::from_name("Wrong-Tag"), None);
+    }
+
+    #[test]
+    fn a_set_holds_what_was_put_in() {
+        let all: Flaws = Flaw::ALL.iter().copied().collect();
+        assert_eq!(all.iter().count(), Flaw::ALL.len());
+        let two = Flaws::from(Flaw::WrongTag).with(Flaw::PassStopsAtSpace);
+        assert_eq!(two.iter().collect::<Vec<_>>(), [Flaw::WrongTag, Flaw::PassStopsAtSpace]);
+        assert!(Flaws::default().is_empty() && !two.has(Flaw::CaseSensitive));
+    }
+}

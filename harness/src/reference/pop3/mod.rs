@@ -1,0 +1,211 @@
+//! One POP3 connection, as a server has it (RFC 1939, RFC 2449, RFC 3206, RFC 5034).
+
+mod command;
+mod login;
+mod maildrop;
+
+use std::sync::Arc;
+
+use self::command::Command;
+use super::authority::Authority;
+use super::sasl::{self, Exchange};
+use super::session::Flow;
+use crate::axes::{Mechanism, Protocol};
+use crate::identity::Access;
+
+/// The longest command. RFC 2449 §4 has 255 octets; names and passwords of other protocols must fit too.
+const LONGEST_COMMAND: usize = 8 * 1024;
+/// The most octets that are read before a login is accepted.
+const MOST_BEFORE_LOGIN: usize = 64 * 1024;
+/// The login failure that ends the connection.
+const LAST_FAILURE: u8 = 10;
+/// How much is looked at at once, so that what is kept stays small whatever the caller hands in.
+const PIECE: usize = 4 * 1024;
+
+/// One POP3 connection, octets in and octets out.
+pub struct Pop3Session {
+    authority: Arc<Authority>,
+    state: State,
+    /// What has come of a line that is not whole yet.
+    pending: Vec<u8>,
+    /// How much of it holds no line end for sure.
+    searched: usize,
+    before_login: usize,
+    failures: u8,
+    flow: Flow,
+}
+
+/// Where in RFC 1939 §3 the connection is.
+enum State {
+    Authorization,
+    /// `USER` has named somebody.
+    Named(Vec<u8>),
+    /// Within `AUTH`.
+    Exchanging(Exchange),
+    Transaction {
+        mailbox: Vec<u8>,
+    },
+    /// The login was accepted and nothing is open: everything is answered with this code and text.
+    Unbound {
+        code: Option<String>,
+        text: String,
+    },
+}
+
+impl Pop3Session {
+    /// Begins a session.
+    pub const fn new(authority: Arc<Authority>) -> Self {
+        Self {
+            authority,
+            state: State::Authorization,
+            pending: Vec::new(),
+            searched: 0,
+            before_login: 0,
+            failures: 0,
+            flow: Flow::Continue,
+        }
+    }
+
+    /// Appends the greeting. It holds no timestamp, so it offers no `APOP` (RFC 1939 §7).
+    pub fn greeting(&self, out: &mut Vec<u8>) {
+        push_line(out, &[b"+OK loginspec reference server ready"]);
+    }
+
+    /// Takes what the client sent and appends the replies. How the octets are cut makes no difference.
+    pub fn receive(&mut self, octets: &[u8], out: &mut Vec<u8>) -> Flow {
+        for piece in octets.chunks(PIECE) {
+            if self.flow != Flow::Continue {
+                break;
+            }
+            // The commands borrow from the octets while they change the session, so the two are parted meanwhile.
+            let mut pending = std::mem::take(&mut self.pending);
+            pending.extend_from_slice(piece);
+            let done = self.work_through(&pending, out);
+            if done == pending.len() {
+                pending.clear();
+            } else {
+                pending.drain(..done);
+            }
+            self.pending = pending;
+        }
+        self.flow
+    }
+
+    /// Whether a login has been accepted.
+    pub const fn is_logged_in(&self) -> bool {
+        matches!(self.state, State::Transaction { .. } | State::Unbound { .. })
+    }
+
+    /// Answers every line that is whole; gives back how many octets are done with.
+    fn work_through(&mut self, octets: &[u8], out: &mut Vec<u8>) -> usize {
+        let mut start = 0;
+        while self.flow == Flow::Continue {
+            let rest = octets.get(start..).unwrap_or_default();
+            let line_end = rest
+                .get(self.searched..)
+                .and_then(|unseen| unseen.iter().position(|&octet| octet == b'\n'))
+                .map(|at| self.searched + at + 1);
+            let longest = match self.state {
+                State::Exchanging(_) => sasl::LONGEST_LINE,
+                _ => LONGEST_COMMAND,
+            };
+            if line_end.unwrap_or(rest.len()) > longest {
+                self.refuse("the line is too long", out);
+                self.flow = Flow::Close;
+                break;
+            }
+            let Some(end) = line_end else {
+                self.searched = rest.len();
+                break;
+            };
+            self.searched = 0;
+            start += end;
+            self.take_line(rest.get(..end).unwrap_or_default(), out);
+            if !self.is_logged_in() && self.flow == Flow::Continue {
+                self.before_login += end;
+                if self.before_login > MOST_BEFORE_LOGIN {
+                    self.refuse("too much was sent without a login", out);
+                    self.flow = Flow::Close;
+                }
+            }
+        }
+        start
+    }
+
+    fn take_line(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        if let State::Exchanging(_) = self.state {
+            return self.continue_exchange(line, out);
+        }
+        match command::read(line) {
+            Ok(command) => self.obey(command, out),
+            Err(rule) => self.refuse(rule, out),
+        }
+    }
+
+    fn obey(&mut self, command: Command<'_>, out: &mut Vec<u8>) {
+        match command {
+            Command::Capa => self.push_capabilities(out),
+            Command::Quit => {
+                push_line(out, &[b"+OK"]);
+                self.flow = Flow::Close;
+            }
+            Command::User(_) | Command::Pass(_) | Command::AuthList | Command::Auth { .. } if self.is_logged_in() => {
+                self.refuse("this command comes before a login, not after", out);
+            }
+            Command::User(name) => self.user(name, out),
+            Command::Pass(password) => self.pass(password, out),
+            Command::AuthList => {
+                push_line(out, &[b"+OK"]);
+                for name in self.sasl_names() {
+                    push_line(out, &[name.as_bytes()]);
+                }
+                push_line(out, &[b"."]);
+            }
+            Command::Auth { mechanism, initial } => self.auth(mechanism, initial, out),
+            command => self.obey_in_maildrop(&command, out),
+        }
+    }
+
+    fn push_capabilities(&self, out: &mut Vec<u8>) {
+        push_line(out, &[b"+OK"]);
+        if self.offers(Mechanism::Login) {
+            push_line(out, &[b"USER"]);
+        }
+        if self.sasl_names().next().is_some() {
+            out.extend_from_slice(b"SASL");
+            for name in self.sasl_names() {
+                out.push(b' ');
+                out.extend_from_slice(name.as_bytes());
+            }
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b"RESP-CODES\r\nAUTH-RESP-CODE\r\nTOP\r\nUIDL\r\nIMPLEMENTATION loginspec\r\n.\r\n");
+    }
+
+    fn sasl_names(&self) -> impl Iterator<Item = &'static str> {
+        [Mechanism::Plain, Mechanism::SaslLogin]
+            .into_iter()
+            .filter(|&mechanism| self.offers(mechanism))
+            .filter_map(Mechanism::sasl_name)
+    }
+
+    fn offers(&self, mechanism: Mechanism) -> bool {
+        self.authority.offers(access(mechanism))
+    }
+
+    fn refuse(&self, rule: &str, out: &mut Vec<u8>) {
+        push_line(out, &[b"-ERR ", rule.as_bytes()]);
+    }
+}
+
+const fn access(mechanism: Mechanism) -> Access {
+    Access { protocol: Protocol::Pop3, mechanism }
+}
+
+/// Appends the pieces and CR LF.
+fn push_line(out: &mut Vec<u8>, pieces: &[&[u8]]) {
+    for piece in pieces {
+        out.extend_from_slice(piece);
+    }
+    out.extend_from_slice(b"\r\n");
+}

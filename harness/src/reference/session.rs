@@ -1,0 +1,61 @@
+//! One connection of either protocol.
+
+use std::sync::Arc;
+
+use super::authority::Authority;
+use super::imap::ImapSession;
+use super::pop3::Pop3Session;
+use crate::axes::Protocol;
+
+/// What becomes of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// The session waits for more octets.
+    Continue,
+    /// The replies are to be sent, and then the connection closed.
+    Close,
+    /// Everything that comes is to be read and ignored, for ever. Only flaws do so.
+    Hang,
+}
+
+/// One connection, octets in and octets out.
+pub enum Session {
+    /// Of IMAP.
+    Imap(ImapSession),
+    /// Of POP3.
+    Pop3(Pop3Session),
+}
+
+impl Session {
+    /// Begins a session.
+    pub fn new(protocol: Protocol, authority: Arc<Authority>) -> Self {
+        match protocol {
+            Protocol::Imap => Self::Imap(ImapSession::new(authority)),
+            Protocol::Pop3 => Self::Pop3(Pop3Session::new(authority)),
+        }
+    }
+
+    /// Appends what the server says first.
+    pub fn greeting(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Imap(session) => session.greeting(out),
+            Self::Pop3(session) => session.greeting(out),
+        }
+    }
+
+    /// Takes what the client sent and appends the replies. How the octets are cut makes no difference.
+    pub fn receive(&mut self, octets: &[u8], out: &mut Vec<u8>) -> Flow {
+        match self {
+            Self::Imap(session) => session.receive(octets, out),
+            Self::Pop3(session) => session.receive(octets, out),
+        }
+    }
+
+    /// Whether a login has been accepted.
+    pub const fn is_logged_in(&self) -> bool {
+        match self {
+            Self::Imap(session) => session.is_logged_in(),
+            Self::Pop3(session) => session.is_logged_in(),
+        }
+    }
+}

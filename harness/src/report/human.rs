@@ -1,0 +1,277 @@
+//! The report for people: grouped by scenario, each failure with everything that is needed to act on it.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::Arc;
+
+use annotate_snippets::Renderer;
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::actual;
+use crate::runner::{CaseReport, Reporter, RunEvent, Summary, TargetFacts};
+use crate::scenario::{Scenario, Verdict};
+use crate::source::{Mistake, render};
+
+/// How many failures are shown again at the end; there may be thousands, and memory must not grow with them.
+const REPEATED: usize = 100;
+/// How many different reasons for skipping are told apart.
+const REASONS: usize = 20;
+
+const GREEN: Style = AnsiColor::Green.on_default();
+const RED: Style = AnsiColor::Red.on_default().bold();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+const DIM: Style = Style::new().dimmed();
+const BOLD: Style = Style::new().bold();
+
+/// Writes the report for people.
+pub struct Human<W> {
+    out: W,
+    bar: ProgressBar,
+    scenarios: Vec<Group>,
+    repeated: Vec<String>,
+    unexpected: usize,
+    skipped: BTreeMap<String, usize>,
+}
+
+/// A scenario whose cases are on their way.
+struct Group {
+    scenario: Arc<Scenario>,
+    left: usize,
+    counts: [usize; Verdict::ALL.len()],
+    shown: Vec<String>,
+    unshown: usize,
+}
+
+impl<W: Write> Human<W> {
+    /// Writes to `out`; shows a progress bar on standard error where that is a terminal.
+    pub fn new(out: W) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
+        if io::stderr().is_terminal() {
+            bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
+        }
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} cases, {elapsed} {msg}") {
+            bar.set_style(style);
+        }
+        Self { out, bar, scenarios: Vec::new(), repeated: Vec::new(), unexpected: 0, skipped: BTreeMap::new() }
+    }
+
+    fn print(&mut self, text: &str) -> io::Result<()> {
+        let out = &mut self.out;
+        self.bar.suspend(|| writeln!(out, "{text}"))
+    }
+
+    fn started(
+        &mut self,
+        cases: usize,
+        targets: &[TargetFacts],
+        scenarios: &[(Arc<Scenario>, usize)],
+    ) -> io::Result<()> {
+        self.bar.set_length(cases as u64);
+        let group = |(scenario, left): &(Arc<Scenario>, usize)| Group {
+            scenario: Arc::clone(scenario),
+            left: *left,
+            counts: [0; Verdict::ALL.len()],
+            shown: Vec::new(),
+            unshown: 0,
+        };
+        self.scenarios = scenarios.iter().map(group).collect();
+        let of = match targets {
+            [one] => {
+                let addresses: Vec<String> =
+                    one.addresses.iter().map(|(protocol, address)| format!("{protocol} {address}")).collect();
+                format!("{} ({}; reads login names as {})", one.name, addresses.join(", "), one.dialect)
+            }
+            several => format!("the reference server in {} dialects", several.len()),
+        };
+        self.print(&format!("{}, put to {of}\n", count(cases, "case")))
+    }
+
+    fn case_finished(&mut self, case: &CaseReport) -> io::Result<()> {
+        self.bar.inc(1);
+        let shown = match case.verdict {
+            Verdict::Pass | Verdict::Known => None,
+            Verdict::Skip => {
+                self.skip(&case.reason);
+                None
+            }
+            _ => Some(block(case)),
+        };
+        if case.verdict.is_unexpected() {
+            self.unexpected += 1;
+            if let Some(block) = shown.as_ref().filter(|_| self.repeated.len() < REPEATED) {
+                self.repeated.push(block.clone());
+            }
+        }
+        let Some(group) = self.scenarios.iter_mut().find(|group| Arc::ptr_eq(&group.scenario, &case.scenario)) else {
+            return Ok(());
+        };
+        group.left = group.left.saturating_sub(1);
+        if let Some(number) = group.counts.get_mut(case.verdict as usize) {
+            *number += 1;
+        }
+        match shown {
+            Some(block) if group.shown.len() < REPEATED => group.shown.push(block),
+            Some(_) => group.unshown += 1,
+            None => {}
+        }
+        if group.left == 0 { self.print_finished_groups() } else { Ok(()) }
+    }
+
+    /// Groups come in the plan's order, so that two runs read the same.
+    fn print_finished_groups(&mut self) -> io::Result<()> {
+        while self.scenarios.first().is_some_and(|group| group.left == 0) {
+            let group = self.scenarios.remove(0);
+            self.print_group(&group)?;
+        }
+        Ok(())
+    }
+
+    fn print_group(&mut self, group: &Group) -> io::Result<()> {
+        let has = |verdict: Verdict| group.counts.get(verdict as usize).is_some_and(|&number| number > 0);
+        let (style, mark) = if Verdict::ALL.into_iter().any(|verdict| verdict.is_unexpected() && has(verdict)) {
+            (RED, "FAIL")
+        } else if has(Verdict::Warn) {
+            (YELLOW, "warn")
+        } else if has(Verdict::Pass) || has(Verdict::Known) {
+            (GREEN, "ok  ")
+        } else {
+            (DIM, "skip")
+        };
+        let totals = totals(&group.counts);
+        self.print(&format!(
+            "{style}{mark}{style:#}  {BOLD}{}{BOLD:#}  {}  {DIM}{totals}{DIM:#}",
+            group.scenario.id, group.scenario.title
+        ))?;
+        for block in &group.shown {
+            self.print(block)?;
+        }
+        if group.unshown > 0 {
+            self.print(&format!("      … and {} more\n", group.unshown))?;
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, reason: &str) {
+        let is_new = !self.skipped.contains_key(reason);
+        let key = if is_new && self.skipped.len() >= REASONS { "other reasons" } else { reason };
+        *self.skipped.entry(key.to_string()).or_insert(0) += 1;
+    }
+
+    fn finished(&mut self, summary: &Summary) -> io::Result<()> {
+        // Whatever is not complete was cut short: what is known of it is shown all the same.
+        for group in std::mem::take(&mut self.scenarios) {
+            if group.counts.iter().sum::<usize>() > 0 {
+                self.print_group(&group)?;
+            }
+        }
+        self.bar.finish_and_clear();
+        if !self.repeated.is_empty() {
+            self.print(&format!("\n{RED}{} not as expected:{RED:#}\n", count(self.unexpected, "case")))?;
+            for block in std::mem::take(&mut self.repeated) {
+                self.print(&block)?;
+            }
+            if self.unexpected > REPEATED {
+                self.print(&format!("… and {} more; --json has them all\n", self.unexpected - REPEATED))?;
+            }
+        }
+        for (reason, number) in std::mem::take(&mut self.skipped) {
+            self.print(&format!("{DIM}skipped {number}: {reason}{DIM:#}"))?;
+        }
+        for sanity in summary.troubles() {
+            let when = if sanity.is_last { "at the end" } else { "at the start" };
+            let advice = if sanity.is_last {
+                "the server no longer lets a good login in: locked out, overloaded or broken on the way"
+            } else {
+                "what follows from it is no finding: check the accounts and the dialect first"
+            };
+            let trouble = sanity.trouble.as_deref().unwrap_or_default();
+            self.print(&format!("{RED}{} {when}{RED:#}: {trouble}\n  {advice}", sanity.target))?;
+        }
+        for reason in &summary.unreachable {
+            self.print(&format!("{RED}unreachable{RED:#}: {reason}"))?;
+        }
+        self.print(&closing(summary))
+    }
+}
+
+impl<W: Write> Reporter for Human<W> {
+    fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
+        match event {
+            RunEvent::Started { cases, targets, scenarios } => self.started(*cases, targets, scenarios),
+            RunEvent::CaseFinished(case) => self.case_finished(case),
+            RunEvent::Finished(summary) => self.finished(summary),
+        }
+    }
+}
+
+/// One case that did not go as expected: the rule, expected and actual, the place in the scenario, the transcript.
+fn block(case: &CaseReport) -> String {
+    let style = if case.verdict == Verdict::Warn { YELLOW } else { RED };
+    let mut text = format!("\n  {style}{}{style:#} {} on {}\n", case.verdict.word(), case.id, case.target);
+    let mut line = |name: &str, value: &str| text.push_str(&format!("    {name:<9} {value}\n"));
+    if !case.about.is_empty() {
+        line("about", &case.about);
+    }
+    line("rule", &case.cites.join("; "));
+    if let Some(login) = &case.login {
+        line("login", login);
+    }
+    line("expected", &case.expected);
+    line("actual", &actual(case));
+    for deviation in &case.deviations {
+        line("besides", deviation);
+    }
+    let mistake = Mistake::new(case.span.clone(), "expected here", "this is expected");
+    // Without its title: the place and the caret are all that is wanted.
+    let snippet = render(&case.scenario.source, &[mistake], &Renderer::plain());
+    for snippet_line in snippet.lines().skip(1) {
+        text.push_str(&format!("    {snippet_line}\n"));
+    }
+    if let Some(transcript) = &case.transcript {
+        for transcript_line in transcript.lines() {
+            text.push_str(&format!("    {DIM}{transcript_line}{DIM:#}\n"));
+        }
+    }
+    text
+}
+
+fn totals(counts: &[usize; Verdict::ALL.len()]) -> String {
+    let words: Vec<String> = Verdict::ALL
+        .iter()
+        .zip(counts)
+        .filter(|(_, number)| **number > 0)
+        .map(|(verdict, number)| format!("{number} {}", participle(*verdict)))
+        .collect();
+    if words.is_empty() { "nothing".to_string() } else { words.join(", ") }
+}
+
+fn closing(summary: &Summary) -> String {
+    let seconds = summary.took.as_secs_f64();
+    let rate = if seconds > 0.0 { summary.conversations as f64 / seconds } else { 0.0 };
+    let style = if summary.is_success() { GREEN } else { RED };
+    let mut text = format!("\n{style}{}{style:#} of {}", totals(&summary.counts), count(summary.planned, "case"));
+    if summary.interrupted {
+        text.push_str(&format!(", interrupted with {} not asked", summary.planned - summary.finished()));
+    }
+    text.push_str(&format!("; {seconds:.2} s, {rate:.0} logins per second"));
+    text
+}
+
+const fn participle(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "passed",
+        Verdict::Fail => "failed",
+        Verdict::Warn => "warned",
+        Verdict::Known => "known",
+        Verdict::Fixed => "fixed",
+        Verdict::Skip => "skipped",
+        Verdict::Error => "in error",
+    }
+}
+
+/// `1 case`, `2 cases`.
+fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}

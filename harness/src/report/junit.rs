@@ -1,0 +1,113 @@
+//! JUnit XML, for CI systems.
+//!
+//! A wrong answer is a `<failure>`, a question that could not be asked an `<error>`, the rest is passed or
+//! `<skipped>`. The counts stand in front of the cases, so the cases wait in a temporary file until the run is over:
+//! the memory does not grow with them. Octets were made visible before they came here; XML only needs its own escapes.
+
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
+
+use quick_xml::escape::escape;
+
+use super::actual;
+use crate::runner::{CaseReport, Reporter, RunEvent, Summary};
+use crate::scenario::Verdict;
+
+/// Writes JUnit XML.
+pub struct Junit<W> {
+    out: W,
+    cases: io::BufWriter<std::fs::File>,
+}
+
+impl<W: Write> Junit<W> {
+    /// Writes to `out` when the run is over.
+    pub fn new(out: W) -> io::Result<Self> {
+        Ok(Self { out, cases: io::BufWriter::new(tempfile::tempfile()?) })
+    }
+
+    fn case(&mut self, case: &CaseReport) -> io::Result<()> {
+        let out = &mut self.cases;
+        write!(
+            out,
+            "    <testcase classname=\"{}\" name=\"{}\" time=\"{:.6}\"",
+            clean(&format!("{}@{}", case.scenario.id, case.target)),
+            clean(&case.id),
+            case.took.as_secs_f64()
+        )?;
+        let message = clean(&actual(case));
+        match case.verdict {
+            Verdict::Pass => return writeln!(out, "/>"),
+            Verdict::Skip | Verdict::Known => writeln!(out, ">\n      <skipped message=\"{message}\"/>")?,
+            // JUnit knows no warnings: the case passes, and says so.
+            Verdict::Warn => writeln!(out, ">\n      <system-out>warning: {message}</system-out>")?,
+            Verdict::Fail | Verdict::Fixed | Verdict::Error => {
+                let element = if case.verdict == Verdict::Error { "error" } else { "failure" };
+                write!(out, ">\n      <{element} type=\"{}\" message=\"{message}\">", case.verdict.word())?;
+                write!(out, "expected: {}\nactual: {message}\n", clean(&case.expected))?;
+                write!(out, "rules: {}\n\n", clean(&case.cites.join("; ")))?;
+                writeln!(out, "{}</{element}>", clean(case.transcript.as_deref().unwrap_or_default()))?;
+            }
+        }
+        writeln!(out, "    </testcase>")
+    }
+
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        let counts = format!(
+            "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\"",
+            summary.finished(),
+            summary.count(Verdict::Fail) + summary.count(Verdict::Fixed),
+            summary.count(Verdict::Error),
+            summary.count(Verdict::Skip) + summary.count(Verdict::Known),
+            summary.took.as_secs_f64()
+        );
+        writeln!(self.out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
+        writeln!(
+            self.out,
+            "<testsuites name=\"loginspec\" {}>",
+            counts.replacen(" skipped", " disabled=\"0\" skipped", 1)
+        )?;
+        writeln!(self.out, "  <testsuite name=\"loginspec\" {counts}>")?;
+        self.cases.flush()?;
+        let spool = self.cases.get_mut();
+        spool.seek(SeekFrom::Start(0))?;
+        let mut buffer = [0; 8192];
+        loop {
+            let count = spool.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            self.out.write_all(buffer.get(..count).unwrap_or_default())?;
+        }
+        let troubles: Vec<String> = summary
+            .unreachable
+            .iter()
+            .cloned()
+            .chain(summary.troubles().filter_map(|sanity| sanity.trouble.clone()))
+            .collect();
+        if !troubles.is_empty() {
+            writeln!(self.out, "    <system-err>{}</system-err>", clean(&troubles.join("\n")))?;
+        }
+        writeln!(self.out, "  </testsuite>\n</testsuites>")?;
+        self.out.flush()
+    }
+}
+
+impl<W: Write> Reporter for Junit<W> {
+    fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
+        match event {
+            RunEvent::Started { .. } => Ok(()),
+            RunEvent::CaseFinished(case) => self.case(case),
+            RunEvent::Finished(summary) => self.finish(summary),
+        }
+    }
+}
+
+/// Escapes for XML; characters that XML 1.0 cannot hold at all are shown as U+FFFD.
+fn clean(text: &str) -> String {
+    let legal = |character: char| match character {
+        '\n' | '\t' => character,
+        '\u{fffe}' | '\u{ffff}' => '\u{fffd}',
+        _ if character < ' ' => '\u{fffd}',
+        _ => character,
+    };
+    escape(text.chars().map(legal).collect::<String>()).into_owned()
+}

@@ -1,0 +1,156 @@
+//! What a run tells: the one interface between the runner and the reports.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::axes::{Encoding, Mechanism, Protocol};
+use crate::scenario::{Scenario, Verdict};
+
+/// One thing that happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunEvent<'r> {
+    /// The run begins.
+    Started {
+        /// How many cases are planned.
+        cases: usize,
+        /// The servers under test.
+        targets: &'r [TargetFacts],
+        /// How many cases of each scenario are planned, in the order in which they will be asked.
+        scenarios: &'r [(Arc<Scenario>, usize)],
+    },
+    /// A case is done.
+    CaseFinished(&'r CaseReport),
+    /// The run is over.
+    Finished(&'r Summary),
+}
+
+/// What is told of a target.
+#[derive(Debug, Clone)]
+pub struct TargetFacts {
+    /// Its name.
+    pub name: String,
+    /// Its dialect.
+    pub dialect: String,
+    /// Its addresses, by protocol.
+    pub addresses: Vec<(Protocol, String)>,
+}
+
+/// Everything about one finished case. Nothing in it holds a password.
+#[derive(Debug, Clone)]
+pub struct CaseReport {
+    /// The case's id.
+    pub id: String,
+    /// The scenario that it is from.
+    pub scenario: Arc<Scenario>,
+    /// What the case shows.
+    pub about: String,
+    /// The rules that it rests on.
+    pub cites: Vec<String>,
+    /// The target.
+    pub target: String,
+    /// The target's dialect.
+    pub dialect: String,
+    /// The role that logs in.
+    pub role: String,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The mechanism; a dialogue has none.
+    pub mechanism: Option<Mechanism>,
+    /// The encoding, where there is one.
+    pub encoding: Option<Encoding>,
+    /// The login name, in the notation for octets; a dialogue has none.
+    pub login: Option<String>,
+    /// What was expected, in words.
+    pub expected: String,
+    /// The outcome's word; nothing where the case was not asked.
+    pub outcome: Option<&'static str>,
+    /// The mailbox that opened, in the notation for octets.
+    pub mailbox: Option<String>,
+    /// What the opened mailbox rests on: `canary`, or `none`.
+    pub proof: Option<&'static str>,
+    /// The response code of the server's answer.
+    pub code: Option<String>,
+    /// The text of the server's answer, in the notation for octets, passwords masked.
+    pub text: Option<String>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, where it is not a pass.
+    pub reason: String,
+    /// Where in the scenario's file the expectation stands.
+    pub span: Range<usize>,
+    /// How long it took.
+    pub took: Duration,
+    /// The transcript, for anything but a pass and a skip.
+    pub transcript: Option<String>,
+    /// Rules that the server broke without consequence.
+    pub deviations: Vec<String>,
+}
+
+/// How the run came out.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// How many cases got each verdict, in the order of [`Verdict::ALL`].
+    pub counts: [usize; Verdict::ALL.len()],
+    /// How many cases were planned.
+    pub planned: usize,
+    /// How many logins and dialogues were tried, sanity logins included.
+    pub conversations: usize,
+    /// How long it all took.
+    pub took: Duration,
+    /// Whether the run was cut short.
+    pub interrupted: bool,
+    /// Targets that could not be reached, and why.
+    pub unreachable: Vec<String>,
+    /// The logins that must work, before and after everything else.
+    pub sanity: Vec<Sanity>,
+}
+
+/// One login that must work.
+#[derive(Debug, Clone)]
+pub struct Sanity {
+    /// The target.
+    pub target: String,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// Whether this is the one after everything else.
+    pub is_last: bool,
+    /// What went wrong; nothing where the mailbox opened.
+    pub trouble: Option<String>,
+}
+
+impl Summary {
+    /// How many cases got a verdict.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.counts.get(verdict as usize).copied().unwrap_or_default()
+    }
+
+    /// How many cases have a verdict.
+    pub fn finished(&self) -> usize {
+        self.counts.iter().sum()
+    }
+
+    /// How many cases were really asked.
+    pub fn asked(&self) -> usize {
+        self.finished() - self.count(Verdict::Skip)
+    }
+
+    /// The sanity logins that failed.
+    pub fn troubles(&self) -> impl Iterator<Item = &Sanity> {
+        self.sanity.iter().filter(|sanity| sanity.trouble.is_some())
+    }
+
+    /// Whether all was as expected.
+    pub fn is_success(&self) -> bool {
+        let unexpected = Verdict::ALL.iter().any(|&verdict| verdict.is_unexpected() && self.count(verdict) > 0);
+        !unexpected && self.troubles().next().is_none() && self.unreachable.is_empty() && !self.interrupted
+    }
+}
+
+/// Whoever wants to know what happens. What a reporter has been told is safe: it writes it at once.
+pub trait Reporter {
+    /// Takes one event in.
+    fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()>;
+}

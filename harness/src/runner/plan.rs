@@ -1,0 +1,124 @@
+//! Which cases are put to which targets, and in which order.
+
+use std::sync::Arc;
+
+use crate::axes::Mechanism;
+use crate::identity::{Access, Dialect};
+use crate::scenario::{Case, Expectation, Scenario, Selection};
+
+/// A case, and the target to which it is put.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The scenario.
+    pub scenario: Arc<Scenario>,
+    /// The case, as an index into the scenario's.
+    pub case: usize,
+    /// The target, as an index into those that the plan was made for.
+    pub target: usize,
+}
+
+/// Everything that is to be asked, in order: scenario by scenario, and within one target by target.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// What is asked of whom.
+    pub list: Vec<Planned>,
+}
+
+/// One of several parts of a plan, to be run elsewhere at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// Which part, from 1.
+    pub part: usize,
+    /// Of how many.
+    pub of: usize,
+}
+
+impl Planned {
+    /// The case.
+    pub fn case(&self) -> Option<&Case> {
+        self.scenario.cases.get(self.case)
+    }
+}
+
+impl Plan {
+    /// Plans the chosen cases of each scenario for each dialect to which they apply.
+    ///
+    /// `dialects` are those of the targets, in order. A scenario that leaves its dialects out applies to each of
+    /// them. What a dialect does not speak or offer makes no sense there and is left out, unless a refusal is what
+    /// the case expects, or a dialogue names the dialect.
+    pub fn new(scenarios: &[Arc<Scenario>], dialects: &[Arc<Dialect>], selection: &Selection) -> Self {
+        let mut list = Vec::new();
+        for scenario in scenarios {
+            for (target, dialect) in dialects.iter().enumerate() {
+                let chosen = scenario
+                    .cases
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, case)| selection.holds(&case.id) && applies(scenario, case, dialect));
+                list.extend(chosen.map(|(case, _)| Planned { scenario: Arc::clone(scenario), case, target }));
+            }
+        }
+        Self { list }
+    }
+
+    /// Keeps one part. Cases of one group stay together, since they may be judged against each other, and the parts
+    /// do not depend on how many targets or jobs there are.
+    #[must_use]
+    pub fn shard(self, shard: Shard) -> Self {
+        let mut groups = 0;
+        let mut last: Option<(usize, usize, usize)> = None;
+        let mut list = self.list;
+        list.retain(|planned| {
+            let scenario = Arc::as_ptr(&planned.scenario) as usize;
+            let group = planned.case().map_or(0, |case| case.group);
+            let key = Some((scenario, planned.target, group));
+            if last != key {
+                last = key;
+                groups += 1;
+            }
+            (groups - 1) % shard.of == shard.part - 1
+        });
+        Self { list }
+    }
+
+    /// How many cases of each scenario are planned, in order.
+    pub fn scenarios(&self) -> Vec<(Arc<Scenario>, usize)> {
+        let mut counts: Vec<(Arc<Scenario>, usize)> = Vec::new();
+        for planned in &self.list {
+            match counts.last_mut() {
+                Some((scenario, count)) if Arc::ptr_eq(scenario, &planned.scenario) => *count += 1,
+                _ => counts.push((Arc::clone(&planned.scenario), 1)),
+            }
+        }
+        counts
+    }
+}
+
+impl std::str::FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
+        match parts {
+            Some((part, of)) if part >= 1 && part <= of => Ok(Self { part, of }),
+            _ => Err(format!("`{text}` is not a part such as 2/5: K/N with K from 1 to N")),
+        }
+    }
+}
+
+fn applies(scenario: &Scenario, case: &Case, dialect: &Dialect) -> bool {
+    // A protocol that the dialect does not speak makes no sense there, so it is left out of the product.
+    if !dialect.protocols.contains(&case.protocol) {
+        return false;
+    }
+    let named = case.dialects.as_ref().or(scenario.dialects.as_ref());
+    if named.is_some_and(|names| !names.contains(&dialect.name)) {
+        return false;
+    }
+    // A server that does not offer a mechanism can only be expected to refuse it.
+    let refusal = matches!(case.expectation, Expectation::Refused | Expectation::Safe | Expectation::Dialect);
+    let mechanism = case.mechanism.unwrap_or(Mechanism::Login);
+    dialect.offers(Access { protocol: case.protocol, mechanism })
+        || refusal
+        || (case.mechanism.is_none() && named.is_some())
+}

@@ -1,0 +1,53 @@
+//! A server in a container as a target.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::choice::{ChoiceError, find_dialect};
+use super::file::{Passwords, TargetFile, TargetFileError, read_target};
+use super::{Endpoint, Keeper, Target};
+use crate::source::SourceText;
+
+/// Why a container is no target.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContainerError {
+    /// It could not be started.
+    #[error("{0}")]
+    Start(#[from] loginspec_containers::StartError),
+    /// It has no target file: a fault of ours.
+    #[error("the container `{0}` has no target file")]
+    NoTargetFile(String),
+    /// Its target file is unsound: a fault of ours.
+    #[error("{0}")]
+    File(#[from] TargetFileError),
+    /// Its dialect is unsound: a fault of ours.
+    #[error("{0}")]
+    Dialect(#[from] ChoiceError),
+}
+
+/// What is known of a container's server before it runs; nothing where no container has the name.
+pub fn container_file(name: &str) -> Option<Result<TargetFile, TargetFileError>> {
+    let text = loginspec_containers::target_file(name)?;
+    let source = SourceText::new(format!("harness/containers/{name}/target.toml"), text);
+    Some(read_target(&source, Path::new(""), Passwords::Fetch, false))
+}
+
+/// Starts a server in a container and waits until it greets.
+pub async fn start_container(name: &str) -> Result<Target, ContainerError> {
+    let running = loginspec_containers::start(name).await?;
+    let file = container_file(name).ok_or_else(|| ContainerError::NoTargetFile(name.to_string()))??;
+    let dialect = find_dialect(&file.dialect)?;
+    let endpoint = |described: Option<Endpoint>, address: Option<std::net::SocketAddr>| {
+        Some(Endpoint { address: address?.to_string(), ..described? })
+    };
+    Ok(Target {
+        name: format!("container:{name}"),
+        dialect: Arc::new(dialect),
+        directory: Arc::new(file.directory),
+        imap: endpoint(file.imap, running.imap()),
+        pop3: endpoint(file.pop3, running.pop3()),
+        known: file.known,
+        keeper: Keeper::Container(Box::new(running)),
+    })
+}

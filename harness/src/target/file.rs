@@ -1,0 +1,348 @@
+//! Target files: TOML that says where a server is, who exists on it, and what it is known to do.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::Endpoint;
+use super::known::Known;
+use crate::axes::Security;
+use crate::identity::{Account, Directory, Domain, Mailbox, plain_octets};
+use crate::scenario::Glob;
+use crate::secret::Password;
+use crate::source::{Field, Kind, Mistake, Mistakes, SourceError, SourceText, Table, parse};
+
+const fn field(name: &'static str, kind: Kind, about: &'static str) -> Field {
+    Field { name, kind, about }
+}
+
+const ENDPOINT: &[Field] = &[
+    field("address", Kind::Text, "Host and port: mail.example.org:143."),
+    field("security", Kind::Word(&["plaintext", "starttls", "tls"]), "What protects the connection."),
+];
+
+/// The outcomes that a known deviation can name.
+const OUTCOMES: &[&str] =
+    &["opened", "unbound", "rejected", "bad", "not-offered", "closed", "no-answer", "garbled", "followed", "diverged"];
+
+/// What a target file may hold.
+pub const TARGET_FIELDS: &[Field] = &[
+    field("name", Kind::Text, "What reports call the target."),
+    field("dialect", Kind::Text, "How it reads login names: a bundled dialect, or a file beside this one."),
+    field("imap", Kind::Table(ENDPOINT), "Where it speaks IMAP."),
+    field("pop3", Kind::Table(ENDPOINT), "Where it speaks POP3."),
+    field(
+        "account",
+        Kind::Tables(&[
+            field("role", Kind::Text, "The role that the account plays in scenarios."),
+            field("domain", Kind::Text, "Its domain."),
+            field("dns", Kind::Text, "Its domain's DNS name, for user@domain."),
+            field("user", Kind::Text, "Its name."),
+            field("mailbox", Kind::Text, "Its own mailbox."),
+            field("may-open", Kind::Texts, "Other mailboxes that it may open."),
+            field(
+                "password",
+                Kind::Table(&[
+                    field("env", Kind::Text, "An environment variable that holds it."),
+                    field("file", Kind::Text, "A file whose first line holds it."),
+                    field("command", Kind::Text, "A shell command that prints it."),
+                    field("text", Kind::Text, "The password itself: for fixtures only."),
+                ]),
+                "Where the password comes from.",
+            ),
+        ]),
+        "The accounts that exist there, by role.",
+    ),
+    field(
+        "known",
+        Kind::Tables(&[
+            field("case", Kind::Text, "The ids that the record covers, as a glob."),
+            field("outcome", Kind::Word(OUTCOMES), "What happens instead."),
+            field("reason", Kind::Text, "Why, and where it is tracked."),
+        ]),
+        "Known deviations.",
+    ),
+];
+
+/// What a target file says.
+#[derive(Debug)]
+pub struct TargetFile {
+    /// What reports call the target.
+    pub name: String,
+    /// The dialect's name or file.
+    pub dialect: String,
+    /// Where it speaks IMAP.
+    pub imap: Option<Endpoint>,
+    /// Where it speaks POP3.
+    pub pop3: Option<Endpoint>,
+    /// Who exists there.
+    pub directory: Directory,
+    /// What it is known to do otherwise.
+    pub known: Vec<Known>,
+}
+
+/// Why a target file is of no use.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TargetFileError {
+    /// It could not be read.
+    #[error("failed to read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: SourceError,
+    },
+    /// It has mistakes.
+    #[error("{0}")]
+    Mistakes(#[from] Mistakes),
+    /// A password could not be had.
+    #[error("failed to get the password of the role `{role}`: {reason}")]
+    Password {
+        /// The role.
+        role: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Whether the passwords are wanted, or only the file's soundness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passwords {
+    /// Get them.
+    Fetch,
+    /// Leave them empty.
+    Ignore,
+}
+
+/// Reads a target file. `place` is the folder against which relative paths in it are meant.
+///
+/// With `needs_address` false, the addresses may be left out: a container's are known only once it runs.
+pub fn read_target(
+    source: &SourceText,
+    place: &Path,
+    passwords: Passwords,
+    needs_address: bool,
+) -> Result<TargetFile, TargetFileError> {
+    let mut source = source.clone();
+    source.holds_secrets = true;
+    let (mut file, origins) = parse(&source, TARGET_FIELDS, |table| target(table, needs_address))
+        .map_err(|list| Mistakes::new(source.clone(), list))?;
+    if file.dialect.ends_with(".toml") && Path::new(&file.dialect).is_relative() {
+        file.dialect = place.join(&file.dialect).display().to_string();
+    }
+    if passwords == Passwords::Fetch {
+        for (account, origin) in file.directory.accounts.iter_mut().zip(origins) {
+            account.password = origin
+                .fetch(place)
+                .map_err(|reason| TargetFileError::Password { role: account.role.clone(), reason })?;
+        }
+    }
+    Ok(file)
+}
+
+/// Where a password comes from.
+enum Origin {
+    Env(String),
+    File(PathBuf),
+    Command(String),
+    Text(Vec<u8>),
+}
+
+impl Origin {
+    /// Gets the password. What a file or a command gives is taken up to the first line's end.
+    fn fetch(self, place: &Path) -> Result<Password, String> {
+        let octets = match self {
+            Self::Text(octets) => return Ok(Password::new(octets)),
+            Self::Env(name) => {
+                let value =
+                    std::env::var_os(&name).ok_or_else(|| format!("the environment variable {name} is not set"))?;
+                return Ok(Password::new(value.into_encoded_bytes()));
+            }
+            Self::File(path) => {
+                let path = if path.is_relative() { place.join(path) } else { path };
+                std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?
+            }
+            Self::Command(command) => {
+                let output = Command::new("sh")
+                    .args(["-c", &command])
+                    .current_dir(if place.as_os_str().is_empty() { Path::new(".") } else { place })
+                    .output()
+                    .map_err(|error| format!("`{command}`: {error}"))?;
+                if !output.status.success() {
+                    return Err(format!("`{command}` ended with {}", output.status));
+                }
+                output.stdout
+            }
+        };
+        let line = octets.split(|&octet| octet == b'\n').next().unwrap_or_default();
+        Ok(Password::new(line.strip_suffix(b"\r").unwrap_or(line)))
+    }
+}
+
+fn target(table: &Table<'_>, needs_address: bool) -> Option<(TargetFile, Vec<Origin>)> {
+    let name = table.required_text("name");
+    let dialect = table.required_text("dialect");
+    let imap = table.table("imap").and_then(|endpoint_table| endpoint(&endpoint_table, needs_address));
+    let pop3 = table.table("pop3").and_then(|endpoint_table| endpoint(&endpoint_table, needs_address));
+    if needs_address && !table.has("imap") && !table.has("pop3") {
+        table.mistake(
+            Mistake::new(table.span(), "the target speaks neither IMAP nor POP3", "no [imap] and no [pop3]")
+                .with_help("say where it is: [imap] with address = \"mail.example.org:143\""),
+        );
+    }
+    let mut directory = Directory::default();
+    let mut origins = Vec::new();
+    for account in table.tables("account") {
+        if let Some((account, domain, origin)) = read_account(&account, &directory) {
+            if !directory.domains.iter().any(|known| known.name == domain.name) {
+                directory.domains.push(domain);
+            }
+            directory.accounts.push(account);
+            origins.push(origin);
+        }
+    }
+    for account in &directory.accounts {
+        for name in account.mailbox.iter().chain(&account.may_open) {
+            if !directory.mailboxes.iter().any(|mailbox| mailbox.name == *name) {
+                directory.mailboxes.push(Mailbox {
+                    role: None,
+                    name: name.clone(),
+                    aliases: Vec::new(),
+                    elsewhere: false,
+                });
+            }
+        }
+    }
+    let known = table.tables("known").iter().filter_map(known).collect();
+    Some((TargetFile { name: name?.value, dialect: dialect?.value, imap, pop3, directory, known }, origins))
+}
+
+fn endpoint(table: &Table<'_>, needs_address: bool) -> Option<Endpoint> {
+    let address = if needs_address { table.required_text("address") } else { table.text("address") };
+    if let Some(text) = &address {
+        let port = text.value.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+        if !port.is_some_and(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0)) {
+            table.mistake(
+                Mistake::new(text.span.clone(), format!("`{}` is not a host and a port", text.value), "here")
+                    .with_help("for example: address = \"mail.example.org:143\", or \"[::1]:143\""),
+            );
+        }
+    }
+    let security = table.word("security", Security::from_word).unwrap_or(Security::Plaintext);
+    if security != Security::Plaintext {
+        table.mistake(Mistake::new(
+            table.span_of("security"),
+            format!("the client cannot connect with `{security}` yet"),
+            "plaintext is all there is so far",
+        ));
+    }
+    Some(Endpoint { address: address.map(|text| text.value).unwrap_or_default(), security })
+}
+
+fn read_account(table: &Table<'_>, directory: &Directory) -> Option<(Account, Domain, Origin)> {
+    let role = table.required_text("role");
+    let user = table.required_text("user").and_then(|text| plain_octets(table, &text));
+    let octets = |name| table.text(name).and_then(|text| plain_octets(table, &text));
+    if let Some(role) = &role
+        && directory.role(&role.value).is_some()
+    {
+        let reason = format!("the role `{}` is given twice", role.value);
+        table.mistake(Mistake::new(role.span.clone(), reason, "each role is played once"));
+    }
+    let origin = if table.has("password") {
+        table.table("password").and_then(|password| password_origin(&password))
+    } else {
+        table.mistake(
+            Mistake::new(table.span(), "missing field `password`", "it belongs here")
+                .with_help("for example: password = { env = \"USER1_PASSWORD\" }"),
+        );
+        None
+    };
+    let domain = octets("domain").unwrap_or_default();
+    let may_open = table.texts("may-open").map(|list| list.texts).unwrap_or_default();
+    let account = Account {
+        role: role?.value,
+        domain: domain.clone(),
+        user: user?,
+        password: Password::new(Vec::new()),
+        mailbox: octets("mailbox"),
+        may_open: may_open.iter().filter_map(|text| plain_octets(table, text)).collect(),
+        disabled: false,
+        master: false,
+    };
+    Some((account, Domain { name: domain, dns: octets("dns") }, origin?))
+}
+
+fn password_origin(table: &Table<'_>) -> Option<Origin> {
+    let given: Vec<&str> = ["env", "file", "command", "text"].into_iter().filter(|name| table.has(name)).collect();
+    let &[given] = given.as_slice() else {
+        table.mistake(Mistake::new(
+            table.span(),
+            "a password comes from one of `env`, `file`, `command` and `text`",
+            "not so here",
+        ));
+        return None;
+    };
+    let text = table.text(given)?;
+    Some(match given {
+        "env" => Origin::Env(text.value),
+        "file" => Origin::File(PathBuf::from(text.value)),
+        "command" => Origin::Command(text.value),
+        _ => Origin::Text(plain_octets(table, &text)?),
+    })
+}
+
+fn known(table: &Table<'_>) -> Option<Known> {
+    let case = table.required_text("case");
+    let reason = table.required_text("reason");
+    let outcome = table
+        .required_text("outcome")
+        .and_then(|_| table.word("outcome", |word| OUTCOMES.contains(&word).then(|| word.to_string())));
+    Some(Known { case: Glob::new(case?.value), outcome: outcome?, reason: reason?.value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<TargetFile, String> {
+        read_target(&SourceText::new("t.toml", text), Path::new("."), Passwords::Fetch, true)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_sound_file_is_taken() {
+        let file = read(
+            "name = 'staging'\ndialect = 'dovecot'\n[imap]\naddress = 'mail.example.org:143'\n[[account]]\n\
+             role = 'renamed'\ndomain = 'Domain1'\nuser = 'User1'\nmailbox = 'Mailbox1'\n\
+             password = { command = 'echo pw; echo more' }\n",
+        )
+        .expect("sound");
+        let account = &file.directory.accounts[0];
+        assert_eq!(account.password.expose(), b"pw");
+        assert_eq!(file.directory.home(), b"Domain1");
+        assert!(file.pop3.is_none());
+    }
+
+    #[test]
+    fn mistakes_never_show_a_password() {
+        let error = read(
+            "name = 'x'\ndialect = 'opaque'\nimap = 3\n[[account]]\nrole = 'same'\nuser = 'a'\n\
+             password = { text = 'geheim', env = 'B' }\n",
+        )
+        .expect_err("mistakes");
+        assert!(error.contains("a password comes from one of"), "{error}");
+        assert!(error.contains("`imap` must be a table"), "{error}");
+        assert!(!error.contains("geheim"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_variable_is_named() {
+        let error = read(
+            "name = 'x'\ndialect = 'opaque'\n[imap]\naddress = 'h:1'\n[[account]]\nrole = 'same'\nuser = 'a'\n\
+             password = { env = 'LOGINSPEC_NO_SUCH_VARIABLE' }\n",
+        )
+        .expect_err("missing");
+        assert!(error.ends_with("the environment variable LOGINSPEC_NO_SUCH_VARIABLE is not set"), "{error}");
+    }
+}

@@ -1,0 +1,113 @@
+//! Drives a protocol session over a real stream: connects, sends, receives, keeps the time, writes the transcript.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::protocol::{Action, Outcome, Session, Stage, Transcript};
+
+/// How long to wait for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// For the connection to stand.
+    pub connect: Duration,
+    /// For each reply.
+    pub reply: Duration,
+    /// For the whole conversation, however busily the server drips.
+    pub whole: Duration,
+}
+
+impl Deadlines {
+    /// Deadlines that follow from the time for one reply.
+    pub const fn from_reply(reply: Duration) -> Self {
+        Self { connect: reply, reply, whole: reply.saturating_mul(4) }
+    }
+}
+
+/// Why there was no conversation. Reads after "failed to connect to ADDRESS: ".
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The system refused, or the name does not resolve.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// Nobody answered in time.
+    #[error("no connection within {0:?}")]
+    TimedOut(Duration),
+}
+
+/// A conversation that is over.
+#[derive(Debug)]
+pub struct Conversation {
+    /// What it came to. What the server said is in there as it came; see `Redactor::redact_outcome`.
+    pub outcome: Outcome,
+    /// Every octet of it.
+    pub transcript: Transcript,
+    /// The rules that the server broke without consequence, in words.
+    pub deviations: Vec<String>,
+}
+
+/// Connects.
+pub async fn connect(address: &str, within: Duration) -> Result<TcpStream, ConnectError> {
+    match timeout(within, TcpStream::connect(address)).await {
+        Ok(Ok(stream)) => {
+            // A login is a chain of short messages: none of them should wait for company.
+            stream.set_nodelay(true)?;
+            Ok(stream)
+        }
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err(ConnectError::TimedOut(within)),
+    }
+}
+
+/// Has a conversation over a stream that stands.
+pub async fn converse<S>(mut stream: S, mut session: Session, deadlines: Deadlines) -> Conversation
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let start = Instant::now();
+    let end = start + deadlines.whole;
+    let mut transcript = Transcript::new();
+    let mut buffer = [0; 4096];
+    loop {
+        match session.poll() {
+            Action::Finished => break,
+            Action::Send(outgoing) => {
+                transcript.sent(start.elapsed(), &outgoing);
+                let due = end.min(Instant::now() + deadlines.reply);
+                // Where the server no longer listens, what it said before is still to be read. A server that takes
+                // nothing in gets no second chance: the next wait will find out.
+                let _ = timeout_at(due, stream.write_all(&outgoing.octets)).await;
+            }
+            Action::Receive => {
+                let waiting_since = Instant::now();
+                // Only the goodbye is left: nothing is lost by not waiting long for it.
+                let patience = if session.stage() == Stage::Logout { deadlines.reply / 4 } else { deadlines.reply };
+                match timeout_at(end.min(waiting_since + patience), stream.read(&mut buffer)).await {
+                    Ok(Ok(0) | Err(_)) => {
+                        transcript.closed(start.elapsed());
+                        session.closed();
+                    }
+                    Ok(Ok(count)) => {
+                        let octets = buffer.get(..count).unwrap_or_default();
+                        transcript.received(start.elapsed(), octets);
+                        session.receive(octets);
+                    }
+                    Err(_) => {
+                        transcript.no_answer(start.elapsed(), waiting_since.elapsed());
+                        session.timed_out();
+                    }
+                }
+            }
+        }
+    }
+    let deviations = session
+        .deviations()
+        .iter()
+        .map(|deviation| format!("{} (octet {} of the server's)", deviation.rule, deviation.index))
+        .collect();
+    Conversation { outcome: session.outcome(), transcript, deviations }
+}

@@ -1,0 +1,381 @@
+//! The program as scripts see it: arguments, files, exit codes, what goes to which stream.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn loginspec(arguments: &[&str]) -> Output {
+    let mut command = Command::cargo_bin("loginspec").unwrap();
+    command.args(arguments).timeout(std::time::Duration::from_secs(60)).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+/// One mistake is one clear error on standard error, and the exit code that is documented.
+fn refuses(arguments: &[&str], exit_code: i32, says: &str) {
+    let output = loginspec(arguments);
+    assert_eq!(code(&output), exit_code, "{arguments:?}: {}", stderr(&output));
+    assert!(stderr(&output).contains(says), "{arguments:?}: {}", stderr(&output));
+    assert!(!stderr(&output).contains("panicked"));
+}
+
+fn file(folder: &TempDir, name: &str, text: impl AsRef<[u8]>) -> String {
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+const ONE: &str = r#"
+title    = "One"
+cites    = ["KB Q184463"]
+dialects = ["exchange-5.5"]
+[matrix]
+protocol  = ["imap", "pop3"]
+mechanism = ["login", "plain"]
+[[case]]
+id      = "all-three"
+account = "renamed"
+login   = '{domain}\{user}\{mailbox}'
+expect  = { opens = "{mailbox}" }
+"#;
+
+/// The same, with an expectation that no sound server meets.
+fn wrong() -> String {
+    ONE.replace("{ opens = \"{mailbox}\" }", "\"rejected\"")
+}
+
+#[test]
+fn the_default_run_passes_and_says_so() {
+    let output = loginspec(&["run"]);
+    assert_eq!(code(&output), 0, "{}", stdout(&output));
+    let text = stdout(&output);
+    assert!(text.contains("exchange/kb-q184463"), "{text}");
+    assert!(text.trim_end().ends_with("logins per second"), "{text}");
+    assert!(!text.contains('\u{1b}'), "colour in a pipe");
+    assert!(stderr(&output).is_empty(), "{}", stderr(&output));
+}
+
+#[test]
+fn json_lines_keep_the_contract() {
+    let output = loginspec(&["run", "--target", "reference:exchange-5.5", "--json", "-", "exchange/kb-q184463"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let text = stdout(&output);
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let (summary, cases) = lines.split_last().unwrap();
+    assert!(cases.len() > 100);
+    for case in cases {
+        for field in ["id", "verdict", "outcome", "expected", "login", "protocol", "mechanism", "millis"] {
+            assert!(case.get(field).is_some(), "{field} is missing: {case}");
+        }
+        assert_eq!(case["verdict"], "pass", "{case}");
+        assert!(case.get("transcript").is_none());
+    }
+    let ids: Vec<&str> = cases.iter().filter_map(|case| case["id"].as_str()).collect();
+    assert!(ids.contains(&"exchange/kb-q184463/all-three[imap,plain]"), "{ids:?}");
+    assert_eq!(summary["summary"]["pass"], cases.len());
+    assert!(!text.contains("Secret-"), "a password got through");
+}
+
+#[test]
+fn a_failure_is_shown_whole_and_ends_with_one() {
+    let folder = folder();
+    let scenario = file(&folder, "wrong.toml", wrong());
+    let json = folder.path().join("out.jsonl");
+    let junit = folder.path().join("out.xml");
+    let output = loginspec(&["run", &scenario, "--json", json.to_str().unwrap(), "--junit", junit.to_str().unwrap()]);
+    assert_eq!(code(&output), 1);
+    let text = stdout(&output);
+    for part in ["KB Q184463", "expected", "opened Mailbox1", "wrong.toml:12:11", "^^^^", "C: a1 ", "<password>"] {
+        assert!(text.contains(part), "{part} is missing:\n{text}");
+    }
+    assert!(!text.contains("Secret-"), "{text}");
+    let first: Value = serde_json::from_str(std::fs::read_to_string(&json).unwrap().lines().next().unwrap()).unwrap();
+    assert_eq!(first["verdict"], "fail");
+    assert!(first["transcript"].as_str().unwrap().contains("S: "));
+    let xml = std::fs::read_to_string(&junit).unwrap();
+    assert!(xml.contains("failures=\"4\"") && xml.trim_end().ends_with("</testsuites>"), "{xml}");
+    assert!(!xml.contains("Secret-"));
+}
+
+#[test]
+fn ids_of_files_are_stable() {
+    let folder = folder();
+    std::fs::create_dir_all(folder.path().join("scenarios/mine")).unwrap();
+    file(&folder, "scenarios/mine/one.toml", ONE);
+    let root = folder.path().join("scenarios");
+    for path in [root.clone(), root.join("mine"), root.join("mine/one.toml")] {
+        let output = loginspec(&["list", path.to_str().unwrap()]);
+        let first = stdout(&output).lines().next().unwrap().to_string();
+        assert_eq!(first, "mine/one/all-three[imap,login]\texchange-5.5", "{}", path.display());
+    }
+}
+
+#[test]
+fn shards_share_the_work_without_overlap() {
+    let all = stdout(&loginspec(&["list"]));
+    let mut parts: Vec<String> = Vec::new();
+    for part in 1..=3 {
+        let output = loginspec(&["list", "--shard", &format!("{part}/3")]);
+        parts.extend(stdout(&output).lines().map(str::to_string));
+    }
+    let mut all: Vec<String> = all.lines().map(str::to_string).collect();
+    all.sort();
+    parts.sort();
+    assert_eq!(all, parts);
+    refuses(&["list", "--shard", "4/3"], 2, "4/3");
+}
+
+#[test]
+fn flaws_are_found_and_need_the_reference_server() {
+    let output = loginspec(&["run", "exchange/", "--flaw", "accepts-any-password"]);
+    assert_eq!(code(&output), 1);
+    refuses(&["run", "--flaw", "acepts-any-password"], 2, "did you mean `accepts-any-password`?");
+    let folder = folder();
+    let target = file(&folder, "t.toml", target_text("127.0.0.1:1"));
+    refuses(&["run", "--target", &target, "--flaw", "accepts-any-password"], 2, "reference server only");
+}
+
+#[test]
+fn usage_and_files() {
+    let folder = folder();
+    refuses(&["run", "--no-such-flag"], 2, "--no-such-flag");
+    refuses(&["run", "--target", "nowhere"], 2, "unknown target `nowhere`");
+    refuses(&["run", "--target", "reference:exchnge-5.5"], 2, "did you mean `exchange-5.5`?");
+    refuses(&["run", "--timeout", "soon"], 2, "not a time");
+    refuses(&["run", "--jobs", "0"], 2, "0");
+    refuses(&["run", "no-such-file.toml"], 2, "no-such-file.toml");
+    refuses(&["run", "--filter", "exchange/kb-q184464"], 4, "did you mean `exchange/kb-q184463`?");
+    refuses(&["run", "exchnage/*"], 4, "nothing to run");
+    refuses(&["run", "--target", "reference:opaque", "exchange/"], 4, "nothing to run");
+    refuses(&["run", &file(&folder, "empty.toml", "")], 2, "it is empty");
+    refuses(&["run", &file(&folder, "latin1.toml", b"title = '\xff'\n")], 2, "not UTF-8");
+    refuses(&["run", &file(&folder, "huge.toml", vec![b'#'; 2 << 20])], 2, "octets");
+    refuses(&["run", &folder.path().join("nothing").display().to_string()], 4, "nothing to run");
+    let control = ONE.replace(r"'{domain}\{user}\{mailbox}'", r#""CORP\bob""#);
+    refuses(&["run", &file(&folder, "control.toml", control)], 2, "use single quotes");
+    refuses(&["check", &file(&folder, "typo.toml", ONE.replace("account", "acount"))], 2, "did you mean `account`?");
+    refuses(&["serve", "--dialect", "dovcot"], 2, "did you mean `dovecot`?");
+    refuses(&["explain", "a", "--dialect", "dovcot"], 2, "did you mean `dovecot`?");
+    refuses(&["run", "--directory", &file(&folder, "dir.toml", "home = 'X'\n")], 2, "no domain is called `X`");
+    std::fs::create_dir(folder.path().join("hollow")).unwrap();
+    refuses(&["run", folder.path().join("hollow").to_str().unwrap()], 2, "holds no scenario");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_said_before_the_run() {
+    let folder = folder();
+    let path = folder.path().join("no/such/folder/out.jsonl");
+    let output = loginspec(&["run", "--json", path.to_str().unwrap()]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("failed to write"), "{}", stderr(&output));
+    assert!(stdout(&output).is_empty(), "the run had begun: {}", stdout(&output));
+    refuses(&["run", "--junit", folder.path().to_str().unwrap()], 2, "failed to write");
+}
+
+fn target_text(address: &str) -> String {
+    format!(
+        "name = 'mine'\ndialect = 'opaque'\n[imap]\naddress = '{address}'\n[[account]]\nrole = 'same'\nuser = 'Same'\n\
+         mailbox = 'Same'\npassword = {{ text = 'Secret-Same' }}\n"
+    )
+}
+
+fn unreachable(address: &str) {
+    let folder = folder();
+    let target = file(&folder, "t.toml", target_text(address));
+    let json = folder.path().join("out.jsonl");
+    let start = std::time::Instant::now();
+    let output = loginspec(&[
+        "run",
+        "imap/session",
+        "--target",
+        &target,
+        "--timeout",
+        "400ms",
+        "--json",
+        json.to_str().unwrap(),
+    ]);
+    assert_eq!(code(&output), 3, "{}{}", stdout(&output), stderr(&output));
+    assert!(start.elapsed() < std::time::Duration::from_secs(20));
+    assert!(stdout(&output).contains("unreachable"), "{}", stdout(&output));
+    let text = std::fs::read_to_string(&json).unwrap();
+    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert!(last["summary"]["error"].as_u64().unwrap() > 3, "the reports are still written: {last}");
+}
+
+#[test]
+fn a_refused_target_is_unreachable() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    unreachable(&address);
+}
+
+#[test]
+fn an_unresolvable_target_is_unreachable() {
+    unreachable("no-such-host.invalid:143");
+}
+
+#[test]
+fn a_silent_target_is_unreachable() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    unreachable(&listener.local_addr().unwrap().to_string());
+}
+
+#[test]
+fn a_missing_password_is_said() {
+    let folder = folder();
+    let text = target_text("127.0.0.1:1").replace("{ text = 'Secret-Same' }", "{ env = 'LOGINSPEC_UNSET' }");
+    refuses(&["run", "--target", &file(&folder, "t.toml", text)], 2, "LOGINSPEC_UNSET is not set");
+}
+
+#[test]
+fn explain_keeps_the_contract() {
+    let output = loginspec(&["explain", "--dialect", "exchange-5.5", "--json", r"Domain1\User1"]);
+    let object: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(object["name"], r"Domain1\User1");
+    assert_eq!(object["dialect"], "exchange-5.5");
+    assert_eq!(object["rejected"], Value::Null);
+    let reading = &object["readings"][0];
+    assert_eq!((&reading["domain"], &reading["user"]), (&"Domain1".into(), &"User1".into()));
+    assert_eq!(reading["mailbox"], "User1");
+    assert_eq!(reading["assumed"], serde_json::json!(["mailbox"]));
+    let refused = loginspec(&["explain", "--dialect", "dovecot", "--json", r"Domain1\User1"]);
+    let object: Value = serde_json::from_str(&stdout(&refused)).unwrap();
+    assert!(object["rejected"].is_string() && object["readings"] == serde_json::json!([]), "{object}");
+    let all = stdout(&loginspec(&["explain", "--json", "x"]));
+    assert!(all.lines().count() >= 16);
+}
+
+#[test]
+fn explain_in_plain_words() {
+    let text = stdout(&loginspec(&["explain", r"Domain1\User1"]));
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/cli"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("explain", text));
+}
+
+#[test]
+fn check_takes_every_kind_of_file() {
+    let output = loginspec(&["check"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stdout(&output).contains("no mistakes"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let files: Vec<PathBuf> = vec![root.clone(), root.join("directory.toml"), root.join("dialects/exchange-5.5.toml")];
+    for file in files {
+        let output = loginspec(&["check", file.to_str().unwrap()]);
+        assert_eq!(code(&output), 0, "{}: {}", file.display(), stderr(&output));
+    }
+}
+
+#[test]
+fn a_users_own_dialect() {
+    let folder = folder();
+    let dialect = "title = 'Mine'\nseparators = '#'\n[[rule]]\nform = '{user}#{mailbox..}'\ncites = ['us']\n\
+                   confidence = 'documented'\n";
+    let dialect = file(&folder, "mine.toml", dialect);
+    let text = "title = 'Mine'\ncites = ['us']\ndialects = ['mine']\n[[case]]\nid = 'one'\naccount = 'renamed'\n\
+                login = '{user}#{mailbox}'\nexpect = { opens = '{mailbox}' }\n";
+    let scenario = file(&folder, "s.toml", text);
+    let output = loginspec(&["run", &scenario, "--target", &format!("reference:{dialect}")]);
+    assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
+    assert!(stdout(&output).contains("2 passed"), "{}", stdout(&output));
+}
+
+#[cfg(unix)]
+mod signals {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn interrupt(id: u32) {
+        assert!(Command::new("kill").args(["-INT", &id.to_string()]).status().unwrap().success());
+    }
+
+    /// A run against a server that answers nothing after its greeting would take minutes; an interrupt ends it with
+    /// every report whole.
+    #[test]
+    fn an_interrupt_ends_a_run_with_its_reports() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        std::thread::spawn(move || {
+            let mut open = Vec::new();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let _ = std::io::Write::write_all(&mut stream, b"* OK [CAPABILITY IMAP4rev1] slow\r\n");
+                open.push(stream);
+            }
+        });
+        let folder = folder();
+        let target = file(&folder, "t.toml", target_text(&address));
+        let (json, junit) = (folder.path().join("o.jsonl"), folder.path().join("o.xml"));
+        let mut child = Command::new(assert_cmd::cargo::cargo_bin("loginspec"))
+            .args(["run", "imap/", "--jobs", "1", "--timeout", "1s", "--target", &target, "--json"])
+            .args([&json, Path::new("--junit"), &junit])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let start = Instant::now();
+        while std::fs::read_to_string(&json).unwrap_or_default().lines().count() < 2 {
+            assert!(start.elapsed() < Duration::from_secs(30), "no case was ever reported");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        interrupt(child.id());
+        let status = child.wait().unwrap();
+        assert_eq!(status.code(), Some(130));
+        let text = std::fs::read_to_string(&json).unwrap();
+        let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!(last["summary"]["interrupted"], true);
+        assert!(std::fs::read_to_string(&junit).unwrap().trim_end().ends_with("</testsuites>"));
+    }
+
+    #[test]
+    fn serve_prints_its_addresses_and_runs_until_interrupted() {
+        let mut child = Command::new(assert_cmd::cargo::cargo_bin("loginspec"))
+            .args(["serve", "--dialect", "exchange-5.5"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut imap = None;
+        for line in lines.by_ref() {
+            let line = line.unwrap();
+            if let Some(address) = line.strip_prefix("imap ") {
+                imap = Some(address.to_string());
+            }
+            if line.starts_with("Ctrl-C") {
+                break;
+            }
+        }
+        let mut stream = std::net::TcpStream::connect(imap.expect("an address")).unwrap();
+        std::io::Write::write_all(&mut stream, b"a LOGIN \"Domain1\\\\User1\\\\Mailbox1\" Secret-User1\r\n").unwrap();
+        let mut answers = BufReader::new(stream).lines();
+        assert!(answers.next().unwrap().unwrap().starts_with("* OK"));
+        assert!(answers.next().unwrap().unwrap().starts_with("a OK"));
+        interrupt(child.id());
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    }
+}

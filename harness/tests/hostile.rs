@@ -1,0 +1,216 @@
+//! Every peer is hostile: whatever a server does, each case gets a clear outcome, in time.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use loginspec::runner::{CaseReport, Plan, RunOptions, Summary, run};
+use loginspec::scenario::{Selection, Verdict, read_scenario};
+use loginspec::source::SourceText;
+use loginspec::target::{Passwords, find_dialect, read_target, remote_target};
+use loginspec::transport::Deadlines;
+use support::Collected;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+const SCENARIO: &str = r#"
+title = "One login"
+cites = ["RFC 9051 §6.2.3"]
+[[case]]
+id       = "login"
+protocol = ["imap"]
+login    = '{user}'
+expect   = { opens = "{mailbox}" }
+"#;
+
+/// What a server does with a connection.
+type Behaviour = fn(TcpStream) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+async fn listen(behaviour: Behaviour) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(behaviour(stream));
+        }
+    });
+    address
+}
+
+async fn put_to(address: &str) -> (Summary, Vec<CaseReport>) {
+    let text = format!(
+        "name = 'hostile'\ndialect = 'opaque'\n[imap]\naddress = '{address}'\n[[account]]\nrole = 'same'\nuser = 'Same'\n\
+         mailbox = 'Same'\npassword = {{ text = 'Secret-Same' }}\n"
+    );
+    let file = read_target(&SourceText::new("t.toml", text), Path::new("."), Passwords::Fetch, true).unwrap();
+    let target = Arc::new(remote_target(file, find_dialect("opaque").unwrap()));
+    let scenario =
+        Arc::new(read_scenario("one", &SourceText::new("one.toml", SCENARIO), &support::vocabulary()).unwrap());
+    let plan = Plan::new(&[scenario], &[Arc::clone(&target.dialect)], &Selection::default());
+    let (_sender, interrupt) = tokio::sync::watch::channel(false);
+    let deadlines = Deadlines::from_reply(Duration::from_millis(300));
+    let mut collected = Collected::default();
+    let start = Instant::now();
+    let summary = run(plan, &[target], RunOptions { jobs: 4, deadlines, interrupt }, &mut collected).await.unwrap();
+    assert!(start.elapsed() < Duration::from_secs(8), "took {:?}", start.elapsed());
+    for case in &collected.0 {
+        assert!(!format!("{case:?}").contains("Secret-Same"), "{case:?}");
+    }
+    (summary, collected.0)
+}
+
+async fn outcome_of(behaviour: Behaviour) -> CaseReport {
+    let address = listen(behaviour).await;
+    let (_, cases) = put_to(&address.to_string()).await;
+    assert_eq!(cases.len(), 1);
+    cases.into_iter().next().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_there() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let (summary, cases) = put_to(&address).await;
+    assert_eq!(summary.unreachable.len(), 1);
+    assert_eq!(cases[0].verdict, Verdict::Error);
+    assert!(cases[0].reason.contains("failed to connect"), "{}", cases[0].reason);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_name_does_not_resolve() {
+    let (summary, cases) = put_to("no-such-host.invalid:143").await;
+    assert_eq!(summary.unreachable.len(), 1);
+    assert_eq!(cases[0].verdict, Verdict::Error);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_never_greets() {
+    let address = listen(|stream| {
+        Box::pin(async move {
+            let _open = stream;
+            std::future::pending::<()>().await;
+        })
+    })
+    .await;
+    let (summary, cases) = put_to(&address.to_string()).await;
+    assert!(summary.unreachable[0].contains("does not greet"), "{:?}", summary.unreachable);
+    assert_eq!(cases[0].verdict, Verdict::Error);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_greets_and_says_no_more() {
+    let case = outcome_of(|mut stream| {
+        Box::pin(async move {
+            let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n").await;
+            let mut sink = Vec::new();
+            let _ = stream.read_to_end(&mut sink).await;
+        })
+    })
+    .await;
+    assert_eq!((case.verdict, case.outcome), (Verdict::Fail, Some("no-answer")));
+    assert!(case.transcript.unwrap().contains("[no answer for 0.3 s]"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_closes_at_the_login() {
+    let case = outcome_of(|mut stream| {
+        Box::pin(async move {
+            let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n").await;
+            let _ = stream.read(&mut [0; 64]).await;
+        })
+    })
+    .await;
+    assert_eq!((case.verdict, case.outcome), (Verdict::Fail, Some("closed")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_answers_with_another_tag() {
+    let case = outcome_of(|mut stream| {
+        Box::pin(async move {
+            let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n").await;
+            let _ = stream.read(&mut [0; 64]).await;
+            let _ = stream.write_all(b"zzz OK welcome\r\n").await;
+            let _ = stream.read(&mut [0; 64]).await;
+        })
+    })
+    .await;
+    assert_eq!((case.verdict, case.outcome), (Verdict::Fail, Some("garbled")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_sends_a_line_without_end() {
+    let case = outcome_of(|mut stream| {
+        Box::pin(async move {
+            let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n").await;
+            while stream.write_all(&[b'x'; 8192]).await.is_ok() {}
+        })
+    })
+    .await;
+    assert_eq!((case.verdict, case.outcome), (Verdict::Fail, Some("garbled")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_drips() {
+    let case = outcome_of(|mut stream| {
+        Box::pin(async move {
+            let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n").await;
+            for octet in b"* ".iter().chain(std::iter::repeat(&b'x')) {
+                if stream.write_all(&[*octet]).await.is_err() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+    })
+    .await;
+    assert_eq!((case.verdict, case.outcome), (Verdict::Fail, Some("no-answer")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_echoes_the_password() {
+    let case = outcome_of(|mut stream| {
+        Box::pin(async move {
+            let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n").await;
+            let mut line = [0; 256];
+            let count = stream.read(&mut line).await.unwrap_or_default();
+            let _ = stream.write_all(b"a1 NO I do not like ").await;
+            let _ = stream.write_all(&line[..count]).await;
+            let _ = stream.read(&mut line).await;
+        })
+    })
+    .await;
+    assert_eq!((case.verdict, case.outcome), (Verdict::Fail, Some("rejected")));
+    assert!(case.text.unwrap().contains("<password>"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ok_without_a_canary_proves_nothing() {
+    let case = outcome_of(|mut stream| {
+        Box::pin(async move {
+            let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n").await;
+            for answer in ["a1 OK in\r\n", "* 0 EXISTS\r\na2 OK examined\r\n", "* BYE\r\na3 OK out\r\n"] {
+                let _ = stream.read(&mut [0; 256]).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        })
+    })
+    .await;
+    assert_eq!((case.verdict, case.outcome, case.proof), (Verdict::Error, Some("opened"), Some("none")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn noise_is_no_greeting() {
+    let address = listen(|mut stream| {
+        Box::pin(async move {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        })
+    })
+    .await;
+    let (summary, _) = put_to(&address.to_string()).await;
+    assert!(summary.unreachable[0].contains("garbled"), "{:?}", summary.unreachable);
+}

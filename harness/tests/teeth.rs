@@ -1,0 +1,57 @@
+//! The suite has teeth: with no flaw every bundled scenario passes, and every flaw of the reference server is caught.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::io::{self, Write as _};
+
+use loginspec::reference::{Flaw, Flaws};
+use loginspec::scenario::Verdict;
+use support::{run_bundled, run_bundled_with};
+
+#[test]
+fn without_a_flaw_everything_passes() {
+    let (summary, cases) = run_bundled();
+    let unexpected: Vec<String> = cases
+        .iter()
+        .filter(|case| case.verdict != Verdict::Pass)
+        .map(|case| format!("{} {} on {}: {}", case.verdict.word(), case.id, case.target, case.reason))
+        .collect();
+    assert!(unexpected.is_empty(), "{}", unexpected.join("\n"));
+    assert!(summary.is_success());
+    assert!(summary.finished() > 500, "only {} cases", summary.finished());
+    let unproven = cases.iter().filter(|case| case.outcome == Some("opened") && case.proof != Some("canary")).count();
+    assert_eq!(unproven, 0, "opened without a canary");
+}
+
+#[test]
+fn every_flaw_is_caught() {
+    let mut missed = Vec::new();
+    for &flaw in Flaw::ALL {
+        let (_, cases) = run_bundled_with(Flaws::from(flaw));
+        let mut caught: Vec<&str> = cases
+            .iter()
+            .filter(|case| case.verdict == Verdict::Fail)
+            .map(|case| case.id.split('[').next().unwrap())
+            .collect();
+        caught.sort_unstable();
+        caught.dedup();
+        match caught.first() {
+            Some(first) => say(&format!("{:<32} caught by {} ({} in all)", flaw.name(), first, caught.len())),
+            None => missed.push(flaw.name()),
+        }
+    }
+    let killed = Flaw::ALL.len() - missed.len();
+    say(&format!(
+        "kill rate: {killed} of {} flaws, {:.1} %",
+        Flaw::ALL.len(),
+        100.0 * killed as f64 / Flaw::ALL.len() as f64
+    ));
+    assert!(missed.is_empty(), "no scenario fails with these flaws: {}", missed.join(", "));
+    assert!(Flaw::ALL.len() >= 10);
+}
+
+/// The kill rate is worth seeing also where all is well: the test runner captures only what `println!` prints.
+fn say(line: &str) {
+    writeln!(io::stderr(), "{line}").unwrap();
+}
