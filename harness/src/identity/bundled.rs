@@ -12,15 +12,18 @@ const FOLDER: &str = "dialects/";
 
 /// The names of the bundled dialects, in order.
 pub fn bundled_dialect_names() -> impl Iterator<Item = &'static str> {
-    bundled::FILES.iter().filter_map(|(path, _)| path.strip_prefix(FOLDER)?.strip_suffix(".toml"))
+    bundled::FILES.iter().filter_map(|(path, _)| dialect_name(path))
 }
 
 /// A bundled dialect; nothing where none has the name.
 pub fn bundled_dialect(name: &str) -> Option<Result<Dialect, Mistakes>> {
-    let (path, text) = bundled::FILES
-        .iter()
-        .find(|(path, _)| path.strip_prefix(FOLDER).and_then(|file| file.strip_suffix(".toml")) == Some(name))?;
+    let (path, text) = bundled::FILES.iter().find(|(path, _)| dialect_name(path) == Some(name))?;
     Some(read_dialect(name, &SourceText::new(format!("scenarios/{path}"), *text)))
+}
+
+/// Right below the folder lie dialects; in folders below it, the scenarios of one dialect each.
+fn dialect_name(path: &'static str) -> Option<&'static str> {
+    path.strip_prefix(FOLDER)?.strip_suffix(".toml").filter(|name| !name.contains('/'))
 }
 
 /// The bundled directory.

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::authority::Authority;
 use super::flaw::Flaws;
@@ -27,6 +27,8 @@ const TO_LOG_IN: Duration = Duration::from_secs(60);
 const IDLE: Duration = Duration::from_secs(30 * 60);
 /// How long a client may take to notice that we have closed.
 const TO_LEAVE: Duration = Duration::from_secs(2);
+/// How long a client that has had its last answer may take to close first.
+const CLIENT_FIRST: Duration = Duration::from_millis(20);
 /// How long to wait after `accept` fails; what helps (fewer open files) needs a moment.
 const TO_RECOVER: Duration = Duration::from_millis(20);
 /// How much is read at once.
@@ -153,38 +155,53 @@ async fn serve(listener: TcpListener, protocol: Protocol, authority: Arc<Authori
 async fn converse(mut stream: TcpStream, mut session: Session) {
     // Without it replies wait for acknowledgements; where it is refused they do just that.
     let _ = stream.set_nodelay(true);
-    let must_have_logged_in = Instant::now() + TO_LOG_IN;
+    // One timer for all: to move a deadline further away costs next to nothing, to make a new one does not.
+    let alarm = sleep(TO_LOG_IN);
+    tokio::pin!(alarm);
     let mut out = Vec::new();
     session.greeting(&mut out);
-    let mut flow = Flow::Continue;
     let mut octets = [0; READ];
     loop {
-        let deadline = if session.is_logged_in() { Instant::now() + IDLE } else { must_have_logged_in };
         let exchange = async {
             if !out.is_empty() {
                 stream.write_all(&out).await?;
             }
-            if flow == Flow::Close {
-                return Ok(0);
-            }
             stream.read(&mut octets).await
         };
-        let read = match timeout_at(deadline, exchange).await {
-            Ok(Ok(read)) if read > 0 => read,
-            _ => break,
+        let read = tokio::select! {
+            biased;
+            read = exchange => read,
+            () = &mut alarm => return,
+        };
+        let Some(received) = read.ok().filter(|&read| read > 0).and_then(|read| octets.get(..read)) else {
+            return;
         };
         out.clear();
-        flow = session.receive(octets.get(..read).unwrap_or_default(), &mut out);
-    }
-    if flow == Flow::Close {
-        // Closing with octets unread would make the system reset the connection and drop our last words.
-        let _ = timeout(TO_LEAVE, leave(stream)).await;
+        if session.receive(received, &mut out) == Flow::Close {
+            // Whatever happens while we part, happens to a connection that is over.
+            let _ = timeout(TO_LEAVE, part(stream, &out)).await;
+            return;
+        }
+        if session.is_logged_in() {
+            alarm.as_mut().reset(Instant::now() + IDLE);
+        }
     }
 }
 
-async fn leave(mut stream: TcpStream) -> io::Result<()> {
-    stream.shutdown().await?;
+/// Sends the last words, if any, and closes.
+async fn part(mut stream: TcpStream, last_words: &[u8]) -> io::Result<()> {
     let mut octets = [0; 512];
+    if !last_words.is_empty() {
+        stream.write_all(last_words).await?;
+        // The side that closes first keeps the pair of ports in TIME-WAIT for a minute. On our side that would make
+        // connections fail once a test run has used up its ports, so a client that has its answer may go first.
+        let client_leaves = async { while !matches!(stream.read(&mut octets).await, Ok(0) | Err(_)) {} };
+        if timeout(CLIENT_FIRST, client_leaves).await.is_ok() {
+            return Ok(());
+        }
+    }
+    stream.shutdown().await?;
+    // Closing with octets unread would make the system reset the connection and drop our last words.
     while stream.read(&mut octets).await? > 0 {}
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::plan::{Plan, Planned};
 use super::question::{Question, Request};
 use crate::identity::escape;
 use crate::protocol::{Outcome, Proof, Redactor};
-use crate::scenario::{Case, Expectation, Expected, Judgement, Verdict, judge, judge_same, reply_of};
+use crate::scenario::{Action, Case, Expectation, Expected, Judgement, Verdict, judge, judge_same, reply_of};
 use crate::target::Target;
 use crate::transport::Conversation;
 
@@ -107,6 +107,12 @@ fn report(answered: Answered, judgement: Judgement, targets: &[Arc<Target>]) -> 
         deviations: conversation.deviations,
         ..blank(&planned, case, target)
     };
+    if let (Outcome::Diverged { step, .. }, Action::Dialogue(lines)) = (&conversation.outcome, &case.action)
+        && let Some(line) = lines.get(*step)
+    {
+        report.span = line.span.clone();
+        report.expected = planned.scenario.source.text.get(line.span.clone()).unwrap_or_default().to_string();
+    }
     if let Outcome::Opened { mailbox, proof } = &conversation.outcome {
         report.mailbox = mailbox.as_ref().map(|mailbox| escape(mailbox));
         report.proof = Some(match proof {
