@@ -81,7 +81,9 @@ fn describe(dialect: &Dialect, directory: &Directory) -> String {
         rows.push([account.role.clone(), name, shown(account.password.expose()), opens]);
     }
     let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
+        // One account has the longest names there are; it must not push all others apart.
+        let lengths = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        lengths.filter(|&length| length <= 40).max().unwrap_or_default()
     };
     let widths = [width(0), width(1), width(2)];
     let mut text = String::new();

@@ -45,6 +45,10 @@ pub fn advise(
         let Some(reading) = readings.chosen().filter(|_| opens_own && is_this) else {
             continue;
         };
+        // A part that the server drops or reads otherwise is nothing to advise.
+        if !form.parts().all(|part| reading.named(part).is_some()) {
+            continue;
+        }
         let assumed = reading.assumptions().count();
         // A part that the reading lacks altogether leaves nothing to an assumption, but says less too.
         let unsaid = [Part::Domain, Part::User].into_iter().filter(|&part| reading.named(part).is_none()).count();
@@ -54,4 +58,28 @@ pub fn advise(
         }
     }
     best.map(|(_, form, name)| (form, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::axes::{Mechanism, Protocol};
+    use crate::identity::{bundled_dialect, bundled_directory};
+
+    fn advised(dialect: &str, role: &str) -> Option<String> {
+        let dialect = bundled_dialect(dialect).unwrap().unwrap();
+        let directory = bundled_directory().unwrap();
+        let access = Access { protocol: Protocol::Pop3, mechanism: Mechanism::Login };
+        let account = directory.role(role).unwrap().account.unwrap();
+        advise(&dialect, &directory, account, access).map(|(_, name)| String::from_utf8(name).unwrap())
+    }
+
+    #[test]
+    fn the_form_that_leaves_least_to_the_server_is_advised() {
+        assert_eq!(advised("exchange-5.5", "renamed").as_deref(), Some(r"Domain1\User1\Mailbox1"));
+        assert_eq!(advised("dovecot", "renamed").as_deref(), Some("User1@domain1.example"));
+        assert_eq!(advised("opaque", "renamed").as_deref(), Some("User1"));
+        assert_eq!(advised("perdition", "renamed").as_deref(), Some("User1"));
+        assert_eq!(advised("opaque", "twin-abroad"), None);
+    }
 }
