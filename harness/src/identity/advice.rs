@@ -1,6 +1,7 @@
 //! What to type instead: the form of a login name that leaves the least to the server's guesses.
 
-use super::dialect::{Access, Dialect};
+use super::access::Access;
+use super::dialect::Dialect;
 use super::directory::{Account, Directory};
 use super::form::Form;
 use super::part::{Identity, Part};

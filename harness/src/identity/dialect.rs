@@ -2,88 +2,15 @@
 
 use std::borrow::Cow;
 
+use super::access::{Access, Applies};
 use super::failure::{Cause, Failure};
 use super::form::Form;
 use super::octet_set::OctetSet;
 use super::part::Part;
+use super::provenance::Source;
 use super::reading::{Assumption, MOST_READINGS, Reading, Readings, Verdict};
 use super::restriction::{Restricted, Restriction};
 use crate::axes::{Mechanism, Protocol};
-
-/// How a name reaches the server; some rules differ by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Access {
-    /// The protocol.
-    pub protocol: Protocol,
-    /// The mechanism.
-    pub mechanism: Mechanism,
-}
-
-/// How sure a rule is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Confidence {
-    /// The vendor or a standard says so.
-    Documented,
-    /// Seen in source, on the wire or in a report.
-    Observed,
-    /// Follows from other rules; nobody has seen it.
-    Inferred,
-}
-
-impl Confidence {
-    /// The words in files.
-    pub const WORDS: &'static [&'static str] = &["documented", "observed", "inferred"];
-
-    /// The word for it in files.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Documented => "documented",
-            Self::Observed => "observed",
-            Self::Inferred => "inferred",
-        }
-    }
-
-    /// What a word stands for.
-    pub fn from_word(word: &str) -> Option<Self> {
-        match word {
-            "documented" => Some(Self::Documented),
-            "observed" => Some(Self::Observed),
-            "inferred" => Some(Self::Inferred),
-            _ => None,
-        }
-    }
-}
-
-/// Where a rule is from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// Documents, source files, reports.
-    pub cites: Vec<String>,
-    /// How sure it is.
-    pub confidence: Confidence,
-}
-
-/// The protocols and mechanisms to which a rule applies, as flags.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Applies {
-    protocols: u16,
-    mechanisms: u16,
-}
-
-impl Applies {
-    /// Limits a rule to what is named; nothing named is no limit.
-    pub fn only(protocols: Option<&[Protocol]>, mechanisms: Option<&[Mechanism]>) -> Self {
-        Self {
-            protocols: protocols.map_or(u16::MAX, |list| list.iter().fold(0, |flags, value| flags | value.bit())),
-            mechanisms: mechanisms.map_or(u16::MAX, |list| list.iter().fold(0, |flags, value| flags | value.bit())),
-        }
-    }
-
-    /// Whether the rule applies to this access.
-    pub const fn to(self, access: Access) -> bool {
-        self.protocols & access.protocol.bit() != 0 && self.mechanisms & access.mechanism.bit() != 0
-    }
-}
 
 /// What a rule fills in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

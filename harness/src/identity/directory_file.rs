@@ -5,44 +5,44 @@ use super::directory::{Account, Directory, Domain, Mailbox};
 use crate::secret::Password;
 use crate::source::{Field, Kind, Mistake, Mistakes, SourceText, Table, Text, nearest, parse};
 
-const fn field(name: &'static str, kind: Kind, about: &'static str) -> Field {
-    Field { name, kind, about }
-}
-
 /// What a directory file may hold.
 pub const DIRECTORY_FIELDS: &[Field] = &[
-    field("home", Kind::Text, "The server's own domain."),
-    field(
+    Field::new("home", Kind::Text, "The server's own domain."),
+    Field::new(
         "domain",
         Kind::Tables(&[
-            field("name", Kind::Text, "The domain's name."),
-            field("dns", Kind::Text, "Its DNS name, for user@domain."),
+            Field::new("name", Kind::Text, "The domain's name."),
+            Field::new("dns", Kind::Text, "Its DNS name, for user@domain."),
         ]),
         "The domains.",
     ),
-    field(
+    Field::new(
         "account",
         Kind::Tables(&[
-            field("role", Kind::Text, "The role that the account plays in scenarios."),
-            field("about", Kind::Text, "What the role tells apart."),
-            field("domain", Kind::Text, "The account's domain."),
-            field("user", Kind::Text, "The account's name."),
-            field("mailbox", Kind::Text, "Its own mailbox; left out where it has none."),
-            field("password", Kind::Table(&[field("text", Kind::Text, "The password.")]), "For fixtures only."),
-            field("may-open", Kind::Texts, "Other mailboxes that the account may open."),
-            field("disabled", Kind::Flag, "Whether the account may not log in."),
-            field("master", Kind::Flag, "Whether the account may log in as anybody."),
+            Field::new("role", Kind::Text, "The role that the account plays in scenarios."),
+            Field::new("about", Kind::Text, "What the role tells apart."),
+            Field::new("domain", Kind::Text, "The account's domain."),
+            Field::new("user", Kind::Text, "The account's name."),
+            Field::new("mailbox", Kind::Text, "Its own mailbox; left out where it has none."),
+            Field::new(
+                "password",
+                Kind::Table(&[Field::new("text", Kind::Text, "The password.")]),
+                "For fixtures only.",
+            ),
+            Field::new("may-open", Kind::Texts, "Other mailboxes that the account may open."),
+            Field::new("disabled", Kind::Flag, "Whether the account may not log in."),
+            Field::new("master", Kind::Flag, "Whether the account may log in as anybody."),
         ]),
         "The accounts.",
     ),
-    field(
+    Field::new(
         "mailbox",
         Kind::Tables(&[
-            field("role", Kind::Text, "The role that the mailbox plays in scenarios, where no account does."),
-            field("about", Kind::Text, "What it is there for."),
-            field("name", Kind::Text, "The mailbox's name."),
-            field("aliases", Kind::Texts, "Other names for it."),
-            field("elsewhere", Kind::Flag, "Whether another server keeps it."),
+            Field::new("role", Kind::Text, "The role that the mailbox plays in scenarios, where no account does."),
+            Field::new("about", Kind::Text, "What it is there for."),
+            Field::new("name", Kind::Text, "The mailbox's name."),
+            Field::new("aliases", Kind::Texts, "Other names for it."),
+            Field::new("elsewhere", Kind::Flag, "Whether another server keeps it."),
         ]),
         "Mailboxes that need more than the name which an account gives.",
     ),

@@ -1,6 +1,7 @@
 //! Why a login comes to nothing, and how a server of some dialect says so.
 
-use super::dialect::{Applies, Source};
+use super::access::Applies;
+use super::provenance::Source;
 
 /// Declares an enum of words.
 macro_rules! words {

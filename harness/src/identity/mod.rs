@@ -6,6 +6,7 @@
 //! ([`Resolution`]). Octets throughout, nothing is ever assumed to be UTF-8, and no input can fail to be read:
 //! a name that no rule covers is a reading of its own kind.
 
+mod access;
 mod advice;
 mod bundled;
 mod dialect;
@@ -17,13 +18,15 @@ mod form;
 mod notation;
 mod octet_set;
 mod part;
+mod provenance;
 mod reading;
 mod resolution;
 mod restriction;
 
+pub use access::{Access, Applies};
 pub use advice::{TYPED_FORMS, advise};
 pub use bundled::{bundled_dialect, bundled_dialect_names, bundled_directory};
-pub use dialect::{Access, Applies, Assume, Case, Confidence, Dialect, Effect, MasterSplit, Rule, Source};
+pub use dialect::{Assume, Case, Dialect, Effect, MasterSplit, Rule};
 pub(crate) use dialect_file::place_within;
 #[cfg(feature = "net")]
 pub(crate) use dialect_file::plain_octets;
@@ -35,6 +38,7 @@ pub use form::{Form, FormError};
 pub use notation::{NotationError, Token, escape, tokens};
 pub use octet_set::OctetSet;
 pub use part::{Identity, Part};
+pub use provenance::{Confidence, Source};
 pub use reading::{Assumption, Reading, Readings, Verdict};
 pub use resolution::{Resolution, resolve, resolve_reading};
 pub use restriction::{Restricted, Restriction};

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::dialect::Source;
 use super::form::Captures;
 use super::part::{Identity, Part};
+use super::provenance::Source;
 
 /// How many readings one name can have at once. A fifth one would help nobody to choose.
 pub(super) const MOST_READINGS: usize = 4;

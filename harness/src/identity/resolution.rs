@@ -1,6 +1,7 @@
 //! Reading and directory together: the mailbox that opens, or why none does.
 
-use super::dialect::{Access, Dialect};
+use super::access::Access;
+use super::dialect::Dialect;
 use super::directory::{Account, Directory, Domain, Mailbox};
 use super::failure::Cause;
 use super::part::Part;

@@ -1,8 +1,9 @@
 //! What a server refuses before it reads a name, or in one of its parts: lengths and alphabets.
 
-use super::dialect::{Access, Applies, Source};
+use super::access::{Access, Applies};
 use super::octet_set::OctetSet;
 use super::part::Part;
+use super::provenance::Source;
 
 /// What a restriction looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

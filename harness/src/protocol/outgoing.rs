@@ -3,6 +3,9 @@
 use std::fmt;
 use std::ops::Range;
 
+/// What stands in a password's place.
+pub const PLACEHOLDER: &str = "<password>";
+
 /// One piece to send as it is. Where a command waits for a continuation it comes in several pieces.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Outgoing {
@@ -38,7 +41,7 @@ impl fmt::Debug for Outgoing {
         for secret in &self.secrets {
             let before = self.octets.get(at..secret.start).unwrap_or_default();
             shown.push_str(&before.escape_ascii().to_string());
-            shown.push_str(super::redaction::PLACEHOLDER);
+            shown.push_str(PLACEHOLDER);
             at = at.max(secret.end);
         }
         shown.push_str(&self.octets.get(at..).unwrap_or_default().escape_ascii().to_string());

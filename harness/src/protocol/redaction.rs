@@ -8,10 +8,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use super::code::ResponseCode;
 use super::imap::command::quoted_escapes;
 use super::outcome::{Outcome, Reply};
+use super::outgoing::PLACEHOLDER;
 use crate::secret::Password;
-
-/// What stands in a password's place.
-pub const PLACEHOLDER: &str = "<password>";
 
 /// The shortest form that is masked: masking every single letter of a short password would leave no text, and would
 /// give the password away by the gaps.

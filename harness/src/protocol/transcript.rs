@@ -7,8 +7,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::outgoing::Outgoing;
-use super::redaction::{PLACEHOLDER, Redactor, merge};
+use super::outgoing::{Outgoing, PLACEHOLDER};
+use super::redaction::{Redactor, merge};
 
 /// How many octets are kept in each direction.
 pub const KEPT_OCTETS: usize = 64 * 1024;

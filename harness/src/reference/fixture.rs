@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::authority::Authority;
 use super::flaw::Flaws;
-use super::session::{Flow, Session};
+use super::flow::Flow;
+use super::session::Session;
 use crate::axes::Protocol;
 use crate::identity::{Dialect, bundled_directory, read_dialect};
 use crate::source::SourceText;

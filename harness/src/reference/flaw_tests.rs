@@ -2,7 +2,7 @@
 
 use super::fixture::replies;
 use super::flaw::{Flaw, Flaws};
-use super::session::Flow;
+use super::flow::Flow;
 use crate::axes::Protocol;
 
 /// A conversation in which each flaw shows.

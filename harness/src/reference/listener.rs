@@ -13,7 +13,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::authority::Authority;
 use super::flaw::Flaws;
-use super::session::{Flow, Session};
+use super::flow::Flow;
+use super::session::Session;
 use crate::axes::Protocol;
 use crate::identity::{Dialect, Directory};
 

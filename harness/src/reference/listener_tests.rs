@@ -1,7 +1,7 @@
 //! The server behind sockets.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -34,22 +34,6 @@ async fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
         }
     }
     got
-}
-
-async fn log_in(address: SocketAddr) {
-    let mut stream = TcpStream::connect(address).await.expect("connect");
-    stream.set_nodelay(true).expect("nodelay");
-    read_until(&mut stream, b"ready\r\n").await;
-    for (command, end) in [
-        (&b"a LOGIN \"Domain1\\\\User1\\\\Mailbox1\" Secret-User1\r\n"[..], &b"a OK "[..]),
-        (b"b EXAMINE INBOX\r\n", b"b OK "),
-        (b"c FETCH 1 BODY.PEEK[HEADER.FIELDS (X-LOGINSPEC-MAILBOX)]\r\n", b": Mailbox1\r\n"),
-        (b"d LOGOUT\r\n", b"d OK "),
-    ] {
-        stream.write_all(command).await.expect("write");
-        let got = read_until(&mut stream, end).await;
-        assert!(got.windows(end.len()).any(|window| window == end), "{got:?}");
-    }
 }
 
 /// 2,000, or fewer where this process may not open so many files: both ends of each connection are its own.
@@ -132,25 +116,4 @@ async fn an_address_for_a_protocol_that_the_dialect_lacks_is_a_mistake() {
 #[test]
 fn without_a_runtime_there_is_an_error_and_no_panic() {
     assert!(Server::start(config(Flaws::NONE)).is_err());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement; run it alone, in release mode"]
-async fn full_logins_per_second() {
-    const CLIENTS: usize = 64;
-    const LOGINS: usize = 500;
-    let server = Server::start(config(Flaws::NONE)).expect("start");
-    let address = server.imap().expect("IMAP");
-    let start = Instant::now();
-    let mut clients = JoinSet::new();
-    for _ in 0..CLIENTS {
-        clients.spawn(async move {
-            for _ in 0..LOGINS {
-                log_in(address).await;
-            }
-        });
-    }
-    clients.join_all().await;
-    let rate = (CLIENTS * LOGINS) as f64 / start.elapsed().as_secs_f64();
-    assert!(rate > 10_000.0, "{rate:.0} logins per second");
 }

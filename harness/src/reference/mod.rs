@@ -16,6 +16,7 @@ mod authority;
 mod canary;
 mod flaw;
 mod flawed_data;
+mod flow;
 mod imap;
 #[cfg(feature = "net")]
 mod listener;
@@ -35,8 +36,9 @@ mod stream_tests;
 
 pub use authority::{Authority, Credentials, Decision};
 pub use flaw::{Flaw, Flaws};
+pub use flow::Flow;
 pub use imap::ImapSession;
 #[cfg(feature = "net")]
 pub use listener::{Config, Server};
 pub use pop3::Pop3Session;
-pub use session::{Flow, Session};
+pub use session::Session;

@@ -3,20 +3,10 @@
 use std::sync::Arc;
 
 use super::authority::Authority;
+use super::flow::Flow;
 use super::imap::ImapSession;
 use super::pop3::Pop3Session;
 use crate::axes::Protocol;
-
-/// What becomes of the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
-    /// The session waits for more octets.
-    Continue,
-    /// The replies are to be sent, and then the connection closed.
-    Close,
-    /// Everything that comes is to be read and ignored, for ever. Only flaws do so.
-    Hang,
-}
 
 /// One connection, octets in and octets out.
 pub enum Session {

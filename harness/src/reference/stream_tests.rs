@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::fixture::{replies, session};
 use super::flaw::{Flaw, Flaws};
-use super::session::Flow;
+use super::flow::Flow;
 use crate::axes::Protocol;
 
 /// Lines that reach into every state, and lines that do not belong anywhere.

@@ -3,45 +3,43 @@
 use super::expectation::{Expectation, Level};
 use crate::source::{Field, Kind};
 
-const fn field(name: &'static str, kind: Kind, about: &'static str) -> Field {
-    Field { name, kind, about }
-}
-
-const PROTOCOL: Field = field("protocol", Kind::Words(&["imap", "pop3"]), "The protocols.");
-const MECHANISM: Field = field(
+const PROTOCOL: Field = Field::new("protocol", Kind::Words(&["imap", "pop3"]), "The protocols.");
+const MECHANISM: Field = Field::new(
     "mechanism",
     Kind::Words(&["login", "plain", "sasl-login", "ntlm", "xoauth2"]),
     "How the credentials travel: LOGIN and USER/PASS, or a SASL mechanism.",
 );
-const ENCODING: Field = field(
+const ENCODING: Field = Field::new(
     "encoding",
     Kind::Words(&["atom", "quoted", "quoted-unescaped", "literal", "literal-plus", "initial-response", "continuation"]),
     "How the octets are spelt on the wire.",
 );
 const SECURITY: Field =
-    field("security", Kind::Words(&["plaintext", "starttls", "tls"]), "What protects the connection.");
-const CITES: Field = field("cites", Kind::Texts, "The rules that this rests on: RFC sections, KB numbers, reports.");
-const LEVEL: Field = field("level", Kind::Word(Level::WORDS), "How binding they are (RFC 2119); must by default.");
-const DIALECTS: Field = field("dialects", Kind::Texts, "The dialects to which this applies; left out: every dialect.");
+    Field::new("security", Kind::Words(&["plaintext", "starttls", "tls"]), "What protects the connection.");
+const CITES: Field =
+    Field::new("cites", Kind::Texts, "The rules that this rests on: RFC sections, KB numbers, reports.");
+const LEVEL: Field = Field::new("level", Kind::Word(Level::WORDS), "How binding they are (RFC 2119); must by default.");
+const DIALECTS: Field =
+    Field::new("dialects", Kind::Texts, "The dialects to which this applies; left out: every dialect.");
 const EXPECT: &str = "\"$ref\": \"#/$defs/expect\"";
 
 /// What an expectation may hold where it is a table.
 pub(super) const EXPECT_FIELDS: &[Field] = &[
-    field("opens", Kind::Text, "The mailbox that opens; its canary proves it."),
-    field("any", Kind::Custom(EXPECT), "Any of these will do."),
+    Field::new("opens", Kind::Text, "The mailbox that opens; its canary proves it."),
+    Field::new("any", Kind::Custom(EXPECT), "Any of these will do."),
 ];
 
 /// What a scenario file may hold.
 pub const SCENARIO_FIELDS: &[Field] = &[
-    field("title", Kind::Text, "The behaviour in one sentence."),
-    field("about", Kind::Text, "More about it."),
+    Field::new("title", Kind::Text, "The behaviour in one sentence."),
+    Field::new("about", Kind::Text, "More about it."),
     CITES,
     LEVEL,
     DIALECTS,
-    field(
+    Field::new(
         "matrix",
         Kind::Table(&[
-            field("account", Kind::Texts, "The roles that log in."),
+            Field::new("account", Kind::Texts, "The roles that log in."),
             PROTOCOL,
             MECHANISM,
             ENCODING,
@@ -49,11 +47,11 @@ pub const SCENARIO_FIELDS: &[Field] = &[
         ]),
         "Every combination is one case; combinations that make no sense are left out.",
     ),
-    field(
+    Field::new(
         "case",
         Kind::Tables(&[
-            field("id", Kind::Text, "The case's name within the file: a slug, never a position."),
-            field("about", Kind::Text, "What the case shows."),
+            Field::new("id", Kind::Text, "The case's name within the file: a slug, never a position."),
+            Field::new("about", Kind::Text, "What the case shows."),
             CITES,
             LEVEL,
             DIALECTS,
@@ -61,16 +59,16 @@ pub const SCENARIO_FIELDS: &[Field] = &[
             MECHANISM,
             ENCODING,
             SECURITY,
-            field("account", Kind::Text, "The role that logs in; `same` by default."),
-            field("login", Kind::Text, "The login name, with the role's values in braces. Use single quotes."),
-            field(
+            Field::new("account", Kind::Text, "The role that logs in; `same` by default."),
+            Field::new("login", Kind::Text, "The login name, with the role's values in braces. Use single quotes."),
+            Field::new(
                 "password",
                 Kind::Text,
                 "`right` (the default), `wrong`, `empty`, or a text such as '{twin.password}'.",
             ),
-            field("expect", Kind::Custom(EXPECT), "What should happen."),
-            field("code", Kind::Text, "The response code that the refusal should carry."),
-            field("dialogue", Kind::Text, "A script of `C:` and `S:` lines, instead of `login` and `expect`."),
+            Field::new("expect", Kind::Custom(EXPECT), "What should happen."),
+            Field::new("code", Kind::Text, "The response code that the refusal should carry."),
+            Field::new("dialogue", Kind::Text, "A script of `C:` and `S:` lines, instead of `login` and `expect`."),
         ]),
         "The cases.",
     ),

@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(fill("{{{len:{user}}}}").expect("filled").octets, b"{5}");
         let plain = fill("{base64:{nul}{user}{nul}{password}} x").expect("filled");
         assert_eq!(plain.octets, b"AFVzZXIxAHB3 x");
-        assert_eq!(plain.secrets, [0..12]);
+        assert_eq!(plain.secrets, std::slice::from_ref(&(0..12)));
     }
 
     #[test]

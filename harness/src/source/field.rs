@@ -13,6 +13,13 @@ pub struct Field {
     pub about: &'static str,
 }
 
+impl Field {
+    /// A field.
+    pub const fn new(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { name, kind, about }
+    }
+}
+
 /// What a value looks like.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {

@@ -11,13 +11,9 @@ use crate::scenario::Glob;
 use crate::secret::Password;
 use crate::source::{Field, Kind, Mistake, Mistakes, SourceError, SourceText, Table, parse};
 
-const fn field(name: &'static str, kind: Kind, about: &'static str) -> Field {
-    Field { name, kind, about }
-}
-
 const ENDPOINT: &[Field] = &[
-    field("address", Kind::Text, "Host and port: mail.example.org:143."),
-    field("security", Kind::Word(&["plaintext", "starttls", "tls"]), "What protects the connection."),
+    Field::new("address", Kind::Text, "Host and port: mail.example.org:143."),
+    Field::new("security", Kind::Word(&["plaintext", "starttls", "tls"]), "What protects the connection."),
 ];
 
 /// The outcomes that a known deviation can name.
@@ -26,38 +22,38 @@ const OUTCOMES: &[&str] =
 
 /// What a target file may hold.
 pub const TARGET_FIELDS: &[Field] = &[
-    field("name", Kind::Text, "What reports call the target."),
-    field("dialect", Kind::Text, "How it reads login names: a bundled dialect, or a file beside this one."),
-    field("imap", Kind::Table(ENDPOINT), "Where it speaks IMAP."),
-    field("pop3", Kind::Table(ENDPOINT), "Where it speaks POP3."),
-    field(
+    Field::new("name", Kind::Text, "What reports call the target."),
+    Field::new("dialect", Kind::Text, "How it reads login names: a bundled dialect, or a file beside this one."),
+    Field::new("imap", Kind::Table(ENDPOINT), "Where it speaks IMAP."),
+    Field::new("pop3", Kind::Table(ENDPOINT), "Where it speaks POP3."),
+    Field::new(
         "account",
         Kind::Tables(&[
-            field("role", Kind::Text, "The role that the account plays in scenarios."),
-            field("domain", Kind::Text, "Its domain."),
-            field("dns", Kind::Text, "Its domain's DNS name, for user@domain."),
-            field("user", Kind::Text, "Its name."),
-            field("mailbox", Kind::Text, "Its own mailbox."),
-            field("may-open", Kind::Texts, "Other mailboxes that it may open."),
-            field(
+            Field::new("role", Kind::Text, "The role that the account plays in scenarios."),
+            Field::new("domain", Kind::Text, "Its domain."),
+            Field::new("dns", Kind::Text, "Its domain's DNS name, for user@domain."),
+            Field::new("user", Kind::Text, "Its name."),
+            Field::new("mailbox", Kind::Text, "Its own mailbox."),
+            Field::new("may-open", Kind::Texts, "Other mailboxes that it may open."),
+            Field::new(
                 "password",
                 Kind::Table(&[
-                    field("env", Kind::Text, "An environment variable that holds it."),
-                    field("file", Kind::Text, "A file whose first line holds it."),
-                    field("command", Kind::Text, "A shell command that prints it."),
-                    field("text", Kind::Text, "The password itself: for fixtures only."),
+                    Field::new("env", Kind::Text, "An environment variable that holds it."),
+                    Field::new("file", Kind::Text, "A file whose first line holds it."),
+                    Field::new("command", Kind::Text, "A shell command that prints it."),
+                    Field::new("text", Kind::Text, "The password itself: for fixtures only."),
                 ]),
                 "Where the password comes from.",
             ),
         ]),
         "The accounts that exist there, by role.",
     ),
-    field(
+    Field::new(
         "known",
         Kind::Tables(&[
-            field("case", Kind::Text, "The ids that the record covers, as a glob."),
-            field("outcome", Kind::Word(OUTCOMES), "What happens instead."),
-            field("reason", Kind::Text, "Why, and where it is tracked."),
+            Field::new("case", Kind::Text, "The ids that the record covers, as a glob."),
+            Field::new("outcome", Kind::Word(OUTCOMES), "What happens instead."),
+            Field::new("reason", Kind::Text, "Why, and where it is tracked."),
         ]),
         "Known deviations.",
     ),

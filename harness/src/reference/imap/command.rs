@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::super::flaw::Flaws;
 use super::fetch::{Item, fetch};
-use super::grammar::{Cursor, Read, Stop, is_atom_octet};
+use super::grammar::{Cursor, Read, Stop, is_atom_octet, upper_case};
 
 /// A command with its arguments.
 #[derive(Debug, PartialEq, Eq)]
@@ -95,13 +95,13 @@ fn read_after_tag<'b>(cursor: &mut Cursor<'b>) -> Read<Command<'b>> {
             cursor.rest();
             Command::Enable
         }
-        b"FETCH" => fetch(cursor, false)?,
+        b"FETCH" => fetch_command(cursor, false)?,
         b"SEARCH" => search(cursor, false)?,
         b"UID" => {
             cursor.space()?;
             let verb = cursor.atom()?;
             match upper_case(verb, &mut upper) {
-                b"FETCH" => fetch(cursor, true)?,
+                b"FETCH" => fetch_command(cursor, true)?,
                 b"SEARCH" => search(cursor, true)?,
                 _ => return cursor.bad("unknown command after UID (RFC 9051 section 6.4.9)"),
             }
@@ -110,16 +110,6 @@ fn read_after_tag<'b>(cursor: &mut Cursor<'b>) -> Read<Command<'b>> {
     };
     cursor.end()?;
     Ok(command)
-}
-
-/// Commands and names of items have no case. Longer words than any of ours come back empty.
-pub(super) fn upper_case<'u>(word: &[u8], upper: &'u mut [u8; 12]) -> &'u [u8] {
-    let Some(upper) = upper.get_mut(..word.len()) else {
-        return &[];
-    };
-    upper.copy_from_slice(word);
-    upper.make_ascii_uppercase();
-    upper
 }
 
 fn authenticate<'b>(cursor: &mut Cursor<'b>) -> Read<Command<'b>> {
@@ -185,6 +175,11 @@ fn search<'b>(cursor: &mut Cursor<'b>, by_uid: bool) -> Read<Command<'b>> {
     cursor.space()?;
     let criteria = cursor.rest();
     Ok(Command::Search { by_uid, criteria })
+}
+
+fn fetch_command<'b>(cursor: &mut Cursor<'b>, by_uid: bool) -> Read<Command<'b>> {
+    let (includes_first, items) = fetch(cursor, by_uid)?;
+    Ok(Command::Fetch { by_uid, includes_first, items })
 }
 
 #[cfg(test)]

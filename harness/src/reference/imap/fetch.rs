@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::command::{Command, upper_case};
-use super::grammar::{Cursor, Read, is_atom_octet};
+use super::grammar::{Cursor, Read, is_atom_octet, upper_case};
 
 /// What `FETCH` is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,8 +29,8 @@ pub(super) enum Section<'b> {
 /// The most header names that one `HEADER.FIELDS` may hold.
 const MOST_FIELDS: usize = 64;
 
-/// The arguments of `FETCH` or `UID FETCH`.
-pub(super) fn fetch<'b>(cursor: &mut Cursor<'b>, by_uid: bool) -> Read<Command<'b>> {
+/// The arguments of `FETCH` or `UID FETCH`: whether they include the one message, and what is asked for.
+pub(super) fn fetch<'b>(cursor: &mut Cursor<'b>, by_uid: bool) -> Read<(bool, Vec<Item<'b>>)> {
     cursor.space()?;
     let includes_first = sequence_set_includes_first(cursor)?;
     cursor.space()?;
@@ -50,7 +49,7 @@ pub(super) fn fetch<'b>(cursor: &mut Cursor<'b>, by_uid: bool) -> Read<Command<'
     if by_uid && !items.contains(&Item::Uid) {
         items.insert(0, Item::Uid);
     }
-    Ok(Command::Fetch { by_uid, includes_first, items })
+    Ok((includes_first, items))
 }
 
 /// Every mailbox holds one message, number and UID 1, so only that one matters; `*` is that one too.

@@ -138,6 +138,16 @@ impl<'b> Cursor<'b> {
     }
 }
 
+/// Commands and names of items have no case. Longer words than any of ours come back empty.
+pub(super) fn upper_case<'u>(word: &[u8], upper: &'u mut [u8; 12]) -> &'u [u8] {
+    let Some(upper) = upper.get_mut(..word.len()) else {
+        return &[];
+    };
+    upper.copy_from_slice(word);
+    upper.make_ascii_uppercase();
+    upper
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

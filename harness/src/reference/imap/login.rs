@@ -2,9 +2,9 @@
 
 use super::super::authority::{Credentials, Decision};
 use super::super::flaw::Flaw;
+use super::super::flow::Flow;
 use super::super::reply::push_code_and_text;
 use super::super::sasl::{self, Claim, Exchange, Step};
-use super::super::session::Flow;
 use super::{Binding, ImapSession, LAST_FAILURE, State, access, push_line};
 use crate::axes::Mechanism;
 use crate::identity::{Cause, Manner};

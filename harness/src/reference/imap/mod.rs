@@ -16,9 +16,9 @@ use self::command::{Command, Refusal};
 use self::grammar::Stop;
 use self::strings::{LONGEST_LITERAL, announced_without_waiting};
 use super::authority::Authority;
+use super::flow::Flow;
 use super::reply::push_number;
 use super::sasl::{self, Exchange};
-use super::session::Flow;
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::Access;
 

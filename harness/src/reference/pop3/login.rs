@@ -2,9 +2,9 @@
 
 use super::super::authority::{Credentials, Decision};
 use super::super::flaw::Flaw;
+use super::super::flow::Flow;
 use super::super::reply::push_code_and_text;
 use super::super::sasl::{self, Claim, Exchange, Step};
-use super::super::session::Flow;
 use super::command::without_line_end;
 use super::{LAST_FAILURE, Pop3Session, State, access, push_line};
 use crate::axes::Mechanism;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use self::command::Command;
 use super::authority::Authority;
+use super::flow::Flow;
 use super::sasl::{self, Exchange};
-use super::session::Flow;
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::Access;
 
