@@ -21,6 +21,7 @@ const CITES: Field =
 const LEVEL: Field = Field::new("level", Kind::Word(Level::WORDS), "How binding they are (RFC 2119); must by default.");
 const DIALECTS: Field =
     Field::new("dialects", Kind::Texts, "The dialects to which this applies; left out: every dialect.");
+const ACCOUNT: &str = r#""type": ["string", "array"], "items": { "type": "string" }"#;
 const EXPECT: &str = "\"$ref\": \"#/$defs/expect\"";
 
 /// What an expectation may hold where it is a table.
@@ -39,7 +40,7 @@ pub const SCENARIO_FIELDS: &[Field] = &[
     Field::new(
         "matrix",
         Kind::Table(&[
-            Field::new("account", Kind::Texts, "The roles that log in."),
+            Field::new("account", Kind::Custom(ACCOUNT), "The roles that log in."),
             PROTOCOL,
             MECHANISM,
             ENCODING,
@@ -59,7 +60,7 @@ pub const SCENARIO_FIELDS: &[Field] = &[
             MECHANISM,
             ENCODING,
             SECURITY,
-            Field::new("account", Kind::Text, "The role that logs in; `same` by default."),
+            Field::new("account", Kind::Custom(ACCOUNT), "The role that logs in, or several; `same` by default."),
             Field::new("login", Kind::Text, "The login name, with the role's values in braces. Use single quotes."),
             Field::new(
                 "password",

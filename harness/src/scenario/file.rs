@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::expectation::{Expectation, Level};
 use super::fields::{EXPECT_FIELDS, SCENARIO_FIELDS};
-use super::matrix::{Axes, Combination, combinations};
+use super::matrix::{Accounts, Axes, Combination, combinations};
 use super::model::{Action, Case, PasswordChoice, Scenario, ScriptLine};
 use super::script::read_script;
 use super::template::Template;
 use crate::axes::{Encoding, Mechanism, Protocol, Security};
 use crate::identity::{NotationError, place_within};
-use crate::source::{Either, Mistake, Mistakes, SourceText, Table, Text, parse};
+use crate::source::{Either, Mistake, Mistakes, OneOrMany, SourceText, Table, Text, parse};
 
 /// The words that a scenario file may use besides the format's own.
 #[derive(Debug, Clone, Default)]
@@ -82,13 +82,7 @@ fn read_case(table: &Table<'_>, group: usize, shared: &Shared<'_>) -> Option<Vec
         check_slug(table, id);
     }
     let roles = &shared.vocabulary.roles;
-    let role = table.text("account").map(|text| {
-        if !roles.contains(&text.value) {
-            let known: Vec<&str> = roles.iter().map(String::as_str).collect();
-            table.unknown(&text.value, text.span, "role", &known);
-        }
-        text.value
-    });
+    let own = axes(table, shared.vocabulary);
     let mut cites = texts(table, "cites");
     if cites.is_empty() {
         cites.extend_from_slice(shared.cites);
@@ -99,7 +93,6 @@ fn read_case(table: &Table<'_>, group: usize, shared: &Shared<'_>) -> Option<Vec
                 .with_help("name the rule: cites = [\"RFC 9051 §6.2.3\"]"),
         );
     }
-    let own = axes(table, shared.vocabulary);
     let (action, expectation) = if table.has("dialogue") {
         (dialogue(table, roles), Some(Expectation::Dialogue))
     } else {
@@ -111,7 +104,7 @@ fn read_case(table: &Table<'_>, group: usize, shared: &Shared<'_>) -> Option<Vec
     let dialects = dialects(table, shared.vocabulary);
     let code = table.text("code").map(|text| text.value);
     let id = id?.value;
-    let combinations = match combinations(shared.matrix, &own, role.as_deref(), is_dialogue) {
+    let combinations = match combinations(shared.matrix, &own, is_dialogue) {
         Ok(combinations) => combinations,
         Err(reason) => {
             let field = if own.encoding.is_some() { "encoding" } else { "mechanism" };
@@ -227,8 +220,7 @@ fn one_expectation(table: &Table<'_>, value: &Either<'_>, roles: &[String]) -> O
 
 fn axes(table: &Table<'_>, vocabulary: &Vocabulary) -> Axes {
     Axes {
-        // A case says its one account itself; only the matrix has a list of them.
-        account: if table.has("id") { None } else { roles(table, vocabulary) },
+        account: accounts(table, vocabulary),
         protocol: table.words("protocol", Protocol::from_word),
         mechanism: table.words("mechanism", |word| spoken(table, word)),
         encoding: table.words("encoding", Encoding::from_word),
@@ -255,15 +247,22 @@ fn available(table: &Table<'_>, word: &str) -> Option<Security> {
     Some(security)
 }
 
-fn roles(table: &Table<'_>, vocabulary: &Vocabulary) -> Option<Vec<String>> {
-    let list = table.texts("account")?;
+/// One role is the case's own, and needs no mention in its id; a list of them is an axis.
+fn accounts(table: &Table<'_>, vocabulary: &Vocabulary) -> Option<Accounts> {
+    let (texts, is_axis) = match table.text_or_texts("account")? {
+        OneOrMany::One(text) => (vec![text], false),
+        OneOrMany::Many(list) => (list.texts, true),
+    };
+    if texts.is_empty() {
+        table.mistake(Mistake::new(table.span_of("account"), "`account` is empty", "nobody to log in"));
+    }
     let known: Vec<&str> = vocabulary.roles.iter().map(String::as_str).collect();
-    for text in &list.texts {
+    for text in &texts {
         if !known.contains(&text.value.as_str()) {
             table.unknown(&text.value, text.span.clone(), "role", &known);
         }
     }
-    Some(list.texts.into_iter().map(|text| text.value).collect())
+    Some(Accounts { roles: texts.into_iter().map(|text| text.value).collect(), is_axis })
 }
 
 fn dialects(table: &Table<'_>, vocabulary: &Vocabulary) -> Option<Vec<String>> {

@@ -8,11 +8,19 @@ const DEFAULT_ROLE: &str = "same";
 /// The values that a file or a case names for each axis; nothing where it says nothing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Axes {
-    pub account: Option<Vec<String>>,
+    pub account: Option<Accounts>,
     pub protocol: Option<Vec<Protocol>>,
     pub mechanism: Option<Vec<Mechanism>>,
     pub encoding: Option<Vec<Encoding>>,
     pub security: Option<Vec<Security>>,
+}
+
+/// The roles that log in.
+#[derive(Debug, Clone)]
+pub(super) struct Accounts {
+    pub roles: Vec<String>,
+    /// Whether ids tell them apart.
+    pub is_axis: bool,
 }
 
 /// One combination.
@@ -32,22 +40,16 @@ pub(super) struct Combination {
 /// An encoding that a protocol or mechanism does not know is left out, and where none is left the case runs once
 /// without one: `encoding = ["quoted", "literal"]` says nothing of POP3's `USER`. But an encoding that no
 /// combination knows is a mistake.
-pub(super) fn combinations(
-    matrix: &Axes,
-    own: &Axes,
-    role: Option<&str>,
-    is_dialogue: bool,
-) -> Result<Vec<Combination>, String> {
+pub(super) fn combinations(matrix: &Axes, own: &Axes, is_dialogue: bool) -> Result<Vec<Combination>, String> {
     let protocols = own.protocol.as_ref().or(matrix.protocol.as_ref()).map_or(Protocol::ALL, Vec::as_slice);
     let mechanisms =
         own.mechanism.as_ref().or(matrix.mechanism.as_ref()).map_or(&[Mechanism::Login][..], Vec::as_slice);
     let encodings = own.encoding.as_ref().or(matrix.encoding.as_ref()).map_or(&[][..], Vec::as_slice);
     let securities = own.security.as_ref().or(matrix.security.as_ref());
-    let accounts = match role {
-        Some(_) => None,
-        None => matrix.account.as_ref(),
-    };
-    let default_role = [role.unwrap_or(DEFAULT_ROLE).to_string()];
+    let accounts = own.account.as_ref().or(matrix.account.as_ref());
+    let default_role = [DEFAULT_ROLE.to_string()];
+    let roles = accounts.map_or(&default_role[..], |accounts| accounts.roles.as_slice());
+    let roles_are_named = accounts.is_some_and(|accounts| accounts.is_axis);
     if !is_dialogue {
         let fits = |encoding: &Encoding| {
             protocols.iter().any(|&protocol| mechanisms.iter().any(|&mechanism| encoding.fits(protocol, mechanism)))
@@ -61,14 +63,14 @@ pub(super) fn combinations(
         }
     }
     let mut found = Vec::new();
-    for role in accounts.map_or(&default_role[..], Vec::as_slice) {
+    for role in roles {
         for &protocol in protocols {
             for mechanism in mechanisms_of(mechanisms, is_dialogue) {
                 for encoding in encodings_of(encodings, protocol, mechanism) {
                     for &security in securities.map_or(&[Security::Plaintext][..], Vec::as_slice) {
                         let named = |is_named: bool, word: &str| is_named.then(|| word.to_string());
                         let suffix = [
-                            named(accounts.is_some(), role),
+                            named(roles_are_named, role),
                             Some(protocol.word().to_string()),
                             mechanism.map(|value| value.word().to_string()),
                             encoding.filter(|_| !encodings.is_empty()).map(|value| value.word().to_string()),
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
 
     fn suffixes(matrix: &Axes, own: &Axes, is_dialogue: bool) -> Vec<String> {
-        let found = combinations(matrix, own, None, is_dialogue).expect("sound");
+        let found = combinations(matrix, own, is_dialogue).expect("sound");
         found.into_iter().map(|combination| combination.suffix).collect()
     }
 
@@ -134,6 +136,6 @@ mod tests {
     fn an_encoding_that_fits_nothing_is_a_mistake() {
         let own =
             Axes { protocol: Some(vec![Protocol::Pop3]), encoding: Some(vec![Encoding::Literal]), ..Axes::default() };
-        assert!(combinations(&Axes::default(), &own, None, false).is_err());
+        assert!(combinations(&Axes::default(), &own, false).is_err());
     }
 }

@@ -158,6 +158,14 @@ impl<'t> Table<'t> {
         Some(List { texts, span: value.span() })
     }
 
+    /// One string, or a list of them; a list of one is a list still.
+    pub fn text_or_texts(&self, name: &str) -> Option<OneOrMany> {
+        match self.get(name)?.get_ref() {
+            DeValue::Array(_) => self.texts(name).map(OneOrMany::Many),
+            _ => self.text(name).map(OneOrMany::One),
+        }
+    }
+
     /// A list of words out of the field's list; an empty list is a mistake, and so is a word said twice.
     pub fn words<T: PartialEq>(&self, name: &str, find: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
         let list = self.texts(name)?;
@@ -321,6 +329,14 @@ impl<'t> Table<'t> {
         ));
         None
     }
+}
+
+/// A value that may be a string or a list of strings.
+pub enum OneOrMany {
+    /// A string.
+    One(Text),
+    /// A list of strings.
+    Many(List),
 }
 
 /// A value that may be a word or a table.
