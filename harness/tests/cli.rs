@@ -379,3 +379,15 @@ mod signals {
         assert_eq!(child.wait().unwrap().code(), Some(0));
     }
 }
+
+/// Nobody writes such a scenario on purpose, and its report is as quiet as any other.
+#[test]
+fn a_password_in_the_login_name_is_masked() {
+    let folder = folder();
+    let text = ONE.replace(r"'{domain}\{user}\{mailbox}'", "'{user}{password}'");
+    let scenario = file(&folder, "s.toml", text);
+    let output = loginspec(&["run", &scenario, "--json", "-"]);
+    assert_eq!(code(&output), 1);
+    assert!(stdout(&output).contains("User1<password>"), "{}", stdout(&output));
+    assert!(!stdout(&output).contains("Secret-") && !stderr(&output).contains("Secret-"));
+}

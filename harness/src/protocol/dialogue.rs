@@ -69,6 +69,11 @@ impl Dialogue {
         Self { protocol, steps, at: 0, farewell: None }
     }
 
+    /// The step that is next, as an index.
+    pub(crate) const fn next_step(&self) -> usize {
+        self.at
+    }
+
     /// What is to be done before the server has to say something.
     pub(crate) fn advance(&mut self) -> Option<Step> {
         match self.steps.get_mut(self.at) {

@@ -126,6 +126,14 @@ impl Session {
         }
     }
 
+    /// Which step of a dialogue is next, or was when it ended; a login has no steps.
+    pub const fn dialogue_step(&self) -> Option<usize> {
+        match &self.machine {
+            Machine::Dialogue(dialogue) => Some(dialogue.next_step()),
+            Machine::Imap(_) | Machine::Pop3(_) => None,
+        }
+    }
+
     /// Takes octets from the server in. After the end they are ignored.
     pub fn receive(&mut self, octets: &[u8]) {
         if self.end.is_none() && !matches!(self.progress, Progress::Finished(_)) {

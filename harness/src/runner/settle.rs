@@ -10,6 +10,7 @@ use super::question::{Question, Request};
 use crate::identity::escape;
 use crate::protocol::{Outcome, Proof, Redactor};
 use crate::scenario::{Action, Case, Expectation, Expected, Judgement, Verdict, judge, judge_same, reply_of};
+use crate::secret::Password;
 use crate::target::Target;
 use crate::transport::Conversation;
 
@@ -97,7 +98,7 @@ fn report(answered: Answered, judgement: Judgement, targets: &[Arc<Target>]) -> 
     let judgement = crate::target::apply_known(&target.known, &case.id, &conversation.outcome, judgement);
     let mut report = CaseReport {
         login: match &question.request {
-            Request::Login(login) => Some(escape(&login.name)),
+            Request::Login(login) => Some(shown_name(&login.name, &question.passwords)),
             Request::Dialogue(_) => None,
         },
         expected: describe_expected(&question.expected, case),
@@ -107,8 +108,9 @@ fn report(answered: Answered, judgement: Judgement, targets: &[Arc<Target>]) -> 
         deviations: conversation.deviations,
         ..blank(&planned, case, target)
     };
-    if let (Outcome::Diverged { step, .. }, Action::Dialogue(lines)) = (&conversation.outcome, &case.action)
-        && let Some(line) = lines.get(*step)
+    if conversation.outcome != Outcome::Followed
+        && let Action::Dialogue(lines) = &case.action
+        && let Some(line) = conversation.dialogue_step.and_then(|step| lines.get(step))
     {
         report.span = line.span.clone();
         report.expected = planned.scenario.source.text.get(line.span.clone()).unwrap_or_default().to_string();
@@ -164,6 +166,15 @@ fn blank(planned: &Planned, case: &Case, target: &Target) -> CaseReport {
         transcript: None,
         deviations: Vec::new(),
     }
+}
+
+/// A login name for reports. A scenario may put the password into it, so even this is looked through.
+fn shown_name(name: &[u8], passwords: &[Password]) -> String {
+    let holds = |password: &Password| {
+        let octets = password.expose();
+        !octets.is_empty() && name.windows(octets.len()).any(|window| window == octets)
+    };
+    if passwords.iter().any(holds) { escape(&Redactor::new(passwords).redact(name)) } else { escape(name) }
 }
 
 fn describe_expected(expected: &Expected, case: &Case) -> String {

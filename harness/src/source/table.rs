@@ -315,7 +315,12 @@ impl<'t> Table<'t> {
                 Some(Kind::Word(words) | Kind::Words(words)) => words,
                 _ => &[],
             };
-            self.unknown(&text.value, text.span.clone(), name, known);
+            let kind = match name {
+                "on" => "cause",
+                "does" => "manner",
+                name => name,
+            };
+            self.unknown(&text.value, text.span.clone(), kind, known);
         }
         found
     }

@@ -44,6 +44,8 @@ pub enum ConnectError {
 pub struct Conversation {
     /// What it came to. What the server said is in there as it came; see `Redactor::redact_outcome`.
     pub outcome: Outcome,
+    /// The step at which a dialogue ended.
+    pub dialogue_step: Option<usize>,
     /// Every octet of it.
     pub transcript: Transcript,
     /// The rules that the server broke without consequence, in words.
@@ -109,5 +111,6 @@ where
         .iter()
         .map(|deviation| format!("{} (octet {} of the server's)", deviation.rule, deviation.index))
         .collect();
-    Conversation { outcome: session.outcome(), transcript, deviations }
+    let dialogue_step = session.dialogue_step();
+    Conversation { outcome: session.outcome(), dialogue_step, transcript, deviations }
 }
