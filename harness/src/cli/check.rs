@@ -42,13 +42,22 @@ struct Tally {
 
 pub(super) fn check(args: CheckArgs) -> Result<ExitStatus, CliError> {
     let directory = reading::directory(args.directory.as_ref())?;
-    let dialects = args.files.iter().filter(|path| kind(path) == FileKind::Dialect).map(|path| stem(path));
+    let mut others = Vec::new();
+    for path in &args.files {
+        collect_others(path, &mut others)?;
+    }
+    let dialects = others.iter().filter(|path| kind(path) == FileKind::Dialect).map(|path| stem(path));
     let vocabulary = reading::vocabulary(&directory, dialects)?;
     let mut tally = Tally::default();
     if args.files.is_empty() {
         check_bundled(&vocabulary, &mut tally);
     }
     for path in &args.files {
+        if path.is_dir() || kind(path) == FileKind::Scenario {
+            check_path(path, &vocabulary, &mut tally);
+        }
+    }
+    for path in &others {
         check_path(path, &vocabulary, &mut tally);
     }
     if tally.errors.is_empty() {
@@ -63,6 +72,21 @@ pub(super) fn check(args: CheckArgs) -> Result<ExitStatus, CliError> {
     let s = if tally.errors.len() == 1 { "" } else { "s" };
     writeln!(err, "{} file{s} with mistakes", tally.errors.len())?;
     Ok(ExitStatus::Usage)
+}
+
+/// The files that are no scenarios: this one, or those in this folder. Scenarios are loaded together, for their ids.
+fn collect_others(path: &Path, others: &mut Vec<PathBuf>) -> io::Result<()> {
+    if path.is_dir() {
+        let mut entries: Vec<PathBuf> =
+            std::fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+        entries.sort();
+        for entry in entries {
+            collect_others(&entry, others)?;
+        }
+    } else if path.extension().is_some_and(|extension| extension == "toml") && kind(path) != FileKind::Scenario {
+        others.push(path.to_path_buf());
+    }
+    Ok(())
 }
 
 fn check_bundled(vocabulary: &Vocabulary, tally: &mut Tally) {
