@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use loginspec::runner::{CaseReport, Plan, RunOptions, Summary, run};
 use loginspec::scenario::{Selection, Verdict, read_scenario};
 use loginspec::source::SourceText;
-use loginspec::target::{Passwords, find_dialect, read_target, remote_target};
+use loginspec::target::{Passwords, Target, find_dialect, read_target, remote_target};
 use loginspec::transport::Deadlines;
 use support::Collected;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -41,16 +41,24 @@ async fn listen(behaviour: Behaviour) -> SocketAddr {
     address
 }
 
-async fn put_to(address: &str) -> (Summary, Vec<CaseReport>) {
+fn target(address: &str) -> Arc<Target> {
     let text = format!(
         "name = 'hostile'\ndialect = 'opaque'\n[imap]\naddress = '{address}'\n[[account]]\nrole = 'same'\nuser = 'Same'\n\
          mailbox = 'Same'\npassword = {{ text = 'Secret-Same' }}\n"
     );
     let file = read_target(&SourceText::new("t.toml", text), Path::new("."), Passwords::Fetch, true).unwrap();
-    let target = Arc::new(remote_target(file, find_dialect("opaque").unwrap()));
+    Arc::new(remote_target(file, find_dialect("opaque").unwrap()))
+}
+
+fn plan(target: &Target) -> Plan {
     let scenario =
         Arc::new(read_scenario("one", &SourceText::new("one.toml", SCENARIO), &support::vocabulary()).unwrap());
-    let plan = Plan::new(&[scenario], &[Arc::clone(&target.dialect)], &Selection::default());
+    Plan::new(&[scenario], &[Arc::clone(&target.dialect)], &Selection::default())
+}
+
+async fn put_to(address: &str) -> (Summary, Vec<CaseReport>) {
+    let target = target(address);
+    let plan = plan(&target);
     let (_sender, interrupt) = tokio::sync::watch::channel(false);
     let deadlines = Deadlines::from_reply(Duration::from_millis(300));
     let mut collected = Collected::default();
@@ -213,4 +221,35 @@ async fn noise_is_no_greeting() {
     .await;
     let (summary, _) = put_to(&address.to_string()).await;
     assert!(summary.unreachable[0].contains("garbled"), "{:?}", summary.unreachable);
+}
+
+/// After an interrupt nothing of the run holds on to the target, so that whoever started it can stop it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupt_lets_go_of_the_target() {
+    let address = listen(|mut stream| {
+        Box::pin(async move {
+            let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n").await;
+            std::future::pending::<()>().await;
+        })
+    })
+    .await;
+    let target = target(&address.to_string());
+    let plan = plan(&target);
+    let (sender, interrupt) = tokio::sync::watch::channel(false);
+    // Long enough to be still on its way when the interrupt comes, right after the sanity login has given up.
+    let mut deadlines = Deadlines::from_reply(Duration::from_millis(300));
+    deadlines.whole = Duration::from_secs(60);
+    let options = RunOptions { jobs: 4, deadlines, interrupt };
+    let targets = [Arc::clone(&target)];
+    let mut collected = Collected::default();
+    let running = run(plan, &targets, options, &mut collected);
+    let interrupting = async {
+        tokio::time::sleep(Duration::from_millis(450)).await;
+        sender.send_replace(true);
+    };
+    let (summary, ()) = tokio::join!(running, interrupting);
+    let summary = summary.unwrap();
+    assert!(summary.interrupted, "{summary:?}");
+    drop(targets);
+    assert!(Arc::into_inner(target).is_some());
 }

@@ -70,6 +70,9 @@ pub enum CliError {
     /// No case was chosen.
     #[error("nothing to run: {0}")]
     NothingToRun(String),
+    /// Ctrl-C before there was anything to report.
+    #[error("interrupted before the run began")]
+    Interrupted,
     /// Standard output is gone, or the system has no more of what we need.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -81,6 +84,7 @@ impl CliError {
         match self {
             Self::Start { .. } => ExitStatus::Unreachable,
             Self::NothingToRun(_) => ExitStatus::NothingRan,
+            Self::Interrupted => ExitStatus::Interrupted,
             _ => ExitStatus::Usage,
         }
     }

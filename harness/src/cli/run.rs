@@ -87,7 +87,12 @@ pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let summary = runtime.block_on(async {
         let interrupt = watch_for_interrupt()?;
-        let (plan, targets) = prepared.start(plan, flaws).await?;
+        let mut early = interrupt.clone();
+        // To build a container's image takes a while; whoever has had enough need not wait for it.
+        let (plan, targets) = tokio::select! {
+            started = prepared.start(plan, flaws) => started?,
+            Ok(_) = early.wait_for(|&is_set| is_set) => return Err(CliError::Interrupted),
+        };
         let options = RunOptions { jobs, deadlines: Deadlines::from_reply(args.timeout), interrupt };
         let summary = run_plan(plan, &targets, options, &mut reports)
             .await

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use tokio::sync::mpsc;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::event::{CaseReport, Reporter, RunEvent, Sanity, Summary, TargetFacts};
 use super::plan::{Plan, Planned};
@@ -55,7 +56,7 @@ pub async fn run(
 
     let mut siblings = Siblings::new(&plan);
     let conversations = Arc::new(AtomicUsize::new(0));
-    let mut found = ask_all(plan, targets, &options, unreachable, Arc::clone(&conversations));
+    let (mut found, mut workers) = ask_all(plan, targets, &options, unreachable, Arc::clone(&conversations));
     let mut interrupt = options.interrupt.clone();
     loop {
         let next = tokio::select! {
@@ -74,7 +75,10 @@ pub async fn run(
         while let Ok(next) = found.try_recv() {
             tell(settle(next, &mut siblings, targets), &mut summary, reporter)?;
         }
-    } else {
+    }
+    // Nobody holds on to the targets after this: whoever started one can stop it.
+    workers.shutdown().await;
+    if !summary.interrupted {
         check_all(&used, targets, &options, true, &mut summary).await;
     }
     tell(siblings.rest(targets), &mut summary, reporter)?;
@@ -97,30 +101,29 @@ fn ask_all(
     options: &RunOptions,
     unreachable: HashMap<(usize, Protocol), String>,
     conversations: Arc<AtomicUsize>,
-) -> mpsc::Receiver<Found> {
+) -> (mpsc::Receiver<Found>, JoinSet<()>) {
     // A bounded channel: workers wait for the reports rather than fill the memory with results.
     let (sender, receiver) = mpsc::channel(256);
     let work = Arc::new((plan.list, targets.to_vec(), unreachable));
     let next = Arc::new(AtomicUsize::new(0));
-    let stopped = Arc::new(AtomicBool::new(false));
+    let mut workers = JoinSet::new();
     for _ in 0..options.jobs.max(1).min(work.0.len()) {
         let (sender, work, next) = (sender.clone(), Arc::clone(&work), Arc::clone(&next));
-        let (stopped, conversations) = (Arc::clone(&stopped), Arc::clone(&conversations));
+        let conversations = Arc::clone(&conversations);
         let deadlines = options.deadlines;
-        tokio::spawn(async move {
+        workers.spawn(async move {
             let (list, targets, unreachable) = &*work;
-            while !stopped.load(Ordering::Relaxed) {
-                let Some(planned) = list.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+            while let Some(planned) = list.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let found = ask_one(planned, targets, unreachable, deadlines, &conversations).await;
                 if let Some(found) = found
                     && sender.send(found).await.is_err()
                 {
-                    stopped.store(true, Ordering::Relaxed);
+                    break;
                 }
             }
         });
     }
-    receiver
+    (receiver, workers)
 }
 
 async fn ask_one(
