@@ -162,6 +162,8 @@ fn usage_and_files() {
     refuses(&["run", "--target", "reference:exchnge-5.5"], 2, "did you mean `exchange-5.5`?");
     refuses(&["run", "--timeout", "soon"], 2, "not a time");
     refuses(&["run", "--jobs", "0"], 2, "0");
+    refuses(&["run", "--json", "-", "--junit", "-"], 2, "cannot both");
+    refuses(&["run", "--target", "container:nowhere"], 2, "container");
     refuses(&["run", "no-such-file.toml"], 2, "no-such-file.toml");
     refuses(&["run", "--filter", "exchange/kb-q184464"], 4, "did you mean `exchange/kb-q184463`?");
     refuses(&["run", "exchnage/*"], 4, "nothing to run");

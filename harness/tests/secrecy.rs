@@ -104,8 +104,7 @@ async fn reports_on(password: &str) -> Vec<u8> {
     let (_sender, interrupt) = tokio::sync::watch::channel(false);
     let deadlines = Deadlines::from_reply(Duration::from_millis(200));
     run(plan, &[target], RunOptions { jobs: 32, deadlines, interrupt }, &mut reports).await.unwrap();
-    let octets = out.0.lock().unwrap().clone();
-    octets
+    out.0.lock().unwrap().clone()
 }
 
 fn forms(password: &str) -> Vec<String> {

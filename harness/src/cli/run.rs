@@ -36,7 +36,7 @@ pub(super) struct RunArgs {
     /// Write JSON Lines: one object per finished case, then a summary; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write JUnit XML.
+    /// Write JUnit XML; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// How many connections there are at once [default: 64, or 16 to other people's servers].
@@ -190,10 +190,14 @@ impl Prepared {
             #[cfg(not(feature = "containers"))]
             Self::Container(name, ..) => Err(failed(name, "this build has no containers".to_string())),
             #[cfg(feature = "containers")]
-            Self::Container(name, ..) => match crate::target::start_container(&name).await {
-                Ok(target) => Ok((plan, vec![Arc::new(target)])),
-                Err(error) => Err(failed(format!("container:{name}"), error.to_string())),
-            },
+            Self::Container(name, ..) => {
+                let note = format!("starting container:{name}; where its image is missing, it is built first\n");
+                io::Write::write_all(&mut io::stderr(), note.as_bytes())?;
+                match crate::target::start_container(&name).await {
+                    Ok(target) => Ok((plan, vec![Arc::new(target)])),
+                    Err(error) => Err(failed(format!("container:{name}"), error.to_string())),
+                }
+            }
             Self::Reference(dialects, directory) => {
                 let mut targets = Vec::new();
                 for (index, dialect) in dialects.into_iter().enumerate() {
@@ -234,29 +238,35 @@ pub(super) fn find_flaws(names: &[String]) -> Result<Flaws, CliError> {
 
 fn open_reports(args: &RunArgs) -> Result<Reports, CliError> {
     let mut reports = Reports::default();
-    let create = |path: &PathBuf| {
-        File::create(path).map_err(|source| CliError::Report { name: path.display().to_string(), source })
-    };
-    let mut is_stdout_taken = false;
+    let is_stdout = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
+    if is_stdout(&args.json) && is_stdout(&args.junit) {
+        return Err(CliError::Usage("--json and --junit cannot both be written to standard output".to_string()));
+    }
     if let Some(path) = &args.json {
-        if path == Path::new("-") {
-            is_stdout_taken = true;
-            reports.add(JsonLines::new(io::stdout()));
-        } else {
-            reports.add(JsonLines::new(create(path)?));
-        }
+        reports.add(JsonLines::new(create(path)?));
     }
     if let Some(path) = &args.junit {
-        let junit = Junit::new(create(path)?);
-        reports.add(junit.map_err(|source| CliError::Report { name: path.display().to_string(), source })?);
+        let failed = |source| CliError::Report { name: path.display().to_string(), source };
+        reports.add(Junit::new(create(path)?).map_err(failed)?);
     }
-    // The two never share a stream: whoever reads JSON from standard output reads nothing else there.
-    if is_stdout_taken {
+    // The two never share a stream: whoever reads a report from standard output reads nothing else there.
+    if is_stdout(&args.json) || is_stdout(&args.junit) {
         reports.add(Human::new(anstream::AutoStream::auto(io::stderr())));
     } else {
         reports.add(Human::new(anstream::AutoStream::auto(io::stdout())));
     }
     Ok(reports)
+}
+
+/// Opens a report's file; `-` is standard output.
+fn create(path: &Path) -> Result<Box<dyn io::Write>, CliError> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdout()));
+    }
+    match File::create(path) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(source) => Err(CliError::Report { name: path.display().to_string(), source }),
+    }
 }
 
 /// Watches for Ctrl-C and for SIGTERM: the first ends the run with all reports written, the second ends it at once.

@@ -13,7 +13,7 @@ use crate::source::SourceText;
 #[non_exhaustive]
 pub enum ContainerError {
     /// It could not be started.
-    #[error("{0}")]
+    #[error("failed to {0}")]
     Start(#[from] loginspec_containers::StartError),
     /// It has no target file: a fault of ours.
     #[error("the container `{0}` has no target file")]
