@@ -148,7 +148,7 @@ fn shards_share_the_work_without_overlap() {
 fn flaws_are_found_and_need_the_reference_server() {
     let output = loginspec(&["run", "exchange/", "--flaw", "accepts-any-password"]);
     assert_eq!(code(&output), 1);
-    refuses(&["run", "--flaw", "acepts-any-password"], 2, "did you mean `accepts-any-password`?");
+    refuses(&["run", "--flaw", "acepts-any-password"], 2, "a similar value exists: 'accepts-any-password'");
     let folder = folder();
     let target = file(&folder, "t.toml", target_text("127.0.0.1:1"));
     refuses(&["run", "--target", &target, "--flaw", "accepts-any-password"], 2, "reference server only");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use tokio::sync::watch;
 
 use super::chosen::{CaseArgs, plan};
@@ -17,6 +18,7 @@ use crate::reference::{Flaw, Flaws};
 use crate::report::{Human, JsonLines, Junit, Reports};
 use crate::runner::{Plan, RunOptions, Summary, run as run_plan};
 use crate::scenario::Vocabulary;
+#[cfg(feature = "containers")]
 use crate::source::{nearest, one_of};
 use crate::target::{Passwords, Target, TargetChoice, find_dialect, read_target, remote_target, start_reference};
 use crate::transport::Deadlines;
@@ -45,9 +47,9 @@ pub(super) struct RunArgs {
     /// How long to wait for each reply, as in 5s or 500ms.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     timeout: Duration,
-    /// Give the reference server a flaw, by name. May be given several times.
-    #[arg(long, value_name = "NAME")]
-    flaw: Vec<String>,
+    /// Give the reference server a flaw, by name; `serve --help` lists them. May be given several times.
+    #[arg(long, value_name = "NAME", value_parser = flaw_parser(), hide_possible_values = true)]
+    flaw: Vec<Flaw>,
 }
 
 /// What stands on the command line about the target.
@@ -75,7 +77,7 @@ pub(super) enum Prepared {
 }
 
 pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
-    let flaws = find_flaws(&args.flaw)?;
+    let flaws: Flaws = args.flaw.iter().copied().collect();
     let prepared = prepare(&args.target, Passwords::Fetch)?;
     if !args.flaw.is_empty() && !matches!(prepared, Prepared::Reference(..)) {
         return Err(CliError::Usage("--flaw is for the reference server only".to_string()));
@@ -219,21 +221,10 @@ impl Prepared {
     }
 }
 
-/// The flaws of these names.
-pub(super) fn find_flaws(names: &[String]) -> Result<Flaws, CliError> {
-    let mut flaws = Flaws::NONE;
-    for name in names {
-        let Some(flaw) = Flaw::from_name(name) else {
-            let known: Vec<&str> = Flaw::ALL.iter().map(|flaw| flaw.name()).collect();
-            let advice = match nearest(name, known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("expected {}", one_of(known)),
-            };
-            return Err(CliError::Usage(format!("unknown flaw `{name}`: {advice}")));
-        };
-        flaws = flaws.with(flaw);
-    }
-    Ok(flaws)
+/// Takes a flaw by its name; what each of them is, `serve --help` says.
+pub(super) fn flaw_parser() -> impl TypedValueParser<Value = Flaw> {
+    let names = Flaw::ALL.iter().map(|flaw| PossibleValue::new(flaw.name()).help(flaw.about()));
+    PossibleValuesParser::new(names).try_map(|name| Flaw::from_name(&name).ok_or("no such flaw"))
 }
 
 fn open_reports(args: &RunArgs) -> Result<Reports, CliError> {

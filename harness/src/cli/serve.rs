@@ -8,10 +8,10 @@ use clap::Args;
 
 use super::exit_code::{CliError, ExitStatus};
 use super::reading;
-use super::run::{find_flaws, watch_for_interrupt};
+use super::run::{flaw_parser, watch_for_interrupt};
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::{Access, Dialect, Directory, advise};
-use crate::reference::{Config, Server};
+use crate::reference::{Config, Flaw, Server};
 use crate::target::find_dialect;
 
 /// Run the reference server until interrupted; prints its addresses and accounts.
@@ -30,14 +30,14 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     directory: Option<PathBuf>,
     /// Give it a flaw, by name. May be given several times.
-    #[arg(long, value_name = "NAME")]
-    flaw: Vec<String>,
+    #[arg(long, value_name = "NAME", value_parser = flaw_parser())]
+    flaw: Vec<Flaw>,
 }
 
 pub(super) fn serve(args: ServeArgs) -> Result<ExitStatus, CliError> {
     let dialect = find_dialect(&args.dialect)?;
     let directory = reading::directory(args.directory.as_ref())?;
-    let flaws = find_flaws(&args.flaw)?;
+    let flaws = args.flaw.iter().copied().collect();
     let described = describe(&dialect, &directory);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
