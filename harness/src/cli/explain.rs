@@ -92,7 +92,11 @@ fn grouped(name: &[u8], dialects: &[Dialect], directory: &Directory, args: &Expl
     for dialect in dialects {
         let mut texts: Vec<(Vec<Access>, String)> = Vec::new();
         for access in accesses(dialect, args) {
-            let text = in_words(name, dialect, directory, access);
+            let mut text = in_words(name, dialect, directory, access);
+            // Dialects that say the same rest on different sources: those are shown where one is asked for.
+            if args.dialect.is_some() {
+                text.push_str(&source_in_words(name, dialect, access));
+            }
             match texts.iter_mut().find(|(_, known)| *known == text) {
                 Some((accesses, _)) => accesses.push(access),
                 None => texts.push((vec![access], text)),
@@ -167,6 +171,17 @@ fn in_words(name: &[u8], dialect: &Dialect, directory: &Directory, access: Acces
         line("type instead", &advice);
     }
     text
+}
+
+fn source_in_words(name: &[u8], dialect: &Dialect, access: Access) -> String {
+    let readings = dialect.read(name, access);
+    let source = match readings.verdict {
+        Verdict::Read => readings.chosen().map(Reading::source),
+        Verdict::Refused { source, .. } => Some(source),
+        Verdict::Unspecified { source, .. } => source,
+    };
+    let Some(source) = source else { return String::new() };
+    format!("  {:<14}{} ({})\n", "source", source.cites.join("; "), source.confidence.word())
 }
 
 fn parts_in_words(reading: &Reading<'_, '_>) -> String {
