@@ -5,15 +5,13 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Serialize;
 
 use super::exit_code::{CliError, ExitStatus};
+use super::explanation::object;
+use super::instead::{advice, shown};
 use super::reading;
 use crate::axes::{Mechanism, Protocol};
-use crate::identity::{
-    Access, Account, Assumption, Cause, Dialect, Directory, Part, Reading, Readings, Resolution, Verdict, advise,
-    bundled_dialect_names, resolve, resolve_reading,
-};
+use crate::identity::{Access, Assumption, Dialect, Directory, Part, Reading, Verdict, bundled_dialect_names, resolve};
 use crate::target::find_dialect;
 
 /// Explain how each dialect reads a login name, what it assumes, what would open, and what to type instead.
@@ -214,127 +212,4 @@ fn danger_in_words(assumption: Assumption) -> String {
         }
     }
     .to_string()
-}
-
-/// What to type instead, where that leaves less to the server.
-fn advice(
-    readings: &Readings<'_, '_>,
-    resolution: &Resolution<'_>,
-    dialect: &Dialect,
-    directory: &Directory,
-    access: Access,
-    name: &[u8],
-) -> Option<String> {
-    let assumes = readings.chosen().is_none_or(|reading| reading.assumptions().next().is_some());
-    if resolution.opens.is_ok() && !assumes {
-        return None;
-    }
-    let account = resolution.account.or_else(|| meant(readings, dialect, directory, name));
-    if let Some(account) = account.filter(|account| !account.disabled) {
-        let (form, advised) = advise(dialect, directory, account, access)?;
-        if advised == name {
-            return None;
-        }
-        return Some(format!("{}  ({form})", shown(&advised)));
-    }
-    // Nobody whom we know: the form alone, shown by the role whose parts all differ.
-    let example = directory.accounts.iter().find(|account| account.role == "renamed")?;
-    let (form, _) = advise(dialect, directory, example, access)?;
-    Some(form.to_string())
-}
-
-/// The account that was probably meant where the server finds none: by any reading, or by any part of the name.
-fn meant<'d>(
-    readings: &Readings<'_, '_>,
-    dialect: &Dialect,
-    directory: &'d Directory,
-    name: &[u8],
-) -> Option<&'d Account> {
-    let by_reading = readings.iter().find_map(|reading| resolve_reading(dialect, directory, reading).account);
-    if by_reading.is_some() {
-        return by_reading;
-    }
-    let words: Vec<&[u8]> = name.split(|octet| br"\/@%*".contains(octet)).collect();
-    let is_word = |octets: &[u8]| words.iter().any(|word| word.eq_ignore_ascii_case(octets));
-    let by = |part: fn(&Account) -> Option<&[u8]>| {
-        directory.accounts.iter().find(|account| part(account).is_some_and(&is_word))
-    };
-    by(|account| account.mailbox.as_deref()).or_else(|| by(|account| Some(&account.user)))
-}
-
-/// Octets for people: as they are where that is harmless.
-fn shown(octets: &[u8]) -> String {
-    match std::str::from_utf8(octets) {
-        Ok("") => "(nothing)".to_string(),
-        Ok(text) if !text.chars().any(char::is_control) => format!("`{text}`"),
-        _ => format!("`{}`", octets.escape_ascii()),
-    }
-}
-
-/// What `--json` prints.
-#[derive(Serialize)]
-struct Explanation {
-    name: String,
-    dialect: String,
-    protocol: &'static str,
-    mechanism: &'static str,
-    readings: Vec<ReadingObject>,
-    rejected: Option<String>,
-    unspecified: Option<String>,
-    opens: Option<String>,
-    fails: Option<&'static str>,
-    instead: Option<String>,
-}
-
-#[derive(Serialize)]
-struct ReadingObject {
-    domain: Option<String>,
-    user: Option<String>,
-    mailbox: Option<String>,
-    master: Option<String>,
-    detail: Option<String>,
-    assumed: Vec<&'static str>,
-    form: String,
-    cites: Vec<String>,
-    confidence: &'static str,
-}
-
-fn object(name: &[u8], dialect: &Dialect, directory: &Directory, access: Access) -> Explanation {
-    let (readings, resolution) = resolve(dialect, directory, name, access);
-    let reading = |reading: &Reading<'_, '_>| {
-        let part = |part| reading.part(part, directory.home()).map(text);
-        ReadingObject {
-            domain: part(Part::Domain),
-            user: part(Part::User),
-            mailbox: part(Part::Mailbox),
-            master: part(Part::Master),
-            detail: part(Part::Detail),
-            assumed: reading.assumptions().map(|assumption| assumption.part().word()).collect(),
-            form: reading.form().to_string(),
-            cites: reading.source().cites.clone(),
-            confidence: reading.source().confidence.word(),
-        }
-    };
-    let (rejected, unspecified) = match readings.verdict {
-        Verdict::Read => (None, None),
-        Verdict::Refused { reason, .. } => (Some(reason.to_string()), None),
-        Verdict::Unspecified { reason, .. } => (None, Some(reason.to_string())),
-    };
-    Explanation {
-        name: text(name),
-        dialect: dialect.name.clone(),
-        protocol: access.protocol.word(),
-        mechanism: access.mechanism.word(),
-        readings: readings.iter().map(reading).collect(),
-        rejected,
-        unspecified,
-        opens: resolution.opens.ok().map(text),
-        fails: resolution.opens.err().map(Cause::word),
-        instead: advice(&readings, &resolution, dialect, directory, access, name),
-    }
-}
-
-/// JSON has no octets: what is UTF-8 stays as it is, the rest is made visible.
-fn text(octets: &[u8]) -> String {
-    std::str::from_utf8(octets).map_or_else(|_| octets.escape_ascii().to_string(), str::to_string)
 }

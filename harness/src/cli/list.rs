@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::chosen::{CaseArgs, plan};
 use super::exit_code::{CliError, ExitStatus};
-use super::run::{TargetArgs, prepare};
+use super::prepared::{TargetArgs, prepare};
 use crate::target::Passwords;
 
 /// List the cases that would run, one per line: the id, and the dialect in which it is put.

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::choice::{ChoiceError, find_dialect};
-use super::file::{Passwords, TargetFile, TargetFileError, read_target};
+use super::file::{TargetFile, TargetFileError, read_target};
+use super::password::Passwords;
 use super::{Endpoint, Keeper, Target};
 use crate::source::SourceText;
 

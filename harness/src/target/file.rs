@@ -1,10 +1,10 @@
 //! Target files: TOML that says where a server is, who exists on it, and what it is known to do.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::Endpoint;
 use super::known::Known;
+use super::password::{Origin, Passwords, password_origin};
 use crate::axes::Security;
 use crate::identity::{Account, Directory, Domain, Mailbox, plain_octets};
 use crate::scenario::Glob;
@@ -101,15 +101,6 @@ pub enum TargetFileError {
     },
 }
 
-/// Whether the passwords are wanted, or only the file's soundness.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Passwords {
-    /// Get them.
-    Fetch,
-    /// Leave them empty.
-    Ignore,
-}
-
 /// Reads a target file. `place` is the folder against which relative paths in it are meant.
 ///
 /// With `needs_address` false, the addresses may be left out: a container's are known only once it runs.
@@ -134,45 +125,6 @@ pub fn read_target(
         }
     }
     Ok(file)
-}
-
-/// Where a password comes from.
-enum Origin {
-    Env(String),
-    File(PathBuf),
-    Command(String),
-    Text(Vec<u8>),
-}
-
-impl Origin {
-    /// Gets the password. What a file or a command gives is taken up to the first line's end.
-    fn fetch(self, place: &Path) -> Result<Password, String> {
-        let octets = match self {
-            Self::Text(octets) => return Ok(Password::new(octets)),
-            Self::Env(name) => {
-                let value =
-                    std::env::var_os(&name).ok_or_else(|| format!("the environment variable {name} is not set"))?;
-                return Ok(Password::new(value.into_encoded_bytes()));
-            }
-            Self::File(path) => {
-                let path = if path.is_relative() { place.join(path) } else { path };
-                std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?
-            }
-            Self::Command(command) => {
-                let output = Command::new("sh")
-                    .args(["-c", &command])
-                    .current_dir(if place.as_os_str().is_empty() { Path::new(".") } else { place })
-                    .output()
-                    .map_err(|error| format!("`{command}`: {error}"))?;
-                if !output.status.success() {
-                    return Err(format!("`{command}` ended with {}", output.status));
-                }
-                output.stdout
-            }
-        };
-        let line = octets.split(|&octet| octet == b'\n').next().unwrap_or_default();
-        Ok(Password::new(line.strip_suffix(b"\r").unwrap_or(line)))
-    }
 }
 
 fn target(table: &Table<'_>, needs_address: bool) -> Option<(TargetFile, Vec<Origin>)> {
@@ -267,25 +219,6 @@ fn read_account(table: &Table<'_>, directory: &Directory) -> Option<(Account, Do
         master: false,
     };
     Some((account, Domain { name: domain, dns: octets("dns") }, origin?))
-}
-
-fn password_origin(table: &Table<'_>) -> Option<Origin> {
-    let given: Vec<&str> = ["env", "file", "command", "text"].into_iter().filter(|name| table.has(name)).collect();
-    let &[given] = given.as_slice() else {
-        table.mistake(Mistake::new(
-            table.span(),
-            "a password comes from one of `env`, `file`, `command` and `text`",
-            "not so here",
-        ));
-        return None;
-    };
-    let text = table.text(given)?;
-    Some(match given {
-        "env" => Origin::Env(text.value),
-        "file" => Origin::File(PathBuf::from(text.value)),
-        "command" => Origin::Command(text.value),
-        _ => Origin::Text(plain_octets(table, &text)?),
-    })
 }
 
 fn known(table: &Table<'_>) -> Option<Known> {

@@ -6,6 +6,7 @@ mod choice;
 mod container;
 mod file;
 mod known;
+mod password;
 mod reference;
 
 use std::sync::Arc;
@@ -13,9 +14,10 @@ use std::sync::Arc;
 pub use choice::{ChoiceError, TargetChoice, find_dialect};
 #[cfg(feature = "containers")]
 pub use container::{ContainerError, container_file, start_container};
-pub use file::{Passwords, TARGET_FIELDS, TargetFile, TargetFileError, read_target};
+pub use file::{TARGET_FIELDS, TargetFile, TargetFileError, read_target};
 pub use known::Known;
 pub(crate) use known::apply as apply_known;
+pub use password::Passwords;
 pub use reference::start_reference;
 
 use crate::axes::{Protocol, Security};

@@ -1,0 +1,159 @@
+//! The target that a command line means: chosen, read, and started when it is time.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::exit_code::CliError;
+use super::reading;
+use crate::identity::{Dialect, Directory, bundled_dialect_names};
+use crate::reference::Flaws;
+use crate::runner::Plan;
+use crate::scenario::Vocabulary;
+#[cfg(feature = "containers")]
+use crate::source::{nearest, one_of};
+use crate::target::{Passwords, Target, TargetChoice, find_dialect, read_target, remote_target, start_reference};
+
+/// How many connections there are at once to a server that is not ours.
+const JOBS_ABROAD: usize = 16;
+/// How many to our own; more than this only makes them wait for each other.
+const JOBS_AT_HOME: usize = 64;
+
+/// What stands on the command line about the target.
+#[derive(Debug, Clone, Args)]
+pub(super) struct TargetArgs {
+    /// The server under test: reference, reference:DIALECT, container:NAME or FILE.toml.
+    ///
+    /// `reference` alone replays each scenario in each dialect that it names. A DIALECT may be a file, too.
+    #[arg(long, short, value_name = "TARGET", default_value = "reference")]
+    pub target: String,
+    /// Who exists on the reference server [default: the bundled directory].
+    #[arg(long, value_name = "FILE")]
+    pub directory: Option<PathBuf>,
+}
+
+/// A target that is chosen but not started.
+pub(super) enum Prepared {
+    /// The reference server, in each of these dialects.
+    Reference(Vec<Arc<Dialect>>, Arc<Directory>),
+    /// A server in a container.
+    #[cfg_attr(not(feature = "containers"), allow(dead_code))]
+    Container(String, Arc<Dialect>, Arc<Directory>),
+    /// A server described by a file.
+    Remote(Box<Target>),
+}
+
+/// Finds out what the target arguments mean, without starting anything.
+pub(super) fn prepare(args: &TargetArgs, passwords: Passwords) -> Result<Prepared, CliError> {
+    let choice = TargetChoice::parse(&args.target)?;
+    if args.directory.is_some() && !matches!(choice, TargetChoice::Reference | TargetChoice::ReferenceWith(_)) {
+        return Err(CliError::Usage(
+            "--directory is for the reference server only; another target's accounts are in its own file".to_string(),
+        ));
+    }
+    Ok(match choice {
+        TargetChoice::Reference => {
+            let dialects = bundled_dialect_names().map(|name| Ok(Arc::new(find_dialect(name)?)));
+            let dialects = dialects.collect::<Result<Vec<_>, CliError>>()?;
+            Prepared::Reference(dialects, Arc::new(reading::directory(args.directory.as_ref())?))
+        }
+        TargetChoice::ReferenceWith(name) => {
+            let dialect = Arc::new(find_dialect(&name)?);
+            Prepared::Reference(vec![dialect], Arc::new(reading::directory(args.directory.as_ref())?))
+        }
+        TargetChoice::Container(name) => prepare_container(name)?,
+        TargetChoice::File(path) => {
+            let place = path.parent().unwrap_or(Path::new("")).to_path_buf();
+            let file = read_target(&reading::source(&path)?, &place, passwords, true)?;
+            let dialect = find_dialect(&file.dialect)?;
+            Prepared::Remote(Box::new(remote_target(file, dialect)))
+        }
+    })
+}
+
+#[cfg(feature = "containers")]
+fn prepare_container(name: String) -> Result<Prepared, CliError> {
+    let known = loginspec_containers::names();
+    let Some(file) = crate::target::container_file(&name) else {
+        let advice = match nearest(&name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("expected {}", one_of(known.iter().copied())),
+        };
+        return Err(CliError::Usage(format!("unknown container `{name}`: {advice}")));
+    };
+    let file = file?;
+    let dialect = find_dialect(&file.dialect)?;
+    Ok(Prepared::Container(name, Arc::new(dialect), Arc::new(file.directory)))
+}
+
+#[cfg(not(feature = "containers"))]
+fn prepare_container(name: String) -> Result<Prepared, CliError> {
+    Err(CliError::Usage(format!(
+        "this build has no containers, so `container:{name}` cannot be started; build with `--features containers`"
+    )))
+}
+
+impl Prepared {
+    /// The dialects of the targets, in order.
+    pub fn dialects(&self) -> Vec<Arc<Dialect>> {
+        match self {
+            Self::Reference(dialects, _) => dialects.clone(),
+            Self::Container(_, dialect, _) => vec![Arc::clone(dialect)],
+            Self::Remote(target) => vec![Arc::clone(&target.dialect)],
+        }
+    }
+
+    /// The words that scenarios may use.
+    pub fn vocabulary(&self) -> Result<Vocabulary, CliError> {
+        let directory = match self {
+            Self::Reference(_, directory) | Self::Container(_, _, directory) => directory,
+            Self::Remote(target) => &target.directory,
+        };
+        reading::vocabulary(directory, self.dialects().iter().map(|dialect| dialect.name.clone()))
+    }
+
+    /// How many connections there are at once where nobody says so.
+    pub const fn jobs(&self) -> usize {
+        match self {
+            Self::Reference(..) => JOBS_AT_HOME,
+            Self::Container(..) | Self::Remote(_) => JOBS_ABROAD,
+        }
+    }
+
+    /// Starts what the plan needs, and no more.
+    pub async fn start(self, mut plan: Plan, flaws: Flaws) -> Result<(Plan, Vec<Arc<Target>>), CliError> {
+        let failed = |name: String, reason: String| CliError::Start { name, reason };
+        match self {
+            Self::Remote(target) => Ok((plan, vec![Arc::new(*target)])),
+            #[cfg(not(feature = "containers"))]
+            Self::Container(name, ..) => Err(failed(name, "this build has no containers".to_string())),
+            #[cfg(feature = "containers")]
+            Self::Container(name, ..) => {
+                let note = format!("starting container:{name}; where its image is missing, it is built first\n");
+                std::io::Write::write_all(&mut std::io::stderr(), note.as_bytes())?;
+                match crate::target::start_container(&name).await {
+                    Ok(target) => Ok((plan, vec![Arc::new(target)])),
+                    Err(error) => Err(failed(format!("container:{name}"), error.to_string())),
+                }
+            }
+            Self::Reference(dialects, directory) => {
+                let mut targets = Vec::new();
+                for (index, dialect) in dialects.into_iter().enumerate() {
+                    if !plan.list.iter().any(|planned| planned.target == index) {
+                        continue;
+                    }
+                    let name = dialect.name.clone();
+                    let target = start_reference(dialect, Arc::clone(&directory), flaws)
+                        .map_err(|error| failed(format!("reference:{name}"), error.to_string()))?;
+                    // Targets that are not started leave no gap in the numbering.
+                    for planned in plan.list.iter_mut().filter(|planned| planned.target == index) {
+                        planned.target = targets.len();
+                    }
+                    targets.push(Arc::new(target));
+                }
+                Ok((plan, targets))
+            }
+        }
+    }
+}
