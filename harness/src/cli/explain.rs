@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::exit_code::{CliError, ExitStatus};
 use super::explanation::object;
-use super::instead::{advice, shown};
+use super::instead::{Instead, advice, shown};
 use super::reading;
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::{Access, Assumption, Dialect, Directory, Part, Reading, Verdict, bundled_dialect_names, resolve};
@@ -165,8 +165,10 @@ fn in_words(name: &[u8], dialect: &Dialect, directory: &Directory, access: Acces
         }
         Err(_) => {}
     }
-    if let Some(advice) = advice(&readings, &resolution, dialect, directory, access, name) {
-        line("type instead", &advice);
+    match advice(&readings, &resolution, dialect, directory, access, name) {
+        Some(Instead { form, name: Some(name) }) => line("type instead", &format!("{}  ({form})", shown(&name))),
+        Some(Instead { form, name: None }) => line("type instead", form),
+        None => {}
     }
     text
 }

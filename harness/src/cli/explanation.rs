@@ -17,7 +17,7 @@ pub(super) struct Explanation {
     unspecified: Option<String>,
     opens: Option<String>,
     fails: Option<&'static str>,
-    instead: Option<String>,
+    instead: Option<InsteadObject>,
 }
 
 #[derive(Serialize)]
@@ -31,6 +31,12 @@ struct ReadingObject {
     form: String,
     cites: Vec<String>,
     confidence: &'static str,
+}
+
+#[derive(Serialize)]
+struct InsteadObject {
+    form: &'static str,
+    name: Option<String>,
 }
 
 /// What there is to say of a name in one dialect.
@@ -65,7 +71,8 @@ pub(super) fn object(name: &[u8], dialect: &Dialect, directory: &Directory, acce
         unspecified,
         opens: resolution.opens.ok().map(text),
         fails: resolution.opens.err().map(Cause::word),
-        instead: advice(&readings, &resolution, dialect, directory, access, name),
+        instead: advice(&readings, &resolution, dialect, directory, access, name)
+            .map(|instead| InsteadObject { form: instead.form, name: instead.name.as_deref().map(text) }),
     }
 }
 

@@ -2,6 +2,14 @@
 
 use crate::identity::{Access, Account, Dialect, Directory, Readings, Resolution, advise, resolve_reading};
 
+/// What to type instead.
+pub(super) struct Instead {
+    /// The form.
+    pub form: &'static str,
+    /// The name in that form; nothing where nobody in the directory can have been meant.
+    pub name: Option<Vec<u8>>,
+}
+
 /// What to type instead, where that leaves less to the server.
 pub(super) fn advice(
     readings: &Readings<'_, '_>,
@@ -10,7 +18,7 @@ pub(super) fn advice(
     directory: &Directory,
     access: Access,
     name: &[u8],
-) -> Option<String> {
+) -> Option<Instead> {
     let assumes = readings.chosen().is_none_or(|reading| reading.assumptions().next().is_some());
     if resolution.opens.is_ok() && !assumes {
         return None;
@@ -21,12 +29,12 @@ pub(super) fn advice(
         if advised == name {
             return None;
         }
-        return Some(format!("{}  ({form})", shown(&advised)));
+        return Some(Instead { form, name: Some(advised) });
     }
     // Nobody whom we know: the form alone, shown by the role whose parts all differ.
     let example = directory.accounts.iter().find(|account| account.role == "renamed")?;
     let (form, _) = advise(dialect, directory, example, access)?;
-    Some(form.to_string())
+    Some(Instead { form, name: None })
 }
 
 /// The account that was probably meant where the server finds none: by any reading, or by any part of the name.
