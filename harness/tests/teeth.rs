@@ -51,6 +51,19 @@ fn every_flaw_is_caught() {
     assert!(Flaw::ALL.len() >= 10);
 }
 
+/// No expected value is needed to find a carrier that changes who one is: the siblings disagree.
+#[test]
+fn siblings_that_disagree_are_found() {
+    let (_, cases) = run_bundled_with(Flaws::from(Flaw::TruncatesLiteral));
+    let of_encodings: Vec<_> = cases.iter().filter(|case| case.id.starts_with("imap/encodings/bare-name[")).collect();
+    assert!(of_encodings.len() >= 8);
+    for case in of_encodings {
+        let is_literal = case.id.contains("literal");
+        assert_eq!(case.verdict, if is_literal { Verdict::Fail } else { Verdict::Pass }, "{}", case.id);
+        assert!(!is_literal || case.reason.contains("another combination"), "{}", case.reason);
+    }
+}
+
 /// The kill rate is worth seeing also where all is well; the test runner captures what `println!` prints.
 fn say(line: &str) {
     io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();

@@ -122,3 +122,42 @@ fn applies(scenario: &Scenario, case: &Case, dialect: &Dialect) -> bool {
         || refusal
         || (case.mechanism.is_none() && named.is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::bundled_dialect;
+    use crate::scenario::{Vocabulary, read_scenario};
+    use crate::source::SourceText;
+
+    const TEXT: &str = "title = 'x'\ncites = ['y']\n[matrix]\nmechanism = ['login', 'plain']\n[[case]]\nid = 'opens'\n\
+                        account = 'same'\nlogin = 'a'\nexpect = { opens = 'a' }\n[[case]]\nid = 'refused'\n\
+                        account = 'same'\nlogin = 'a'\nexpect = 'refused'\n";
+
+    fn planned(dialect: &str) -> Plan {
+        let vocabulary = Vocabulary { roles: vec!["same".to_string()], dialects: Vec::new() };
+        let scenario = read_scenario("x", &SourceText::new("x.toml", TEXT), &vocabulary).unwrap();
+        let dialect = Arc::new(bundled_dialect(dialect).unwrap().unwrap());
+        Plan::new(&[Arc::new(scenario)], &[dialect], &Selection::default())
+    }
+
+    fn ids(plan: &Plan) -> Vec<String> {
+        plan.list.iter().map(|planned| planned.case().unwrap().id.clone()).collect()
+    }
+
+    #[test]
+    fn what_a_dialect_lacks_is_left_out_unless_a_refusal_is_expected() {
+        assert_eq!(ids(&planned("exchange-5.5")).len(), 8);
+        assert!(ids(&planned("exchange-5.0")).iter().all(|id| id.contains("pop3")));
+        let online = ids(&planned("exchange-online"));
+        assert!(online.len() == 4 && online.iter().all(|id| id.starts_with("x/refused")), "{online:?}");
+    }
+
+    #[test]
+    fn a_shard_keeps_siblings_together() {
+        let parts: Vec<Vec<String>> =
+            (1..=2).map(|part| ids(&planned("exchange-5.5").shard(Shard { part, of: 2 }))).collect();
+        assert!(parts[0].len() == 4 && parts[0].iter().all(|id| id.starts_with("x/opens")), "{parts:?}");
+        assert!(parts[1].len() == 4 && parts[1].iter().all(|id| id.starts_with("x/refused")), "{parts:?}");
+    }
+}

@@ -214,3 +214,96 @@ pub(crate) fn describe(outcome: &Outcome) -> String {
         Outcome::Diverged { got, .. } => format!("the server said: {}", escape(got)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Stage;
+
+    fn opened(mailbox: &str) -> Outcome {
+        Outcome::Opened { mailbox: Some(mailbox.as_bytes().to_vec()), proof: Proof::Canary }
+    }
+
+    fn rejected() -> Outcome {
+        Outcome::Rejected(Reply::default())
+    }
+
+    fn unproven() -> Outcome {
+        Outcome::Opened { mailbox: None, proof: Proof::None }
+    }
+
+    fn closed() -> Outcome {
+        Outcome::Closed { stage: Stage::Login, farewell: None }
+    }
+
+    fn verdict(expected: &Expected, outcome: &Outcome) -> Verdict {
+        judge(expected, None, Level::Must, outcome).verdict
+    }
+
+    /// Each expectation against each outcome: `P`ass, `F`ail, `S`kip, `E`rror.
+    #[test]
+    fn every_expectation_meets_every_outcome() {
+        let outcomes = [
+            opened("Own"),
+            opened("Anothers"),
+            unproven(),
+            rejected(),
+            Outcome::Bad(Reply::default()),
+            Outcome::Unbound(Reply::default()),
+            Outcome::NotOffered("AUTH=PLAIN".to_string()),
+            closed(),
+            Outcome::NoAnswer(Stage::Login),
+        ];
+        let own = b"Own".to_vec();
+        for (expected, verdicts) in [
+            (Expected::Opens(own.clone()), "PFEFFFSFF"),
+            (Expected::Rejected, "FFFPFFSFF"),
+            (Expected::Bad, "FFFFPFSFF"),
+            (Expected::Refused, "FFFPPFPFF"),
+            (Expected::Closed, "FFFFFFSPF"),
+            (Expected::Unbound, "FFFFFPSFF"),
+            (Expected::Safe(vec![own.clone()]), "PFEPPPPPF"),
+            (Expected::Any(vec![Expected::Rejected, Expected::Closed]), "FFFPFFSPF"),
+            (Expected::Any(vec![Expected::Opens(own), Expected::Bad]), "PFEFPFSFF"),
+        ] {
+            for (outcome, wanted) in outcomes.iter().zip(verdicts.chars()) {
+                let found = match verdict(&expected, outcome) {
+                    Verdict::Pass => 'P',
+                    Verdict::Fail => 'F',
+                    Verdict::Skip => 'S',
+                    Verdict::Error => 'E',
+                    other => panic!("{other:?}"),
+                };
+                assert_eq!(found, wanted, "{expected} and {}", outcome.word());
+            }
+        }
+    }
+
+    #[test]
+    fn levels_and_codes() {
+        let by = |level| judge(&Expected::Closed, None, level, &rejected()).verdict;
+        assert_eq!([by(Level::Must), by(Level::Should), by(Level::May)], [Verdict::Fail, Verdict::Warn, Verdict::Skip]);
+        let coded = Outcome::Rejected(Reply::from_text(b"[AUTHENTICATIONFAILED] no"));
+        let with = |code, outcome| judge(&Expected::Rejected, Some(code), Level::Must, outcome).verdict;
+        assert_eq!(with("authenticationfailed", &coded), Verdict::Pass);
+        assert_eq!(with("EXPIRED", &coded), Verdict::Fail);
+        assert_eq!(with("EXPIRED", &rejected()), Verdict::Fail);
+    }
+
+    #[test]
+    fn siblings_must_come_to_the_same() {
+        let verdicts = |outcomes: &[Outcome]| -> Vec<Verdict> {
+            judge_same(Level::Must, outcomes).into_iter().map(|judgement| judgement.verdict).collect()
+        };
+        assert_eq!(verdicts(&[rejected(), rejected()]), [Verdict::Pass, Verdict::Pass]);
+        assert_eq!(verdicts(&[opened("Own"), opened("Own")]), [Verdict::Pass, Verdict::Pass]);
+        assert_eq!(verdicts(&[opened("Own"), opened("Anothers")]), [Verdict::Pass, Verdict::Fail]);
+        assert_eq!(verdicts(&[opened("Own"), rejected(), closed()]), [Verdict::Pass, Verdict::Fail, Verdict::Fail]);
+        let not_offered = Outcome::NotOffered("LITERAL+".to_string());
+        assert_eq!(verdicts(&[not_offered, rejected(), rejected()]), [Verdict::Skip, Verdict::Pass, Verdict::Pass]);
+        // A hang is no sameness, not even if everything hangs; a login without proof proves nothing.
+        let hang = Outcome::NoAnswer(Stage::Login);
+        assert_eq!(verdicts(&[hang.clone(), hang]), [Verdict::Fail, Verdict::Fail]);
+        assert_eq!(verdicts(&[unproven(), unproven()]), [Verdict::Error, Verdict::Error]);
+    }
+}

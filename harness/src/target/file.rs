@@ -1,6 +1,6 @@
 //! Target files: TOML that says where a server is, who exists on it, and what it is known to do.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Endpoint;
 use super::known::Known;
@@ -9,7 +9,7 @@ use crate::axes::Security;
 use crate::identity::{Account, Directory, Domain, Mailbox, plain_octets};
 use crate::scenario::Glob;
 use crate::secret::Password;
-use crate::source::{Field, Kind, Mistake, Mistakes, SourceError, SourceText, Table, parse};
+use crate::source::{Field, Kind, Mistake, Mistakes, SourceText, Table, parse};
 
 const ENDPOINT: &[Field] = &[
     Field::new("address", Kind::Text, "Host and port: mail.example.org:143."),
@@ -80,14 +80,6 @@ pub struct TargetFile {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetFileError {
-    /// It could not be read.
-    #[error("failed to read {}: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: SourceError,
-    },
     /// It has mistakes.
     #[error("{0}")]
     Mistakes(#[from] Mistakes),
