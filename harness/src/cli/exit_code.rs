@@ -1,10 +1,9 @@
 //! What the program ends with, and the errors that make it so. Scripts depend on the numbers.
 
 use std::io;
-use std::path::PathBuf;
 
 use crate::scenario::LoadError;
-use crate::source::{Mistakes, SourceError};
+use crate::source::{Mistakes, ReadError};
 use crate::target::{ChoiceError, TargetFileError};
 
 /// The exit codes.
@@ -38,13 +37,8 @@ pub enum CliError {
     #[error("{0}")]
     Mistakes(#[from] Mistakes),
     /// A file cannot be read.
-    #[error("failed to read {}: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: SourceError,
-    },
+    #[error("{0}")]
+    Unreadable(#[from] ReadError),
     /// The target means nothing.
     #[error("{0}")]
     Choice(#[from] ChoiceError),

@@ -9,7 +9,7 @@ use crate::source::SourceText;
 
 /// A file's text.
 pub(super) fn source(path: &Path) -> Result<SourceText, CliError> {
-    SourceText::read(path).map_err(|source| CliError::Unreadable { path: path.to_path_buf(), source })
+    Ok(SourceText::read(path)?)
 }
 
 /// The directory of a file, or the bundled one.

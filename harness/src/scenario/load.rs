@@ -5,20 +5,15 @@ use std::path::{Path, PathBuf};
 use super::file::{Vocabulary, read_scenario};
 use super::model::Scenario;
 use crate::bundled;
-use crate::source::{Mistakes, SourceError, SourceText};
+use crate::source::{Mistakes, ReadError, SourceText};
 
 /// Why scenarios could not be loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// A file or folder could not be read.
-    #[error("failed to read {}: {source}", path.display())]
-    Unreadable {
-        /// The file or folder.
-        path: PathBuf,
-        /// Why.
-        source: SourceError,
-    },
+    /// A file cannot be read.
+    #[error("{0}")]
+    Unreadable(#[from] ReadError),
     /// A file has mistakes.
     #[error("{0}")]
     Mistakes(Mistakes),
@@ -62,7 +57,7 @@ pub fn load(paths: &[PathBuf], vocabulary: &Vocabulary) -> Result<Vec<Scenario>,
             Ok(())
         };
         if let Err(error) = found {
-            errors.push(LoadError::Unreadable { path: path.clone(), source: error.into() });
+            errors.push(LoadError::Unreadable(ReadError { path: path.clone(), reason: error.into() }));
             continue;
         }
         if files.is_empty() {
@@ -71,7 +66,7 @@ pub fn load(paths: &[PathBuf], vocabulary: &Vocabulary) -> Result<Vec<Scenario>,
         for file in files {
             match SourceText::read(&file) {
                 Ok(source) => sources.push((id_of(path, &file), source)),
-                Err(source) => errors.push(LoadError::Unreadable { path: file, source }),
+                Err(error) => errors.push(error.into()),
             }
         }
     }

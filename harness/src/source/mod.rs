@@ -14,4 +14,4 @@ pub use field::{Field, Kind, schema};
 pub use mistake::{Mistake, Mistakes, render};
 pub use nearest::{nearest, one_of};
 pub use table::{Either, List, OneOrMany, Table, Text, parse};
-pub use text::{LONGEST, SourceError, SourceText};
+pub use text::{LONGEST, ReadError, SourceError, SourceText};

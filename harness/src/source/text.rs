@@ -1,6 +1,6 @@
 //! The text of one file, read within bounds.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The longest file that is read, in octets. The longest bundled file has a hundredth of it.
 pub const LONGEST: u64 = 1 << 20;
@@ -47,6 +47,16 @@ pub enum SourceError {
     },
 }
 
+/// A file that could not be read, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to read {}: {reason}", path.display())]
+pub struct ReadError {
+    /// The file, or the folder.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: SourceError,
+}
+
 impl SourceText {
     /// A text that is at hand already: a bundled file, a test.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
@@ -54,7 +64,11 @@ impl SourceText {
     }
 
     /// Reads a file.
-    pub fn read(path: &Path) -> Result<Self, SourceError> {
+    pub fn read(path: &Path) -> Result<Self, ReadError> {
+        Self::read_within_bounds(path).map_err(|reason| ReadError { path: path.to_path_buf(), reason })
+    }
+
+    fn read_within_bounds(path: &Path) -> Result<Self, SourceError> {
         let facts = std::fs::metadata(path)?;
         if facts.is_dir() {
             return Err(SourceError::Folder);
@@ -98,6 +112,7 @@ mod tests {
     #[test]
     fn nothing_and_folders_are_refused() {
         assert!(matches!(SourceText::from_octets("x", Vec::new()), Err(SourceError::Empty)));
-        assert!(matches!(SourceText::read(Path::new(".")), Err(SourceError::Folder)));
+        let error = SourceText::read(Path::new(".")).expect_err("a folder");
+        assert_eq!(error.to_string(), "failed to read .: it is a folder, where a file was expected");
     }
 }

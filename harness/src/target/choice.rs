@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::identity::{Dialect, bundled_dialect, bundled_dialect_names, read_dialect};
-use crate::source::{Mistakes, SourceError, SourceText, nearest, one_of};
+use crate::source::{Mistakes, ReadError, SourceText, nearest, one_of};
 
 /// Which server is put to the test.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,14 +28,9 @@ pub enum ChoiceError {
     /// No dialect has the name.
     #[error("unknown dialect `{0}`: {1}")]
     Dialect(String, String),
-    /// A dialect file could not be read.
-    #[error("failed to read {}: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: SourceError,
-    },
+    /// A file cannot be read.
+    #[error("{0}")]
+    Unreadable(#[from] ReadError),
     /// A dialect file has mistakes.
     #[error("{0}")]
     Mistakes(#[from] Mistakes),
@@ -68,8 +63,7 @@ pub fn find_dialect(name: &str) -> Result<Dialect, ChoiceError> {
     }
     if is_file(name) {
         let path = Path::new(name);
-        let source =
-            SourceText::read(path).map_err(|source| ChoiceError::Unreadable { path: path.to_path_buf(), source })?;
+        let source = SourceText::read(path)?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         return Ok(read_dialect(&stem, &source)?);
     }
