@@ -1,6 +1,7 @@
 //! The program as scripts see it: arguments, files, exit codes, what goes to which stream.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -302,6 +303,49 @@ fn a_users_own_dialect() {
     let output = loginspec(&["run", &scenario, "--target", &format!("reference:{dialect}")]);
     assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
     assert!(stdout(&output).contains("2 passed"), "{}", stdout(&output));
+}
+
+/// A server that greets, and answers every login with `answer`.
+fn one_answer(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n");
+            let _ = stream.read(&mut [0; 512]);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    address
+}
+
+const SAME_OPENS: &str = "title = 'x'\ncites = ['y']\n[[case]]\nid = 'opens'\nprotocol = ['imap']\nlogin = '{user}'\n\
+                          expect = { opens = '{mailbox}' }\n";
+
+#[test]
+fn a_known_deviation_is_told_as_known_and_no_other() {
+    let folder = folder();
+    let scenario = file(&folder, "s.toml", SAME_OPENS);
+    for (answer, verdict) in [("a1 BAD no\r\n", "known"), ("a1 NO no\r\n", "fail")] {
+        let known = "[[known]]\ncase = 's/*'\noutcome = 'bad'\nreason = 'ticket 123'\n";
+        let target = file(&folder, "t.toml", target_text(&one_answer(answer)) + known);
+        let output = loginspec(&["run", &scenario, "--target", &target, "--json", "-"]);
+        let text = stdout(&output);
+        let case: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        assert_eq!(case["verdict"], verdict, "{case}");
+        assert_eq!(verdict == "known", case["reason"] == "ticket 123", "{case}");
+    }
+}
+
+#[test]
+fn a_run_that_only_skips_has_run_nothing() {
+    let folder = folder();
+    let scenario = file(&folder, "s.toml", SAME_OPENS.replace("login =", "account = 'renamed'\nlogin ="));
+    let target = file(&folder, "t.toml", target_text(&one_answer("a1 NO no\r\n")));
+    let output = loginspec(&["run", &scenario, "--target", &target]);
+    assert_eq!(code(&output), 4, "{}", stdout(&output));
+    assert!(stdout(&output).contains("no account for the role `renamed`"), "{}", stdout(&output));
 }
 
 #[cfg(unix)]
