@@ -25,11 +25,8 @@ use tokio::net::TcpStream;
 /// Everything that the client sends for one LOGIN, continuations granted.
 fn sent(name: &[u8], password: &[u8], encoding: Encoding) -> Vec<u8> {
     let mut session = Session::login(Login {
-        protocol: Protocol::Imap,
-        mechanism: Mechanism::Login,
         encoding: Some(encoding),
-        name: name.to_vec(),
-        password: Password::new(password),
+        ..Login::new(Protocol::Imap, Mechanism::Login, name, Password::new(password))
     });
     session.receive(b"* OK [CAPABILITY IMAP4rev1 LITERAL+] ready\r\n");
     let mut sent = Vec::new();
@@ -37,7 +34,7 @@ fn sent(name: &[u8], password: &[u8], encoding: Encoding) -> Vec<u8> {
         match session.poll() {
             Action::Send(outgoing) => sent.extend_from_slice(&outgoing.octets),
             Action::Receive if sent.ends_with(b"}\r\n") => session.receive(b"+ go on\r\n"),
-            Action::Receive | Action::Finished => break,
+            Action::Receive | Action::StartTls | Action::Finished => break,
         }
     }
     sent

@@ -74,11 +74,8 @@ fn authority(dialect: &str) -> Arc<Authority> {
 /// Lets the two talk until the client is done; what passes between them is cut as `cuts` says, over and over.
 fn talk(attempt: Attempt, authority: Arc<Authority>, cuts: &[usize]) -> (Outcome, Transcript) {
     let mut client = Session::login(Login {
-        protocol: attempt.protocol,
-        mechanism: attempt.mechanism,
         encoding: attempt.encoding,
-        name: attempt.name.as_bytes().to_vec(),
-        password: Password::new(attempt.password),
+        ..Login::new(attempt.protocol, attempt.mechanism, attempt.name, Password::new(attempt.password))
     });
     let mut server = ServerSession::new(attempt.protocol, authority);
     let mut transcript = Transcript::new();
@@ -88,6 +85,7 @@ fn talk(attempt: Attempt, authority: Arc<Authority>, cuts: &[usize]) -> (Outcome
     for _ in 0..200 {
         match client.poll() {
             Action::Finished => break,
+            Action::StartTls => client.tls_failed(String::new()),
             Action::Send(outgoing) => {
                 transcript.sent(Duration::ZERO, &outgoing);
                 for piece in pieces(&outgoing.octets, cuts) {

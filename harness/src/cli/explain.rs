@@ -67,13 +67,18 @@ fn protocol(word: &str) -> Result<Protocol, String> {
 }
 
 fn mechanism(word: &str) -> Result<Mechanism, String> {
-    Mechanism::from_word(word).ok_or_else(|| "expected login, plain, sasl-login, ntlm or xoauth2".to_string())
+    Mechanism::from_word(word).ok_or_else(|| format!("expected one of {}", Mechanism::WORDS.join(", ")))
+}
+
+/// Whether somebody types the whole login name for it: NTLM takes it apart, and tokens say by themselves whose they are.
+fn is_typed(mechanism: Mechanism) -> bool {
+    matches!(mechanism, Mechanism::Login | Mechanism::Plain | Mechanism::SaslLogin)
 }
 
 /// The ways in which a name can reach such a server, the plainest first.
 fn accesses(dialect: &Dialect, args: &ExplainArgs) -> Vec<Access> {
     // Nobody types a login name for NTLM or OAuth; those are explained when asked for, or where there is nothing else.
-    let typed: Vec<Mechanism> = dialect.mechanisms.iter().copied().filter(|mechanism| mechanism.is_spoken()).collect();
+    let typed: Vec<Mechanism> = dialect.mechanisms.iter().copied().filter(|&mechanism| is_typed(mechanism)).collect();
     let mechanisms = if args.mechanism.is_some() || typed.is_empty() { &dialect.mechanisms } else { &typed };
     let mut found = Vec::new();
     for &protocol in dialect.protocols.iter().filter(|value| args.protocol.is_none_or(|wanted| wanted == **value)) {

@@ -14,16 +14,16 @@ pub struct Access {
 /// The protocols and mechanisms to which a rule applies, as flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Applies {
-    protocols: u16,
-    mechanisms: u16,
+    protocols: u32,
+    mechanisms: u32,
 }
 
 impl Applies {
     /// Limits a rule to what is named; nothing named is no limit.
     pub fn only(protocols: Option<&[Protocol]>, mechanisms: Option<&[Mechanism]>) -> Self {
         Self {
-            protocols: protocols.map_or(u16::MAX, |list| list.iter().fold(0, |flags, value| flags | value.bit())),
-            mechanisms: mechanisms.map_or(u16::MAX, |list| list.iter().fold(0, |flags, value| flags | value.bit())),
+            protocols: protocols.map_or(u32::MAX, |list| list.iter().fold(0, |flags, value| flags | value.bit())),
+            mechanisms: mechanisms.map_or(u32::MAX, |list| list.iter().fold(0, |flags, value| flags | value.bit())),
         }
     }
 

@@ -2,19 +2,18 @@
 
 use super::failure::{Cause, Manner};
 use super::provenance::Confidence;
+use crate::axes::{Mechanism, Protocol};
 use crate::source::{Field, Kind};
 
 /// The occurrences of a separator that can be meant.
 pub(super) const ENDS: &[&str] = &["first", "last"];
 
-const PROTOCOLS: &[&str] = &["imap", "pop3"];
-const MECHANISMS: &[&str] = &["login", "plain", "sasl-login", "ntlm", "xoauth2"];
 pub(super) const PARTS: &[&str] = &["domain", "user", "mailbox", "master", "detail"];
 const CASES: &[&str] = &["preserved", "insensitive", "lower", "lower-unicode"];
 const PROTOCOL: Field =
-    Field::new("protocol", Kind::Words(PROTOCOLS), "The protocols in which this applies; left out: both.");
+    Field::new("protocol", Kind::Words(Protocol::WORDS), "The protocols in which this applies; left out: both.");
 const MECHANISM: Field =
-    Field::new("mechanism", Kind::Words(MECHANISMS), "The mechanisms with which this applies; left out: all.");
+    Field::new("mechanism", Kind::Words(Mechanism::WORDS), "The mechanisms with which this applies; left out: all.");
 const CITES: Field = Field::new("cites", Kind::Texts, "Where this is from: documents, source files, reports.");
 const CONFIDENCE: Field = Field::new(
     "confidence",
@@ -28,8 +27,8 @@ pub const DIALECT_FIELDS: &[Field] = &[
     Field::new("about", Kind::Text, "How the server reads names, in a sentence or two."),
     Field::new("separators", Kind::Text, "The octets at which a part of a login name may end."),
     Field::new("case", Kind::Word(CASES), "How names are compared."),
-    Field::new("protocols", Kind::Words(PROTOCOLS), "The protocols that such a server speaks."),
-    Field::new("mechanisms", Kind::Words(MECHANISMS), "The mechanisms that it offers."),
+    Field::new("protocols", Kind::Words(Protocol::WORDS), "The protocols that such a server speaks."),
+    Field::new("mechanisms", Kind::Words(Mechanism::WORDS), "The mechanisms that it offers."),
     Field::new(
         "master",
         Kind::Table(&[

@@ -33,6 +33,8 @@ pub struct Account {
     pub user: Vec<u8>,
     /// Its password.
     pub password: Password,
+    /// The bearer token that stands for it, where there is one (XOAUTH2, OAUTHBEARER).
+    pub token: Option<Password>,
     /// Its own mailbox; some accounts have none.
     pub mailbox: Option<Vec<u8>>,
     /// Other mailboxes that it may open.

@@ -113,10 +113,13 @@ fn read_account(table: &Table<'_>, directory: &Directory) -> Option<Account> {
         no_such(table, text, "domain", directory.domains.iter().map(|domain| &domain.name));
     }
     let may_open = table.texts("may-open").map(|list| list.texts).unwrap_or_default();
+    let (domain, user) = (domain?.0, user?);
     Some(Account {
         role: role?.value,
-        domain: domain?.0,
-        user: user?,
+        // The reference server issues its tokens itself; each says whose it is.
+        token: Some(Password::new([b"Token-", domain.as_slice(), b"-", user.as_slice()].concat())),
+        domain,
+        user,
         password: Password::new(plain_octets(table, &password?)?),
         mailbox: table.text("mailbox").and_then(|text| plain_octets(table, &text)),
         may_open: may_open.iter().filter_map(|text| plain_octets(table, text)).collect(),

@@ -19,6 +19,8 @@ pub enum Outcome {
     Rejected(Reply),
     /// The command was refused as wrong in form: IMAP's `BAD`.
     Bad(Reply),
+    /// The TLS handshake failed, for this reason.
+    TlsFailed(String),
     /// The server does not offer what the case needs, so it was not asked.
     NotOffered(String),
     /// The server closed the connection instead of answering.
@@ -56,6 +58,7 @@ impl Outcome {
             Self::Unbound(_) => "unbound",
             Self::Rejected(_) => "rejected",
             Self::Bad(_) => "bad",
+            Self::TlsFailed(_) => "tls-failed",
             Self::NotOffered(_) => "not-offered",
             Self::Closed { .. } => "closed",
             Self::NoAnswer(_) => "no-answer",
@@ -80,6 +83,8 @@ pub enum Proof {
 pub enum Stage {
     /// Waiting for the greeting.
     Greeting,
+    /// `STARTTLS` or `STLS`, and the TLS handshake.
+    Tls,
     /// `CAPABILITY` or `CAPA`.
     Capabilities,
     /// `LOGIN`, `AUTHENTICATE`, `USER`, `PASS` or `AUTH`.
@@ -99,6 +104,7 @@ impl Stage {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Greeting => "greeting",
+            Self::Tls => "starting TLS",
             Self::Capabilities => "capabilities",
             Self::Login => "login",
             Self::Open => "opening the mailbox",

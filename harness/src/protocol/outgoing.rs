@@ -13,12 +13,14 @@ pub struct Outgoing {
     pub octets: Vec<u8>,
     /// Which of these octets hold a password in any form, in order and without overlap.
     pub secrets: Vec<Range<usize>>,
+    /// What octets in BASE64 mean, for readers of transcripts, with every secret masked already.
+    pub meaning: Option<String>,
 }
 
 impl Outgoing {
     /// A piece without secrets.
     pub fn plain(octets: impl Into<Vec<u8>>) -> Self {
-        Self { octets: octets.into(), secrets: Vec::new() }
+        Self { octets: octets.into(), ..Self::default() }
     }
 
     /// Adds octets that hold no secret.

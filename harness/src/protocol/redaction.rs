@@ -86,7 +86,11 @@ impl Redactor {
                 Outcome::Closed { stage, farewell: farewell.map(|reply| self.redact_reply(reply)) }
             }
             Outcome::Diverged { step, got } => Outcome::Diverged { step, got: self.redact(&got) },
-            Outcome::NotOffered(_) | Outcome::NoAnswer(_) | Outcome::Garbled { .. } | Outcome::Followed => outcome,
+            Outcome::TlsFailed(_)
+            | Outcome::NotOffered(_)
+            | Outcome::NoAnswer(_)
+            | Outcome::Garbled { .. }
+            | Outcome::Followed => outcome,
         }
     }
 

@@ -41,9 +41,14 @@ impl Sasl {
         let mechanism = match mechanism {
             Mechanism::Plain => SaslMechanism::Plain,
             Mechanism::SaslLogin => SaslMechanism::Login,
-            Mechanism::Login | Mechanism::Ntlm | Mechanism::Xoauth2 => return None,
+            _ => return None,
         };
         Some(Self { mechanism, given: 0, authzid: None, name, password })
+    }
+
+    /// Whether this client speaks the mechanism.
+    pub const fn speaks(mechanism: Mechanism) -> bool {
+        matches!(mechanism, Mechanism::Plain | Mechanism::SaslLogin)
     }
 
     /// The same exchange, to act as `authzid`. Only PLAIN can say so.

@@ -1,13 +1,16 @@
 //! One conversation with a server, from its greeting to its outcome.
 
 use super::dialogue::{Dialogue, DialogueStep};
+use super::fresh::Fresh;
 use super::imap::ImapLogin;
 use super::line::{Frame, Framer};
 use super::outcome::{Deviation, Deviations, Outcome, Stage};
 use super::outgoing::Outgoing;
 use super::pop3::Pop3Login;
+use super::sasl::Sasl;
+use super::secured::Secured;
 use super::step::Step;
-use crate::axes::{Encoding, Mechanism, Protocol};
+use crate::axes::{Encoding, Fault, Mechanism, Protocol, Security};
 use crate::secret::Password;
 
 /// One login attempt: who, and how it travels.
@@ -19,10 +22,35 @@ pub struct Login {
     pub mechanism: Mechanism,
     /// How they are spelt; [`Encoding::default_for`] where nobody asks for one.
     pub encoding: Option<Encoding>,
+    /// What protects the connection before the login; with STARTTLS the session asks for it first.
+    pub security: Security,
     /// The login name.
     pub name: Vec<u8>,
-    /// The password.
+    /// SASL's authorization identity: whom to act as; nothing where the client leaves that to the server.
+    pub authzid: Option<Vec<u8>>,
+    /// The password, or the token where the mechanism takes one.
     pub password: Password,
+    /// How the client is wrong on purpose.
+    pub fault: Option<Fault>,
+    /// What makes this login differ from the next.
+    pub fresh: Fresh,
+}
+
+impl Login {
+    /// A plain login: in plaintext, without authorization identity, and nothing wrong on purpose.
+    pub fn new(protocol: Protocol, mechanism: Mechanism, name: impl Into<Vec<u8>>, password: Password) -> Self {
+        Self {
+            protocol,
+            mechanism,
+            encoding: None,
+            security: Security::Plaintext,
+            name: name.into(),
+            authzid: None,
+            password,
+            fault: None,
+            fresh: Fresh::default(),
+        }
+    }
 }
 
 /// What whoever drives a session has to do next.
@@ -33,6 +61,8 @@ pub enum Action {
     Send(Outgoing),
     /// Wait for octets; then call [`Session::receive`], [`Session::closed`] or [`Session::timed_out`].
     Receive,
+    /// Begin TLS on this connection; then call [`Session::secured`] or [`Session::tls_failed`].
+    StartTls,
     /// There is nothing more to do but to close and to take [`Session::outcome`].
     Finished,
 }
@@ -73,7 +103,7 @@ impl Session {
     pub fn login(login: Login) -> Self {
         let Login { protocol, mechanism, .. } = login;
         let encoding = login.encoding.or(Encoding::default_for(protocol, mechanism));
-        let unspoken = if !mechanism.is_spoken() {
+        let unspoken = if !Sasl::speaks(mechanism) && mechanism != Mechanism::Login {
             Some(format!("a client that speaks {mechanism}"))
         } else {
             let unfit = encoding.filter(|encoding| !encoding.fits(protocol, mechanism));
@@ -149,6 +179,14 @@ impl Session {
     /// The time for an answer is over: nothing more will be listened to.
     pub fn timed_out(&mut self) {
         self.end.get_or_insert(End::TimedOut);
+    }
+
+    /// TLS stands, and everything from here on travels within it.
+    pub fn secured(&mut self, _secured: Secured) {}
+
+    /// TLS could not be begun, for this reason.
+    pub fn tls_failed(&mut self, reason: String) {
+        self.finish(Outcome::TlsFailed(reason));
     }
 
     /// What the server is being asked.
@@ -253,13 +291,7 @@ mod tests {
     use crate::protocol::line::{LINE_LIMIT, TOTAL_LIMIT};
 
     fn session(protocol: Protocol, mechanism: Mechanism) -> Session {
-        Session::login(Login {
-            protocol,
-            mechanism,
-            encoding: None,
-            name: b"User1".to_vec(),
-            password: Password::new("Secret-User1"),
-        })
+        Session::login(Login::new(protocol, mechanism, "User1", Password::new("Secret-User1")))
     }
 
     /// Feeds `octets` over and over after `start`, until the session needs no more; tells how much that took.
@@ -274,6 +306,7 @@ mod tests {
                     fed += octets.len();
                     assert!(fed <= TOTAL_LIMIT + 2 * LINE_LIMIT, "the session listens without end");
                 }
+                Action::StartTls => panic!("nobody asked for TLS"),
                 Action::Finished => break,
             }
         }

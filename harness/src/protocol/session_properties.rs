@@ -16,7 +16,7 @@ use crate::secret::Password;
 fn ways() -> Vec<(Protocol, Mechanism, Option<Encoding>)> {
     let mut ways = vec![(Protocol::Pop3, Mechanism::Login, None)];
     for &protocol in Protocol::ALL {
-        for &mechanism in Mechanism::ALL.iter().filter(|mechanism| mechanism.is_spoken()) {
+        for &mechanism in Mechanism::ALL.iter().filter(|mechanism| mechanism.fits(protocol)) {
             let encodings = Encoding::ALL.iter().filter(|encoding| encoding.fits(protocol, mechanism));
             ways.extend(encodings.map(|encoding| (protocol, mechanism, Some(*encoding))));
         }
@@ -25,13 +25,7 @@ fn ways() -> Vec<(Protocol, Mechanism, Option<Encoding>)> {
 }
 
 fn login((protocol, mechanism, encoding): (Protocol, Mechanism, Option<Encoding>), password: &str) -> Session {
-    Session::login(Login {
-        protocol,
-        mechanism,
-        encoding,
-        name: br"Domain1\User1".to_vec(),
-        password: Password::new(password),
-    })
+    Session::login(Login { encoding, ..Login::new(protocol, mechanism, br"Domain1\User1", Password::new(password)) })
 }
 
 fn dialogue(protocol: Protocol) -> Session {
@@ -64,6 +58,7 @@ fn run(mut session: Session, pieces: &[&[u8]], closes: bool) -> Seen {
                 None if closes => session.closed(),
                 None => session.timed_out(),
             },
+            Action::StartTls => session.tls_failed(String::new()),
             Action::Finished => break,
         }
         // A login has at most eight pieces to send, a dialogue no more than its steps.
@@ -188,9 +183,8 @@ proptest! {
             Protocol::Pop3 => "+OK\r\n+OK\r\nSASL PLAIN LOGIN\r\n.\r\n+ \r\n+ \r\n",
         };
         let mut session = Session::login(Login {
-            protocol: way.0, mechanism: way.1, encoding: way.2,
-            name: format!("Domain1\\{filler}").into_bytes(),
-            password: Password::new(password.as_str()),
+            encoding: way.2,
+            ..Login::new(way.0, way.1, format!("Domain1\\{filler}"), Password::new(password.as_str()))
         });
         session.receive(start.as_bytes());
         let mut pieces = cut(echoed.as_bytes(), &cuts).into_iter();
@@ -206,7 +200,8 @@ proptest! {
                     }
                     None => session.closed(),
                 },
-                Action::Finished => break,
+                Action::StartTls => session.tls_failed(String::new()),
+            Action::Finished => break,
             }
         }
         for piece in pieces {

@@ -32,6 +32,7 @@ pub(super) fn play_with_deviations(mut session: Session, trace: &str) -> (Outcom
                     None => panic!("the session waits beyond the end of the trace, at {:?}", session.stage()),
                 }
             }
+            Action::StartTls => session.tls_failed(String::new()),
             Action::Finished => break,
         }
     }

@@ -76,7 +76,7 @@ impl Authority {
 
     /// Whether our server speaks the mechanism and the dialect offers it.
     pub fn offers(&self, access: Access) -> bool {
-        access.mechanism.is_spoken() && self.dialect.offers(access)
+        super::sasl::speaks(access.mechanism) && self.dialect.offers(access)
     }
 
     /// Whether the name leads to an account at all. Only a flawed server asks.

@@ -109,10 +109,10 @@ flaws! {
 
 /// A set of flaws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Flaws(u64);
+pub struct Flaws(u128);
 
 // Each flaw has one bit.
-const _: () = assert!(Flaw::ALL.len() <= u64::BITS as usize);
+const _: () = assert!(Flaw::ALL.len() <= u128::BITS as usize);
 
 impl Flaws {
     /// No flaw: the sound server.
@@ -121,12 +121,12 @@ impl Flaws {
     /// This set and one more flaw.
     #[must_use]
     pub const fn with(self, flaw: Flaw) -> Self {
-        Self(self.0 | 1 << flaw as u64)
+        Self(self.0 | 1 << flaw as u128)
     }
 
     /// Whether the set has the flaw.
     pub const fn has(self, flaw: Flaw) -> bool {
-        self.0 & (1 << flaw as u64) != 0
+        self.0 & (1 << flaw as u128) != 0
     }
 
     /// Whether the set is empty.

@@ -55,6 +55,11 @@ pub(super) fn mechanism(name: &[u8]) -> Option<Mechanism> {
         .find(|mechanism| mechanism.sasl_name().is_some_and(|known| known.as_bytes().eq_ignore_ascii_case(name)))
 }
 
+/// Whether the server can speak the mechanism.
+pub(super) const fn speaks(mechanism: Mechanism) -> bool {
+    matches!(mechanism, Mechanism::Login | Mechanism::Plain | Mechanism::SaslLogin)
+}
+
 /// Reads a line without its line end.
 pub(super) fn read_line(line: &[u8]) -> Line {
     if line == b"*" {

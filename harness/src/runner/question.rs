@@ -41,13 +41,9 @@ pub fn ask(case: &Case, target: &Target) -> Result<Question, String> {
             let name = name.fill(directory, &case.role).map_err(|lacking| lacking.to_string())?.octets;
             let password = choose(password, directory, &case.role).map_err(|lacking| lacking.to_string())?;
             let expected = expected(case, target, &name, &password).map_err(|lacking| lacking.to_string())?;
-            let login = Login {
-                protocol: case.protocol,
-                mechanism: case.mechanism.ok_or("a login needs a mechanism")?,
-                encoding: case.encoding,
-                name,
-                password: password.clone(),
-            };
+            let mechanism = case.mechanism.ok_or("a login needs a mechanism")?;
+            let login =
+                Login { encoding: case.encoding, ..Login::new(case.protocol, mechanism, name, password.clone()) };
             let passwords = if password.expose() == NOBODYS_PASSWORD { Vec::new() } else { vec![password] };
             Ok(Question { request: Request::Login(login), expected, passwords })
         }
@@ -146,7 +142,7 @@ fn step(line: &ScriptLine, directory: &Directory, role: &str) -> Result<Dialogue
     Ok(match &line.step {
         ScriptStep::Send(template) => {
             let Filled { octets, secrets } = template.fill(directory, role)?;
-            DialogueStep::Send(Outgoing { octets, secrets })
+            DialogueStep::Send(Outgoing { octets, secrets, meaning: None })
         }
         ScriptStep::Expect(answers) => DialogueStep::Expect(
             answers

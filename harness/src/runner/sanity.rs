@@ -70,6 +70,6 @@ fn plainest_login(target: &Target, protocol: Protocol) -> Option<(Login, Option<
     let (account, name) = same
         .chain(others)
         .find_map(|account| Some((account, advise(&target.dialect, &target.directory, account, access)?.1)))?;
-    let login = Login { protocol, mechanism, encoding: None, name, password: account.password.clone() };
+    let login = Login::new(protocol, mechanism, name, account.password.clone());
     Some((login, account.mailbox.clone()))
 }

@@ -1,21 +1,17 @@
 //! What a scenario file may hold: for the reader, and for the schema that editors use.
 
 use super::expectation::{Expectation, Level};
+use crate::axes::{Encoding, Mechanism, Protocol, Security};
 use crate::source::{Field, Kind};
 
-const PROTOCOL: Field = Field::new("protocol", Kind::Words(&["imap", "pop3"]), "The protocols.");
+const PROTOCOL: Field = Field::new("protocol", Kind::Words(Protocol::WORDS), "The protocols.");
 const MECHANISM: Field = Field::new(
     "mechanism",
-    Kind::Words(&["login", "plain", "sasl-login", "ntlm", "xoauth2"]),
+    Kind::Words(Mechanism::WORDS),
     "How the credentials travel: LOGIN and USER/PASS, or a SASL mechanism.",
 );
-const ENCODING: Field = Field::new(
-    "encoding",
-    Kind::Words(&["atom", "quoted", "quoted-unescaped", "literal", "literal-plus", "initial-response", "continuation"]),
-    "How the octets are spelt on the wire.",
-);
-const SECURITY: Field =
-    Field::new("security", Kind::Words(&["plaintext", "starttls", "tls"]), "What protects the connection.");
+const ENCODING: Field = Field::new("encoding", Kind::Words(Encoding::WORDS), "How the octets are spelt on the wire.");
+const SECURITY: Field = Field::new("security", Kind::Words(Security::WORDS), "What protects the connection.");
 const CITES: Field =
     Field::new("cites", Kind::Texts, "The rules that this rests on: RFC sections, KB numbers, reports.");
 const LEVEL: Field = Field::new("level", Kind::Word(Level::WORDS), "How binding they are (RFC 2119); must by default.");

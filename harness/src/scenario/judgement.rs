@@ -198,6 +198,7 @@ pub(crate) fn describe(outcome: &Outcome) -> String {
         Outcome::Rejected(_) => "rejected".to_string(),
         Outcome::Bad(_) => "refused as wrong in form (BAD)".to_string(),
         Outcome::Unbound(_) => "accepted, but the mailbox cannot be opened".to_string(),
+        Outcome::TlsFailed(reason) => format!("the TLS handshake failed: {reason}"),
         Outcome::NotOffered(what) => format!("not offered: {what}"),
         Outcome::Closed { stage, .. } => format!("connection closed at: {}", stage.word()),
         Outcome::NoAnswer(stage) => format!("no answer in time at: {}", stage.word()),

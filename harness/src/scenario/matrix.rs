@@ -30,7 +30,7 @@ pub(super) struct Combination {
     pub protocol: Protocol,
     pub mechanism: Option<Mechanism>,
     pub encoding: Option<Encoding>,
-    pub security: Security,
+    pub security: Option<Security>,
     /// What tells it apart in the id.
     pub suffix: String,
 }
@@ -65,16 +65,17 @@ pub(super) fn combinations(matrix: &Axes, own: &Axes, is_dialogue: bool) -> Resu
     let mut found = Vec::new();
     for role in roles {
         for &protocol in protocols {
-            for mechanism in mechanisms_of(mechanisms, is_dialogue) {
+            let fitting = mechanisms_of(mechanisms, is_dialogue);
+            for mechanism in fitting.into_iter().filter(|value| value.is_none_or(|value| value.fits(protocol))) {
                 for encoding in encodings_of(encodings, protocol, mechanism) {
-                    for &security in securities.map_or(&[Security::Plaintext][..], Vec::as_slice) {
+                    for security in securities_of(securities) {
                         let named = |is_named: bool, word: &str| is_named.then(|| word.to_string());
                         let suffix = [
                             named(roles_are_named, role),
                             Some(protocol.word().to_string()),
                             mechanism.map(|value| value.word().to_string()),
                             encoding.filter(|_| !encodings.is_empty()).map(|value| value.word().to_string()),
-                            named(securities.is_some(), security.word()),
+                            security.map(|value| value.word().to_string()),
                         ];
                         found.push(Combination {
                             role: role.clone(),
@@ -90,6 +91,10 @@ pub(super) fn combinations(matrix: &Axes, own: &Axes, is_dialogue: bool) -> Resu
         }
     }
     Ok(found)
+}
+
+fn securities_of(securities: Option<&Vec<Security>>) -> Vec<Option<Security>> {
+    securities.map_or_else(|| vec![None], |list| list.iter().copied().map(Some).collect())
 }
 
 fn mechanisms_of(mechanisms: &[Mechanism], is_dialogue: bool) -> Vec<Option<Mechanism>> {

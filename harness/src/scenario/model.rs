@@ -46,8 +46,8 @@ pub struct Case {
     pub mechanism: Option<Mechanism>,
     /// The encoding, where there is one.
     pub encoding: Option<Encoding>,
-    /// The security of the connection.
-    pub security: Security,
+    /// The security of the connection; nothing where the target's own will do.
+    pub security: Option<Security>,
     /// The role that logs in.
     pub role: String,
     /// What the client does.

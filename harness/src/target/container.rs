@@ -1,5 +1,6 @@
 //! A server in a container as a target.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use super::file::{TargetFile, TargetFileError, read_target};
 use super::password::Passwords;
 use super::{Endpoint, Keeper, Target};
 use crate::source::SourceText;
+use crate::transport::TlsSettings;
 
 /// Why a container is no target.
 #[derive(Debug, thiserror::Error)]
@@ -46,8 +48,9 @@ pub async fn start_container(name: &str) -> Result<Target, ContainerError> {
         name: format!("container:{name}"),
         dialect: Arc::new(dialect),
         directory: Arc::new(file.directory),
-        imap: endpoint(file.imap, running.imap()),
-        pop3: endpoint(file.pop3, running.pop3()),
+        endpoints: endpoint(file.imap, running.imap()).into_iter().chain(endpoint(file.pop3, running.pop3())).collect(),
+        tls: TlsSettings::default(),
+        certificates: HashMap::new(),
         known: file.known,
         keeper: Keeper::Container(Box::new(running)),
     })

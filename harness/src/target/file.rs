@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Endpoint;
 use super::known::Known;
 use super::password::{Origin, Passwords, password_origin};
-use crate::axes::Security;
+use crate::axes::{Protocol, Security};
 use crate::identity::{Account, Directory, Domain, Mailbox, plain_octets};
 use crate::scenario::Glob;
 use crate::secret::Password;
@@ -13,7 +13,7 @@ use crate::source::{Field, Kind, Mistake, Mistakes, SourceText, Table, parse};
 
 const ENDPOINT: &[Field] = &[
     Field::new("address", Kind::Text, "Host and port: mail.example.org:143."),
-    Field::new("security", Kind::Word(&["plaintext", "starttls", "tls"]), "What protects the connection."),
+    Field::new("security", Kind::Word(Security::WORDS), "What protects the connection."),
 ];
 
 /// The outcomes that a known deviation can name.
@@ -122,8 +122,8 @@ pub fn read_target(
 fn target(table: &Table<'_>, needs_address: bool) -> Option<(TargetFile, Vec<Origin>)> {
     let name = table.required_text("name");
     let dialect = table.required_text("dialect");
-    let imap = table.table("imap").and_then(|endpoint_table| endpoint(&endpoint_table, needs_address));
-    let pop3 = table.table("pop3").and_then(|endpoint_table| endpoint(&endpoint_table, needs_address));
+    let imap = table.table("imap").and_then(|inner| endpoint(&inner, Protocol::Imap, needs_address));
+    let pop3 = table.table("pop3").and_then(|inner| endpoint(&inner, Protocol::Pop3, needs_address));
     if needs_address && !table.has("imap") && !table.has("pop3") {
         table.mistake(
             Mistake::new(table.span(), "the target speaks neither IMAP nor POP3", "no [imap] and no [pop3]")
@@ -157,7 +157,7 @@ fn target(table: &Table<'_>, needs_address: bool) -> Option<(TargetFile, Vec<Ori
     Some((TargetFile { name: name?.value, dialect: dialect?.value, imap, pop3, directory, known }, origins))
 }
 
-fn endpoint(table: &Table<'_>, needs_address: bool) -> Option<Endpoint> {
+fn endpoint(table: &Table<'_>, protocol: Protocol, needs_address: bool) -> Option<Endpoint> {
     let address = if needs_address { table.required_text("address") } else { table.text("address") };
     if let Some(text) = &address {
         let port = text.value.rsplit_once(':').filter(|(host, _)| !host.is_empty());
@@ -176,7 +176,7 @@ fn endpoint(table: &Table<'_>, needs_address: bool) -> Option<Endpoint> {
             "plaintext is all there is so far",
         ));
     }
-    Some(Endpoint { address: address.map(|text| text.value).unwrap_or_default(), security })
+    Some(Endpoint { protocol, address: address.map(|text| text.value).unwrap_or_default(), security })
 }
 
 fn read_account(table: &Table<'_>, directory: &Directory) -> Option<(Account, Domain, Origin)> {
@@ -205,6 +205,7 @@ fn read_account(table: &Table<'_>, directory: &Directory) -> Option<(Account, Do
         domain: domain.clone(),
         user: user?,
         password: Password::new(Vec::new()),
+        token: None,
         mailbox: octets("mailbox"),
         may_open: may_open.iter().filter_map(|text| plain_octets(table, text)).collect(),
         disabled: false,

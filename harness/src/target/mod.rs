@@ -9,6 +9,7 @@ mod known;
 mod password;
 mod reference;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use choice::{ChoiceError, TargetChoice, find_dialect};
@@ -22,6 +23,7 @@ pub use reference::start_reference;
 
 use crate::axes::{Protocol, Security};
 use crate::identity::{Dialect, Directory};
+use crate::transport::{ClientCertificate, TlsSettings};
 
 /// A server under test.
 pub struct Target {
@@ -31,10 +33,12 @@ pub struct Target {
     pub dialect: Arc<Dialect>,
     /// Who exists on it, as far as we know.
     pub directory: Arc<Directory>,
-    /// Where it speaks IMAP.
-    pub imap: Option<Endpoint>,
-    /// Where it speaks POP3.
-    pub pop3: Option<Endpoint>,
+    /// Where it listens. The first of a protocol is where cases go that ask for no security.
+    pub endpoints: Vec<Endpoint>,
+    /// How TLS is spoken to it.
+    pub tls: TlsSettings,
+    /// The client certificates of roles, for SASL EXTERNAL.
+    pub certificates: HashMap<String, ClientCertificate>,
     /// What it is known to do otherwise.
     pub known: Vec<Known>,
     /// What must live as long as the target does.
@@ -44,6 +48,8 @@ pub struct Target {
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
+    /// What it speaks.
+    pub protocol: Protocol,
     /// Host and port, as in `mail.example.org:143` or `[::1]:143`.
     pub address: String,
     /// What protects the connection.
@@ -65,11 +71,8 @@ pub(crate) enum Keeper {
 
 impl Target {
     /// Where the target speaks a protocol.
-    pub const fn endpoint(&self, protocol: Protocol) -> Option<&Endpoint> {
-        match protocol {
-            Protocol::Imap => self.imap.as_ref(),
-            Protocol::Pop3 => self.pop3.as_ref(),
-        }
+    pub fn endpoint(&self, protocol: Protocol) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.protocol == protocol)
     }
 
     /// Ends what was started for this target, and waits for it.
@@ -89,8 +92,9 @@ pub fn remote_target(file: TargetFile, dialect: Dialect) -> Target {
         name: file.name,
         dialect: Arc::new(dialect),
         directory: Arc::new(file.directory),
-        imap: file.imap,
-        pop3: file.pop3,
+        endpoints: file.imap.into_iter().chain(file.pop3).collect(),
+        tls: TlsSettings::default(),
+        certificates: HashMap::new(),
         known: file.known,
         keeper: Keeper::Nobody,
     }

@@ -1,11 +1,15 @@
 //! Drives a protocol session over a real stream: connects, sends, receives, keeps the time, writes the transcript.
 
+mod tls;
+
 use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
+
+pub use tls::{ClientCertificate, Roots, TlsSettings, TlsVersion};
 
 use crate::protocol::{Action, Outcome, Session, Stage, Transcript};
 
@@ -77,6 +81,7 @@ where
     loop {
         match session.poll() {
             Action::Finished => break,
+            Action::StartTls => session.tls_failed("this client has no TLS".to_string()),
             Action::Send(outgoing) => {
                 transcript.sent(start.elapsed(), &outgoing);
                 let due = end.min(Instant::now() + deadlines.reply);

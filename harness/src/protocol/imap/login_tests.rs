@@ -13,11 +13,8 @@ fn session(mechanism: Mechanism, encoding: Encoding) -> Session {
 
 fn session_of(name: &str, mechanism: Mechanism, encoding: Encoding) -> Session {
     Session::login(Login {
-        protocol: Protocol::Imap,
-        mechanism,
         encoding: Some(encoding),
-        name: name.into(),
-        password: Password::new("Secret-User1"),
+        ..Login::new(Protocol::Imap, mechanism, name, Password::new("Secret-User1"))
     })
 }
 

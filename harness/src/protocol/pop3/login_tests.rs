@@ -9,13 +9,7 @@ use crate::protocol::{Action, Session};
 use crate::secret::Password;
 
 fn session_of(name: &str, mechanism: Mechanism, encoding: Option<Encoding>) -> Session {
-    Session::login(Login {
-        protocol: Protocol::Pop3,
-        mechanism,
-        encoding,
-        name: name.into(),
-        password: Password::new("Secret-User1"),
-    })
+    Session::login(Login { encoding, ..Login::new(Protocol::Pop3, mechanism, name, Password::new("Secret-User1")) })
 }
 
 fn user_pass() -> Session {
@@ -106,11 +100,8 @@ fn closed_or_silent_in_every_stage() {
 fn auth_plain_as_in_rfc_5034() {
     let tim = |encoding| {
         Session::login(Login {
-            protocol: Protocol::Pop3,
-            mechanism: Mechanism::Plain,
             encoding: Some(encoding),
-            name: b"test".to_vec(),
-            password: Password::new("test"),
+            ..Login::new(Protocol::Pop3, Mechanism::Plain, "test", Password::new("test"))
         })
     };
     let capa = "S: +OK POP3 ready\nC: CAPA\nS: +OK List of capabilities follows\nS: SASL DIGEST-MD5 GSSAPI PLAIN\nS: STLS\nS: .\n";
