@@ -44,12 +44,16 @@ impl Plan {
     /// Plans the chosen cases of each scenario for each dialect to which they apply.
     ///
     /// `dialects` are those of the targets, in order. A scenario that leaves its dialects out applies to each of
-    /// them. What a dialect does not speak or offer makes no sense there and is left out, unless a refusal is what
+    /// them, or, with `once`, to the plainest. What a dialect does not speak or offer makes no sense there and is left out, unless a refusal is what
     /// the case expects, or a dialogue names the dialect.
     pub fn new(scenarios: &[Arc<Scenario>], dialects: &[Arc<Dialect>], selection: &Selection) -> Self {
         let mut list = Vec::new();
         for scenario in scenarios {
+            let only = if scenario.once { plainest(dialects) } else { None };
             for (target, dialect) in dialects.iter().enumerate() {
+                if only.is_some_and(|only| only != target) {
+                    continue;
+                }
                 let chosen = scenario
                     .cases
                     .iter()
@@ -106,6 +110,11 @@ impl std::str::FromStr for Shard {
     }
 }
 
+/// The dialect for what one dialect is enough for: the one that takes names as they are, or the first.
+fn plainest(dialects: &[Arc<Dialect>]) -> Option<usize> {
+    dialects.iter().position(|dialect| dialect.name == "opaque").or((!dialects.is_empty()).then_some(0))
+}
+
 fn applies(scenario: &Scenario, case: &Case, dialect: &Dialect) -> bool {
     // A protocol that the dialect does not speak makes no sense there, so it is left out of the product.
     if !dialect.protocols.contains(&case.protocol) {
@@ -151,6 +160,20 @@ mod tests {
         assert!(ids(&planned("exchange-5.0")).iter().all(|id| id.contains("pop3")));
         let online = ids(&planned("exchange-online"));
         assert!(online.len() == 4 && online.iter().all(|id| id.starts_with("x/refused")), "{online:?}");
+    }
+
+    #[test]
+    fn once_takes_one_dialect() {
+        let text = format!("once = true\n{TEXT}");
+        let vocabulary = Vocabulary { roles: vec!["same".to_string()], dialects: Vec::new() };
+        let scenario = Arc::new(read_scenario("x", &SourceText::new("x.toml", text), &vocabulary).unwrap());
+        let targets = |names: &[&str]| -> Vec<usize> {
+            let dialects: Vec<_> = names.iter().map(|name| Arc::new(bundled_dialect(name).unwrap().unwrap())).collect();
+            let plan = Plan::new(std::slice::from_ref(&scenario), &dialects, &Selection::default());
+            plan.list.iter().map(|planned| planned.target).collect()
+        };
+        assert_eq!(targets(&["dovecot", "opaque", "cyrus"]), [1; 8]);
+        assert_eq!(targets(&["dovecot", "cyrus"]), [0; 8]);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! One case put to one target: what is sent, and what is expected then.
 
-use crate::identity::{Access, Cause, Directory, Manner, Part, Resolution, resolve, resolve_reading};
+use crate::axes::Mechanism;
+use crate::identity::{Access, Account, Cause, Manner, Part, Resolution, resolve, resolve_reading};
 use crate::protocol::dialogue::{DialogueStep, Expected as ExpectedAnswer, WordPattern};
 use crate::protocol::{Login, Outgoing};
 use crate::scenario::{
-    Action, Case, Expectation, Expected, Filled, Lacking, PasswordChoice, ScriptAnswer, ScriptLine, ScriptStep,
+    Action, Case, Cast, Expectation, Expected, Filled, Lacking, PasswordChoice, ScriptAnswer, ScriptLine, ScriptStep,
+    Value,
 };
 use crate::secret::Password;
 use crate::target::Target;
@@ -35,13 +37,13 @@ pub fn ask(case: &Case, target: &Target) -> Result<Question, String> {
     if target.endpoint(case.protocol).is_none() {
         return Err(format!("{} does not speak {}", target.name, case.protocol));
     }
+    let mechanism = case.mechanism.unwrap_or(Mechanism::Login);
+    let players = target.players(Access { protocol: case.protocol, mechanism });
     match &case.action {
         Action::Login { name, password } => {
-            let directory: &Directory = &target.directory;
-            let name = name.fill(directory, &case.role).map_err(|lacking| lacking.to_string())?.octets;
-            let password = choose(password, directory, &case.role).map_err(|lacking| lacking.to_string())?;
+            let name = name.fill(&players, &case.role).map_err(|lacking| lacking.to_string())?.octets;
+            let password = choose(password, &players, &case.role, mechanism).map_err(|lacking| lacking.to_string())?;
             let expected = expected(case, target, &name, &password).map_err(|lacking| lacking.to_string())?;
-            let mechanism = case.mechanism.ok_or("a login needs a mechanism")?;
             let login =
                 Login { encoding: case.encoding, ..Login::new(case.protocol, mechanism, name, password.clone()) };
             let passwords = if password.expose() == NOBODYS_PASSWORD { Vec::new() } else { vec![password] };
@@ -50,28 +52,27 @@ pub fn ask(case: &Case, target: &Target) -> Result<Question, String> {
         Action::Dialogue(lines) => {
             let steps = lines
                 .iter()
-                .map(|line| step(line, &target.directory, &case.role))
+                .map(|line| step(line, &players, &case.role))
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|lacking| lacking.to_string())?;
-            // A dialogue may say any account's password.
-            let passwords = target.directory.accounts.iter().map(|account| account.password.clone()).collect();
+            // A dialogue may say any account's secrets.
+            let accounts = &target.directory.accounts;
+            let tokens = accounts.iter().filter_map(|account| account.token.clone());
+            let passwords = accounts.iter().map(|account| account.password.clone()).chain(tokens).collect();
             Ok(Question { request: Request::Dialogue(steps), expected: Expected::Dialogue, passwords })
         }
     }
 }
 
-fn choose(choice: &PasswordChoice, directory: &Directory, role: &str) -> Result<Password, Lacking> {
+fn choose(choice: &PasswordChoice, cast: &dyn Cast, role: &str, mechanism: Mechanism) -> Result<Password, Lacking> {
     match choice {
-        PasswordChoice::Right => match directory.role(role) {
-            None => Err(Lacking::Role(role.to_string())),
-            Some(found) => match found.account {
-                Some(account) => Ok(account.password.clone()),
-                None => Err(Lacking::Value { role: role.to_string(), value: "password" }),
-            },
-        },
+        PasswordChoice::Right => {
+            let value = if mechanism.takes_token() { Value::Token } else { Value::Password };
+            Ok(Password::new(cast.value(role, value)?.into_owned()))
+        }
         PasswordChoice::Wrong => Ok(Password::new(NOBODYS_PASSWORD)),
         PasswordChoice::Empty => Ok(Password::new(Vec::new())),
-        PasswordChoice::Text(template) => Ok(Password::new(template.fill(directory, role)?.octets)),
+        PasswordChoice::Text(template) => Ok(Password::new(template.fill(cast, role)?.octets)),
     }
 }
 
@@ -81,8 +82,13 @@ fn expected(case: &Case, target: &Target, name: &[u8], password: &Password) -> R
     match &case.expectation {
         Expectation::Dialect => Ok(by_dialect(target, name, password, access)),
         Expectation::Safe => Ok(Expected::Safe(own_mailboxes(target, &case.role, name, password, access))),
-        other => other.fill(&*target.directory, &case.role),
+        other => other.fill(&target.players(access), &case.role),
     }
+}
+
+/// What shows that one is this account.
+const fn secret_of(account: &Account, access: Access) -> Option<&Password> {
+    if access.mechanism.takes_token() { account.token.as_ref() } else { Some(&account.password) }
 }
 
 /// What the target's dialect and directory come to.
@@ -94,7 +100,7 @@ fn by_dialect(target: &Target, name: &[u8], password: &Password, access: Access)
     let cause = match (&resolution.credentials, resolution.opens) {
         (None, Err(cause)) => cause,
         (None, Ok(_)) => Cause::NoAccount,
-        (Some(account), _) if account.password != *password => Cause::WrongPassword,
+        (Some(account), _) if secret_of(account, access) != Some(password) => Cause::WrongPassword,
         (Some(account), _) if account.disabled => Cause::Disabled,
         (Some(_), Ok(mailbox)) => return Expected::Opens(mailbox.to_vec()),
         (Some(_), Err(cause)) => cause,
@@ -117,7 +123,7 @@ fn by_dialect(target: &Target, name: &[u8], password: &Password, access: Access)
 /// The mailboxes that may open: those that belong to, or may be opened by, the very identity that is logging in.
 fn own_mailboxes(target: &Target, role: &str, name: &[u8], password: &Password, access: Access) -> Vec<Vec<u8>> {
     let Some(account) = target.directory.role(role).and_then(|found| found.account) else { return Vec::new() };
-    if account.password != *password {
+    if secret_of(account, access) != Some(password) {
         return Vec::new();
     }
     let mut own: Vec<Vec<u8>> = account.mailbox.iter().cloned().collect();
@@ -138,10 +144,10 @@ fn own_mailboxes(target: &Target, role: &str, name: &[u8], password: &Password, 
     own
 }
 
-fn step(line: &ScriptLine, directory: &Directory, role: &str) -> Result<DialogueStep, Lacking> {
+fn step(line: &ScriptLine, cast: &dyn Cast, role: &str) -> Result<DialogueStep, Lacking> {
     Ok(match &line.step {
         ScriptStep::Send(template) => {
-            let Filled { octets, secrets } = template.fill(directory, role)?;
+            let Filled { octets, secrets } = template.fill(cast, role)?;
             DialogueStep::Send(Outgoing { octets, secrets, meaning: None })
         }
         ScriptStep::Expect(answers) => DialogueStep::Expect(
@@ -153,7 +159,7 @@ fn step(line: &ScriptLine, directory: &Directory, role: &str) -> Result<Dialogue
                         words: words
                             .iter()
                             .map(|choices| {
-                                let choices = choices.iter().map(|choice| Ok(choice.fill(directory, role)?.octets));
+                                let choices = choices.iter().map(|choice| Ok(choice.fill(cast, role)?.octets));
                                 choices.collect::<Result<Vec<_>, Lacking>>().map(WordPattern)
                             })
                             .collect::<Result<Vec<_>, Lacking>>()?,

@@ -34,6 +34,11 @@ pub const SCENARIO_FIELDS: &[Field] = &[
     LEVEL,
     DIALECTS,
     Field::new(
+        "once",
+        Kind::Flag,
+        "Whether one dialect is enough: what is tested does not depend on how login names are read.",
+    ),
+    Field::new(
         "matrix",
         Kind::Table(&[
             Field::new("account", Kind::Custom(ACCOUNT), "The roles that log in."),

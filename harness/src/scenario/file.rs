@@ -31,6 +31,13 @@ pub fn read_scenario(id: &str, source: &SourceText, vocabulary: &Vocabulary) -> 
 fn scenario(id: &str, source: &Arc<SourceText>, table: &Table<'_>, vocabulary: &Vocabulary) -> Option<Scenario> {
     let title = table.required_text("title");
     let dialects = dialects(table, vocabulary);
+    if table.has("once") && dialects.is_some() {
+        table.mistake(Mistake::new(
+            table.span_of("once"),
+            "`once` means nothing beside `dialects`, which says where it runs",
+            "one or the other",
+        ));
+    }
     let level = table.word("level", Level::from_word).unwrap_or(Level::Must);
     let cites = texts(table, "cites");
     let matrix = table.table("matrix").map(|matrix| axes(&matrix, vocabulary)).unwrap_or_default();
@@ -62,6 +69,7 @@ fn scenario(id: &str, source: &Arc<SourceText>, table: &Table<'_>, vocabulary: &
         title: title?.value,
         about: table.multi_line("about").map(|text| text.value).unwrap_or_default(),
         dialects,
+        once: table.flag("once").unwrap_or(false),
         source: Arc::clone(source),
         cases,
     })

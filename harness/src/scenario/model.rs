@@ -19,6 +19,8 @@ pub struct Scenario {
     pub about: String,
     /// The dialects to which it applies; nothing is every dialect.
     pub dialects: Option<Vec<String>>,
+    /// Whether one dialect is enough where several are at hand: what it tests does not depend on how names are read.
+    pub once: bool,
     /// The file.
     pub source: Arc<SourceText>,
     /// Its cases, in the file's order.

@@ -1,9 +1,11 @@
 //! Texts with places for a role's values: login names, passwords, the lines of a dialogue.
 //!
-//! On top of the notation for octets, `{domain}` `{dns}` `{user}` `{mailbox}` and `{password}` stand for the values
-//! of the case's own role, `{twin.user}` for another role's, `{user|lower}` (`upper`, `swapcase`) for the same in
-//! another case, `{base64:…}` for what is within in base64, and `{len:…}` for its length in octets.
+//! On top of the notation for octets, `{domain}` `{dns}` `{user}` `{mailbox}` `{password}` and `{token}` stand for the
+//! values of the case's own role, `{login}` for the login name by which the target's dialect knows it, `{twin.user}` for
+//! another role's, `{user|lower}` (`upper`, `swapcase`) for the same in another case, `{login|escaped}` for the inside of
+//! a quoted string, `{base64:…}` for what is within in base64, and `{len:…}` for its length in octets.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use base64::Engine as _;
@@ -29,24 +31,30 @@ pub enum Value {
     User,
     /// The mailbox's name.
     Mailbox,
+    /// The login name that leaves the least to the server's guesses.
+    Login,
     /// The password.
     Password,
+    /// The bearer token.
+    Token,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Octets(Vec<u8>),
-    Value { role: Option<String>, value: Value, letters: Letters },
+    Value { role: Option<String>, value: Value, spelling: Spelling },
     Base64(Template),
     Length(Template),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Letters {
-    AsTheyAre,
+enum Spelling {
+    AsItIs,
     Lower,
     Upper,
     Swapped,
+    /// With a backslash before each backslash and quotation mark (RFC 9051 §4.3).
+    Escaped,
 }
 
 /// Octets made from a template, and which of them give a password away.
@@ -77,11 +85,12 @@ pub enum Lacking {
 /// Where a template's values come from: who plays which role.
 pub trait Cast {
     /// A value of a role.
-    fn value(&self, role: &str, value: Value) -> Result<&[u8], Lacking>;
+    fn value(&self, role: &str, value: Value) -> Result<Cow<'_, [u8]>, Lacking>;
 }
 
 impl Value {
-    const ALL: [Self; 5] = [Self::Domain, Self::Dns, Self::User, Self::Mailbox, Self::Password];
+    const ALL: [Self; 7] =
+        [Self::Domain, Self::Dns, Self::User, Self::Mailbox, Self::Login, Self::Password, Self::Token];
 
     /// The word for it in templates.
     pub const fn word(self) -> &'static str {
@@ -90,7 +99,9 @@ impl Value {
             Self::Dns => "dns",
             Self::User => "user",
             Self::Mailbox => "mailbox",
+            Self::Login => "login",
             Self::Password => "password",
+            Self::Token => "token",
         }
     }
 }
@@ -140,10 +151,12 @@ impl Template {
                     filled.octets.extend_from_slice(octets);
                     false
                 }
-                Piece::Value { role: other, value, letters } => {
+                Piece::Value { role: other, value, spelling } => {
                     let octets = cast.value(other.as_deref().unwrap_or(role), *value)?;
-                    filled.octets.extend(octets.iter().map(|octet| letters.of(*octet)));
-                    *value == Value::Password
+                    for &octet in octets.iter() {
+                        spelling.push(octet, &mut filled.octets);
+                    }
+                    matches!(value, Value::Password | Value::Token)
                 }
                 Piece::Base64(inner) => {
                     let inner = inner.fill(cast, role)?;
@@ -164,15 +177,18 @@ impl Template {
     }
 }
 
-impl Letters {
-    fn of(self, octet: u8) -> u8 {
-        match self {
-            Self::AsTheyAre => octet,
+impl Spelling {
+    fn push(self, octet: u8, octets: &mut Vec<u8>) {
+        if self == Self::Escaped && matches!(octet, b'"' | b'\\') {
+            octets.push(b'\\');
+        }
+        octets.push(match self {
+            Self::AsItIs | Self::Escaped => octet,
             Self::Lower => octet.to_ascii_lowercase(),
             Self::Upper => octet.to_ascii_uppercase(),
             Self::Swapped if octet.is_ascii_lowercase() => octet.to_ascii_uppercase(),
             Self::Swapped => octet.to_ascii_lowercase(),
-        }
+        });
     }
 }
 
@@ -183,12 +199,13 @@ fn piece(name: &str, roles: &[String]) -> Result<Piece, NotationError> {
     if let Some(inner) = name.strip_prefix("len:") {
         return Template::parse(inner, roles).map(Piece::Length);
     }
-    let (name, letters) = match name.split_once('|') {
-        None => (name, Letters::AsTheyAre),
-        Some((name, "lower")) => (name, Letters::Lower),
-        Some((name, "upper")) => (name, Letters::Upper),
-        Some((name, "swapcase")) => (name, Letters::Swapped),
-        Some((_, other)) => return Err(unknown("letter case", other, ["lower", "upper", "swapcase"])),
+    let (name, spelling) = match name.split_once('|') {
+        None => (name, Spelling::AsItIs),
+        Some((name, "lower")) => (name, Spelling::Lower),
+        Some((name, "upper")) => (name, Spelling::Upper),
+        Some((name, "swapcase")) => (name, Spelling::Swapped),
+        Some((name, "escaped")) => (name, Spelling::Escaped),
+        Some((_, other)) => return Err(unknown("spelling", other, ["lower", "upper", "swapcase", "escaped"])),
     };
     let (role, value) = match name.split_once('.') {
         Some((role, value)) => (Some(role), value),
@@ -200,7 +217,7 @@ fn piece(name: &str, roles: &[String]) -> Result<Piece, NotationError> {
         return Err(unknown("role", role, roles.iter().map(String::as_str)));
     }
     match Value::ALL.into_iter().find(|known| known.word() == value) {
-        Some(value) => Ok(Piece::Value { role: role.map(str::to_string), value, letters }),
+        Some(value) => Ok(Piece::Value { role: role.map(str::to_string), value, spelling }),
         None => Err(unknown("value", value, Value::ALL.map(Value::word))),
     }
 }
@@ -221,11 +238,12 @@ mod tests {
     struct OneRole;
 
     impl Cast for OneRole {
-        fn value(&self, role: &str, value: Value) -> Result<&[u8], Lacking> {
+        fn value(&self, role: &str, value: Value) -> Result<Cow<'_, [u8]>, Lacking> {
             match (role, value) {
-                ("renamed", Value::Domain) => Ok(b"Domain1"),
-                ("renamed", Value::User) => Ok(b"User1"),
-                ("renamed", Value::Password) => Ok(b"pw"),
+                ("renamed", Value::Domain) => Ok(b"Domain1".into()),
+                ("renamed", Value::User) => Ok(b"User1".into()),
+                ("renamed", Value::Login) => Ok(br#"Domain1\"User1"#.into()),
+                ("renamed", Value::Password) => Ok(b"pw".into()),
                 ("renamed", value) => Err(Lacking::Value { role: role.into(), value: value.word() }),
                 _ => Err(Lacking::Role(role.into())),
             }
@@ -244,6 +262,7 @@ mod tests {
     fn values_stand_in_their_places() {
         assert_eq!(fill(r"{domain}\{user|swapcase}").expect("filled").octets, br"Domain1\uSER1");
         assert_eq!(fill("{{{len:{user}}}}").expect("filled").octets, b"{5}");
+        assert_eq!(fill("\"{login|escaped}\"").expect("filled").octets, br#""Domain1\\\"User1""#);
         let plain = fill("{base64:{nul}{user}{nul}{password}} x").expect("filled");
         assert_eq!(plain.octets, b"AFVzZXIxAHB3 x");
         assert_eq!(plain.secrets, std::slice::from_ref(&(0..12)));

@@ -1,18 +1,44 @@
-//! A directory plays the roles of a scenario.
+//! A target's directory plays the roles of a scenario, by the login names that its dialect understands.
 
-use crate::identity::Directory;
+use std::borrow::Cow;
+
+use super::Target;
+use crate::identity::{Access, advise};
 use crate::scenario::{Cast, Lacking, Value};
 
-impl Cast for Directory {
-    fn value(&self, role: &str, value: Value) -> Result<&[u8], Lacking> {
-        let found = self.role(role).ok_or_else(|| Lacking::Role(role.to_string()))?;
+/// The accounts of a target, as they log in with one protocol and mechanism.
+pub struct Players<'t> {
+    target: &'t Target,
+    access: Access,
+}
+
+impl Target {
+    /// Who plays the roles where cases come with this protocol and mechanism.
+    pub const fn players(&self, access: Access) -> Players<'_> {
+        Players { target: self, access }
+    }
+}
+
+impl Cast for Players<'_> {
+    fn value(&self, role: &str, value: Value) -> Result<Cow<'_, [u8]>, Lacking> {
+        let Target { directory, dialect, .. } = self.target;
+        let found = directory.role(role).ok_or_else(|| Lacking::Role(role.to_string()))?;
         let octets = match value {
             Value::Domain => Some(found.domain.name.as_slice()),
             Value::Dns => found.domain.dns.as_deref(),
             Value::User => found.account.map(|account| account.user.as_slice()),
             Value::Mailbox => found.mailbox,
             Value::Password => found.account.map(|account| account.password.expose()),
+            Value::Token => found.account.and_then(|account| account.token.as_ref()).map(|token| token.expose()),
+            Value::Login => {
+                let advised = found.account.and_then(|account| advise(dialect, directory, account, self.access));
+                return match advised {
+                    Some((_, name)) => Ok(Cow::Owned(name)),
+                    None => Err(Lacking::Value { role: role.to_string(), value: "login name that opens its mailbox" }),
+                };
+            }
         };
-        octets.ok_or_else(|| Lacking::Value { role: role.to_string(), value: value.word() })
+        let lacking = || Lacking::Value { role: role.to_string(), value: value.word() };
+        octets.map(Cow::Borrowed).ok_or_else(lacking)
     }
 }
