@@ -2,6 +2,7 @@
 
 use super::flaw::{Flaw, Flaws};
 use super::flawed_data::{flawed_dialect, flawed_directory};
+use super::flawed_names::flawed_name;
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::{Access, Account, Cause, Dialect, Directory, Manner, Part, resolve};
 
@@ -87,13 +88,14 @@ impl Authority {
     /// Decides, in this order: the form of the name, the account, the password, the mailbox.
     pub fn decide(&self, credentials: &Credentials<'_>) -> Decision {
         let access = credentials.access;
+        let name = flawed_name(credentials.name, self.flaws);
         let rules_for = match access.mechanism {
             Mechanism::Plain if self.flaws.has(Flaw::PlainIgnoresCompositeBan) => {
                 Access { mechanism: Mechanism::Login, ..access }
             }
             _ => access,
         };
-        let (readings, resolution) = resolve(&self.dialect, &self.directory, credentials.name, rules_for);
+        let (readings, resolution) = resolve(&self.dialect, &self.directory, &name, rules_for);
         // The comparison is made also for nobody: how long the answer takes must not tell who exists.
         let password_is_right = self.password_is_right(resolution.credentials, credentials.password);
         let (Some(account), Some(asked)) = (resolution.account, resolution.credentials) else {
@@ -121,9 +123,17 @@ impl Authority {
         }
     }
 
+    /// The decision on a password that is wrong.
+    pub(super) fn refusal(&self, access: Access) -> Decision {
+        self.fail(Cause::WrongPassword, access)
+    }
+
     fn password_is_right(&self, account: Option<&Account>, given: &[u8]) -> bool {
         let expected = account.map_or(&b"nobody"[..], |account| account.password.expose());
+        let first = |octets: &'_ [u8]| octets.len().min(8);
         same_octets(expected, given)
+            || (self.flaws.has(Flaw::ComparesEightOctets)
+                && expected.get(..first(expected)) == given.get(..first(given)))
             || self.flaws.has(Flaw::AcceptsAnyPassword)
             || (given.is_empty() && self.flaws.has(Flaw::AcceptsEmptyPassword))
     }

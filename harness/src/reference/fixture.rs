@@ -39,6 +39,12 @@ form  = '{user}@{domain}/{mailbox..}'
 separators = '\/@'
 cites = ["test"]
 
+# Nobody but the role `printable` has a backquote in the name.
+[[rule]]
+form  = '{user..}'
+holds = { user = '`' }
+cites = ["test"]
+
 [[rule]]
 form  = '{domain}{sep}{user}{sep}{mailbox..}'
 cites = ["test"]

@@ -91,6 +91,34 @@ flaws! {
         "Takes a lone backslash in a quoted string as it is instead of answering BAD.";
     HangsOnUnescapedBackslash = "hangs-on-unescaped-backslash", IMAP,
         "Never answers a quoted string with a lone backslash, nor anything after it.";
+    TruncatesAtNul = "truncates-at-nul", BOTH,
+        "Takes a name only as far as its first NUL.";
+    DropsPercent = "drops-percent", BOTH,
+        "Drops every percent sign from a name.";
+    TrimsNames = "trims-names", BOTH,
+        "Drops the spaces before and behind a name.";
+    NormalisesNames = "normalises-names", BOTH,
+        "Applies SASLprep to a name before it is taken apart, so that a fullwidth backslash separates.";
+    ComparesEightOctets = "compares-eight-octets", BOTH,
+        "Compares only the first eight octets of a password.";
+    RefusesAfterFailure = "refuses-after-failure", BOTH,
+        "Refuses the right password, too, after a login that failed on the same connection.";
+    DropsPipelined = "drops-pipelined", BOTH,
+        "Drops what has come behind a login in the same segment.";
+    RefusesAdvertisedPlain = "refuses-advertised-plain", BOTH,
+        "Advertises SASL PLAIN and refuses it as a mechanism that is not offered.";
+    HiddenPlain = "hidden-plain", BOTH,
+        "Takes SASL PLAIN although it is not advertised.";
+    UnescapesNameOnly = "unescapes-name-only", IMAP,
+        "Undoes the escapes of a quoted name and not those of a quoted password.";
+    RefusesLegalAtoms = "refuses-legal-atoms", IMAP,
+        "Answers BAD to a tilde, a right brace or a left bracket in an atom.";
+    RunsLiteralOctets = "runs-literal-octets", IMAP,
+        "Answers BAD to a non-synchronizing literal and takes its octets for commands.";
+    LowerCasesTags = "lower-cases-tags", IMAP,
+        "Gives tags back in lower case.";
+    ClosesOnHighOctets = "closes-on-high-octets", IMAP,
+        "Closes the connection on an octet beyond ASCII in a name.";
     TruncatesLiteral = "truncates-literal", IMAP,
         "Loses the last octet of a literal.";
     RefusesLiterals = "refuses-literals", IMAP,
@@ -103,6 +131,10 @@ flaws! {
         "Answers a login that fails with an untagged NO and nothing else.";
     UserStopsAtSpace = "user-stops-at-space", POP3,
         "USER: takes only the first word for the name.";
+    KeepsUserAfterFailure = "keeps-user-after-failure", POP3,
+        "PASS may be tried again after it has failed, without a USER before it.";
+    FirstUserCounts = "first-user-counts", POP3,
+        "Of several USER before a PASS, takes the first one's name.";
     PassStopsAtSpace = "pass-stops-at-space", POP3,
         "PASS: takes only the first word for the password.";
 }

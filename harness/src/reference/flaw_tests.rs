@@ -5,6 +5,15 @@ use super::flaw::{Flaw, Flaws};
 use super::flow::Flow;
 use crate::axes::Protocol;
 
+/// A login with every printable octet in the name and in the password, escaped.
+const EVERY_OCTET: &str = concat!(
+    "a LOGIN \"",
+    r##" !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"##,
+    "\" \"Secret-",
+    r##" !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"##,
+    "\"\r\n"
+);
+
 /// A conversation in which each flaw shows.
 const fn imap(flaw: Flaw) -> &'static str {
     match flaw {
@@ -37,7 +46,22 @@ const fn imap(flaw: Flaw) -> &'static str {
         }
         Flaw::TruncatesLiteral | Flaw::RefusesLiterals => "a LOGIN {4+}\r\nSame Secret-Same\r\n",
         Flaw::AcceptsBackslashAtom => "a LOGIN Domain1\\Same Secret-Same\r\n",
-        Flaw::UserStopsAtSpace | Flaw::PassStopsAtSpace => "",
+        // The NUL is no part of a literal; a sound server refuses it.
+        Flaw::TruncatesAtNul => "a LOGIN {6+}\r\nSame\0x Secret-Same\r\n",
+        Flaw::DropsPercent => "a LOGIN \"S%ame\" Secret-Same\r\n",
+        Flaw::TrimsNames => "a LOGIN \" Same\" Secret-Same\r\n",
+        Flaw::NormalisesNames => "a LOGIN \"Domain1\u{ff3c}Same\u{ff3c}Same\" Secret-Same\r\n",
+        Flaw::ComparesEightOctets => "a LOGIN Same Secret-SX\r\n",
+        Flaw::RefusesAfterFailure => "a LOGIN Same wrong\r\nb LOGIN Same Secret-Same\r\n",
+        Flaw::DropsPipelined => "a LOGIN Same Secret-Same\r\nb NOOP\r\n",
+        Flaw::RefusesAdvertisedPlain => "a AUTHENTICATE PLAIN AFNhbWUAU2VjcmV0LVNhbWU=\r\n",
+        Flaw::HiddenPlain => "a CAPABILITY\r\n",
+        Flaw::UnescapesNameOnly => EVERY_OCTET,
+        Flaw::RefusesLegalAtoms => "a LOGIN Same~ x\r\n",
+        Flaw::RunsLiteralOctets => "a LOGIN {6+}\r\nb NOOP {3+}\r\nxyz\r\n",
+        Flaw::LowerCasesTags => "A LOGIN Same wrong\r\n",
+        Flaw::ClosesOnHighOctets => "a LOGIN {2+}\r\n\u{e9} x\r\n",
+        Flaw::UserStopsAtSpace | Flaw::PassStopsAtSpace | Flaw::KeepsUserAfterFailure | Flaw::FirstUserCounts => "",
     }
 }
 
@@ -61,6 +85,17 @@ const fn pop3(flaw: Flaw) -> &'static str {
         Flaw::PlainSwapsFields | Flaw::IgnoresInitialResponse => "AUTH PLAIN AFNhbWUAU2VjcmV0LVNhbWU=\r\n",
         Flaw::PlainIgnoresCompositeBan => "AUTH PLAIN AFVzZXIxQGRvbWFpbjEuZXhhbXBsZS9NYWlsYm94MQBTZWNyZXQtVXNlcjE=\r\n",
         Flaw::IgnoresAuthorizationIdentity => "AUTH PLAIN QWxpY2UAU2FtZQBTZWNyZXQtU2FtZQ==\r\n",
+        Flaw::TruncatesAtNul => "USER Same\0x\r\nPASS Secret-Same\r\n",
+        Flaw::DropsPercent => "USER S%ame\r\nPASS Secret-Same\r\n",
+        Flaw::TrimsNames => "USER  Same\r\nPASS Secret-Same\r\n",
+        Flaw::NormalisesNames => "USER Domain1\u{ff3c}Same\u{ff3c}Same\r\nPASS Secret-Same\r\n",
+        Flaw::ComparesEightOctets => "USER Same\r\nPASS Secret-SX\r\n",
+        Flaw::RefusesAfterFailure => "USER Same\r\nPASS wrong\r\nUSER Same\r\nPASS Secret-Same\r\n",
+        Flaw::DropsPipelined => "USER Same\r\nPASS Secret-Same\r\n",
+        Flaw::RefusesAdvertisedPlain => "AUTH PLAIN AFNhbWUAU2VjcmV0LVNhbWU=\r\n",
+        Flaw::HiddenPlain => "CAPA\r\n",
+        Flaw::KeepsUserAfterFailure => "USER Same\r\nPASS wrong\r\nPASS Secret-Same\r\n",
+        Flaw::FirstUserCounts => "USER Same\r\nUSER Nobody\r\nPASS Secret-Same\r\n",
         Flaw::UserStopsAtSpace | Flaw::PassStopsAtSpace => "USER First Last\r\nPASS Secret-First Last\r\n",
         _ => "",
     }

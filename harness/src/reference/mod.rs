@@ -16,6 +16,7 @@ mod authority;
 mod canary;
 mod flaw;
 mod flawed_data;
+mod flawed_names;
 mod flow;
 mod imap;
 #[cfg(feature = "net")]

@@ -10,6 +10,8 @@ pub(super) struct Cursor<'b> {
     pub(super) octets: &'b [u8],
     pub(super) at: usize,
     pub(super) flaws: Flaws,
+    /// How many quoted strings have been begun; only a flaw asks.
+    pub(super) strings: usize,
 }
 
 /// Why reading stops before the command ends.
@@ -51,7 +53,7 @@ pub(super) const fn is_atom_octet(octet: u8) -> bool {
 impl<'b> Cursor<'b> {
     /// Starts at the first octet of a command.
     pub(super) const fn new(octets: &'b [u8], flaws: Flaws) -> Self {
-        Self { octets, at: 0, flaws }
+        Self { octets, at: 0, flaws, strings: 0 }
     }
 
     /// The refusal for the octet that comes next.

@@ -21,6 +21,10 @@ impl ImapSession {
             // Whether the password is right must not show (RFC 9051 §11.7), so nobody looks at it.
             return push_line(out, &[tag, b" NO LOGIN is disabled"]);
         }
+        if !name.is_ascii() && self.authority.flaws().has(Flaw::ClosesOnHighOctets) {
+            self.flow = Flow::Close;
+            return;
+        }
         let decision = self.authority.decide(&Credentials {
             name,
             password,
@@ -34,7 +38,10 @@ impl ImapSession {
         if self.is_logged_in() {
             return push_line(out, &[tag, b" BAD AUTHENTICATE comes before a login, not after"]);
         }
-        let Some(mechanism) = sasl::mechanism(mechanism).filter(|&known| self.offers(known)) else {
+        let refused =
+            |mechanism| mechanism == Mechanism::Plain && self.authority.flaws().has(Flaw::RefusesAdvertisedPlain);
+        let known = sasl::mechanism(mechanism).filter(|&known| self.offers(known) && !refused(known));
+        let Some(mechanism) = known else {
             return push_line(out, &[tag, b" NO [CANNOT] this mechanism is not offered"]);
         };
         let exchange = Exchange::begin(mechanism);
@@ -88,7 +95,7 @@ impl ImapSession {
     }
 
     fn conclude(&mut self, tag: &[u8], decision: Decision, verb: &str, out: &mut Vec<u8>) {
-        let (cause, manner, code, text) = match decision {
+        let (cause, manner, code, text) = match self.flawed(decision) {
             Decision::Open { mailbox } => return self.accept(tag, Binding::Mailbox(mailbox), verb, out),
             Decision::Fail { cause, manner, code, text } => (cause, manner, code, text),
         };
@@ -113,6 +120,12 @@ impl ImapSession {
             }
         }
         self.count_failure(out);
+    }
+
+    /// What becomes of a decision on this connection.
+    fn flawed(&self, decision: Decision) -> Decision {
+        let refuses = self.failures > 0 && self.authority.flaws().has(Flaw::RefusesAfterFailure);
+        if refuses { self.authority.refusal(access(Mechanism::Login)) } else { decision }
     }
 
     fn accept(&mut self, tag: &[u8], binding: Binding, verb: &str, out: &mut Vec<u8>) {

@@ -16,6 +16,7 @@ use self::command::{Command, Refusal};
 use self::grammar::Stop;
 use self::strings::{LONGEST_LITERAL, announced_without_waiting};
 use super::authority::Authority;
+use super::flaw::Flaw;
 use super::flow::Flow;
 use super::reply::push_number;
 use super::sasl::{self, Exchange};
@@ -148,8 +149,12 @@ impl ImapSession {
                 break;
             };
             let text = rest.get(..end).unwrap_or_default();
+            let was_logged_in = self.is_logged_in();
             if self.take_line(text, out) {
                 start += end;
+                if self.authority.flaws().has(Flaw::DropsPipelined) && self.is_logged_in() != was_logged_in {
+                    start = octets.len();
+                }
                 self.searched = 0;
                 self.in_literals = 0;
                 self.count(end, out);
@@ -188,6 +193,9 @@ impl ImapSession {
             return true;
         }
         match command::read(text, self.authority.flaws()) {
+            Ok((tag, command)) if self.authority.flaws().has(Flaw::LowerCasesTags) => {
+                self.obey(&tag.to_ascii_lowercase(), command, out);
+            }
             Ok((tag, command)) => self.obey(tag, command, out),
             Err(Refusal { tag, stop: Stop::Literal { start, length, waits } }) => {
                 self.in_literals += length;
@@ -217,6 +225,9 @@ impl ImapSession {
 
     /// After a refusal: what the line has announced is on its way and is no command.
     fn pass_over(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        if self.authority.flaws().has(Flaw::RunsLiteralOctets) {
+            return;
+        }
         match announced_without_waiting(line) {
             None => {}
             Some(length) if length > LONGEST_LITERAL => self.say_bye(out, "the literal is too long"),
@@ -282,7 +293,8 @@ impl ImapSession {
             return;
         }
         for mechanism in [Mechanism::Plain, Mechanism::SaslLogin] {
-            if let Some(name) = mechanism.sasl_name().filter(|_| self.offers(mechanism)) {
+            let is_hidden = mechanism == Mechanism::Plain && self.authority.flaws().has(Flaw::HiddenPlain);
+            if let Some(name) = mechanism.sasl_name().filter(|_| self.offers(mechanism) && !is_hidden) {
                 out.extend_from_slice(b" AUTH=");
                 out.extend_from_slice(name.as_bytes());
             }

@@ -18,8 +18,12 @@ impl<'b> Cursor<'b> {
             Some(b'{') => self.literal().map(Cow::Borrowed),
             _ => {
                 let backslash = self.flaws.has(Flaw::AcceptsBackslashAtom);
-                let atom =
-                    self.while_octets(|octet| is_atom_octet(octet) || octet == b']' || (backslash && octet == b'\\'));
+                let stops_early = self.flaws.has(Flaw::RefusesLegalAtoms);
+                let atom = self.while_octets(|octet| match octet {
+                    b'~' | b'}' | b'[' if stops_early => false,
+                    b'\\' => backslash,
+                    octet => is_atom_octet(octet) || octet == b']',
+                });
                 // An octet that no atom may hold is named, rather than said to be the wrong end of the argument.
                 match self.next_octet() {
                     Some(b' ' | b'\r' | b'\n') if !atom.is_empty() => Ok(Cow::Borrowed(atom)),
@@ -35,6 +39,7 @@ impl<'b> Cursor<'b> {
 
     /// A quoted string: only `\` and `"` may follow a backslash (RFC 9051 §4.3, `QUOTED-CHAR`).
     fn quoted(&mut self) -> Read<Cow<'b, [u8]>> {
+        self.strings += 1;
         self.at += 1;
         let start = self.at;
         let mut unescaped: Option<Vec<u8>> = None;
@@ -69,7 +74,9 @@ impl<'b> Cursor<'b> {
     fn escape(&mut self, escaped: Option<u8>, octets: &mut Vec<u8>) -> Read<()> {
         match escaped {
             Some(octet @ (b'\\' | b'"')) => {
-                if self.flaws.has(Flaw::KeepsQuotedEscapes) {
+                let is_password = self.strings > 1;
+                if self.flaws.has(Flaw::KeepsQuotedEscapes) || (is_password && self.flaws.has(Flaw::UnescapesNameOnly))
+                {
                     octets.push(b'\\');
                 }
                 octets.push(octet);
@@ -96,6 +103,9 @@ impl<'b> Cursor<'b> {
         self.at += 1;
         let length = self.number()?;
         let waits = !self.takes(b'+');
+        if !waits && self.flaws.has(Flaw::RunsLiteralOctets) {
+            return self.bad("this server takes no such literals");
+        }
         self.expect(b'}', "a literal is announced as {n} or {n+} (RFC 9051 section 9)")?;
         self.expect(b'\r', "CR LF follows the announcement of a literal (RFC 9051 section 9)")?;
         self.expect(b'\n', "CR LF follows the announcement of a literal (RFC 9051 section 9)")?;
@@ -107,7 +117,7 @@ impl<'b> Cursor<'b> {
         let (Some(octets), true) = (self.octets.get(start..start + length), self.octets.len() > start + length) else {
             return Err(Stop::Literal { start, length, waits });
         };
-        if let Some(at) = octets.iter().position(|&octet| octet == 0) {
+        if let Some(at) = octets.iter().position(|&octet| octet == 0 && !self.flaws.has(Flaw::TruncatesAtNul)) {
             self.at = start + at;
             return self.bad("a literal holds no NUL (RFC 9051 section 9, CHAR8)");
         }

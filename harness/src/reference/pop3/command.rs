@@ -1,5 +1,7 @@
 //! POP3's commands as a server reads them (RFC 1939, RFC 2449, RFC 5034).
 
+use super::super::flaw::{Flaw, Flaws};
+
 /// A command with its argument.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command<'b> {
@@ -30,8 +32,8 @@ pub(super) enum Command<'b> {
 }
 
 /// Reads a command from its line, which ends in LF; or says which rule it breaks.
-pub(super) fn read(line: &[u8]) -> Result<Command<'_>, &'static str> {
-    let line = without_line_end(line)?;
+pub(super) fn read(line: &[u8], flaws: Flaws) -> Result<Command<'_>, &'static str> {
+    let line = if flaws.has(Flaw::TruncatesAtNul) { up_to_line_end(line)? } else { without_line_end(line)? };
     let (verb, argument) = match line.iter().position(|&octet| octet == b' ') {
         Some(at) => (line.get(..at).unwrap_or_default(), line.get(at + 1..)),
         None => (line, None),
@@ -65,6 +67,10 @@ pub(super) fn read(line: &[u8]) -> Result<Command<'_>, &'static str> {
         }
         _ => return Err("unknown command (RFC 1939 section 3)"),
     })
+}
+
+fn up_to_line_end(line: &[u8]) -> Result<&[u8], &'static str> {
+    line.strip_suffix(b"\r\n").ok_or("a line ends in CR LF (RFC 1939 section 3)")
 }
 
 /// The line without CR LF; neither CR nor NUL stands elsewhere.
@@ -110,12 +116,15 @@ mod tests {
 
     #[test]
     fn names_and_passwords_keep_their_spaces() {
-        assert_eq!(read(b"user First Last\r\n"), Ok(Command::User(b"First Last")));
-        assert_eq!(read(b"USER  a \r\n"), Ok(Command::User(b" a ")));
-        assert_eq!(read(b"PASS a b \r\n"), Ok(Command::Pass(b"a b ")));
-        assert_eq!(read(b"PASS \r\n"), Ok(Command::Pass(b"")));
-        assert_eq!(read(b"USER \xff\r\n"), Ok(Command::User(b"\xff")));
-        assert_eq!(read(b"AUTH PLAIN =\r\n"), Ok(Command::Auth { mechanism: b"PLAIN", initial: Some(b"=") }));
+        assert_eq!(read(b"user First Last\r\n", Flaws::NONE), Ok(Command::User(b"First Last")));
+        assert_eq!(read(b"USER  a \r\n", Flaws::NONE), Ok(Command::User(b" a ")));
+        assert_eq!(read(b"PASS a b \r\n", Flaws::NONE), Ok(Command::Pass(b"a b ")));
+        assert_eq!(read(b"PASS \r\n", Flaws::NONE), Ok(Command::Pass(b"")));
+        assert_eq!(read(b"USER \xff\r\n", Flaws::NONE), Ok(Command::User(b"\xff")));
+        assert_eq!(
+            read(b"AUTH PLAIN =\r\n", Flaws::NONE),
+            Ok(Command::Auth { mechanism: b"PLAIN", initial: Some(b"=") })
+        );
     }
 
     #[test]
@@ -136,7 +145,7 @@ mod tests {
             (b"XTND\r\n", "unknown command"),
             (b"\r\n", "unknown command"),
         ] {
-            let rule = read(line).expect_err("refused");
+            let rule = read(line, Flaws::NONE).expect_err("refused");
             assert!(rule.contains(reason), "{line:?}: {rule}");
         }
     }

@@ -27,7 +27,9 @@ impl Pop3Session {
         if flaws.has(Flaw::RevealsUnknownUsers) && !self.authority.knows(name, access(Mechanism::Login)) {
             return self.refuse("There is no such user.", out);
         }
-        self.state = State::Named(name.to_vec());
+        if !(flaws.has(Flaw::FirstUserCounts) && matches!(self.state, State::Named(_))) {
+            self.state = State::Named(name.to_vec());
+        }
         push_line(out, &[b"+OK"]);
     }
 
@@ -43,10 +45,16 @@ impl Pop3Session {
             access: access(Mechanism::Login),
         });
         self.conclude(decision, out);
+        if self.authority.flaws().has(Flaw::KeepsUserAfterFailure) && !self.is_logged_in() {
+            self.state = State::Named(name);
+        }
     }
 
     pub(super) fn auth(&mut self, mechanism: &[u8], initial: Option<&[u8]>, out: &mut Vec<u8>) {
-        let Some(mechanism) = sasl::mechanism(mechanism).filter(|&known| self.offers(known)) else {
+        let refused =
+            |mechanism| mechanism == Mechanism::Plain && self.authority.flaws().has(Flaw::RefusesAdvertisedPlain);
+        let known = sasl::mechanism(mechanism).filter(|&known| self.offers(known) && !refused(known));
+        let Some(mechanism) = known else {
             return self.refuse("this mechanism is not offered (RFC 5034 section 4)", out);
         };
         self.state = State::Authorization;
@@ -98,6 +106,8 @@ impl Pop3Session {
     }
 
     fn conclude(&mut self, decision: Decision, out: &mut Vec<u8>) {
+        let refuses = self.failures > 0 && self.authority.flaws().has(Flaw::RefusesAfterFailure);
+        let decision = if refuses { self.authority.refusal(access(Mechanism::Login)) } else { decision };
         let (cause, manner, code, text) = match decision {
             Decision::Open { mailbox } => {
                 self.state = State::Transaction { mailbox };

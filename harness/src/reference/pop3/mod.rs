@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use self::command::Command;
 use super::authority::Authority;
+use super::flaw::Flaw;
 use super::flow::Flow;
 use super::sasl::{self, Exchange};
 use crate::axes::{Mechanism, Protocol};
@@ -120,7 +121,11 @@ impl Pop3Session {
             };
             self.searched = 0;
             start += end;
+            let was_logged_in = self.is_logged_in();
             self.take_line(rest.get(..end).unwrap_or_default(), out);
+            if self.authority.flaws().has(Flaw::DropsPipelined) && self.is_logged_in() != was_logged_in {
+                start = octets.len();
+            }
             if !self.is_logged_in() && self.flow == Flow::Continue {
                 self.before_login += end;
                 if self.before_login > MOST_BEFORE_LOGIN {
@@ -136,7 +141,7 @@ impl Pop3Session {
         if let State::Exchanging(_) = self.state {
             return self.continue_exchange(line, out);
         }
-        match command::read(line) {
+        match command::read(line, self.authority.flaws()) {
             Ok(command) => self.obey(command, out),
             Err(rule) => self.refuse(rule, out),
         }
@@ -186,6 +191,7 @@ impl Pop3Session {
         [Mechanism::Plain, Mechanism::SaslLogin]
             .into_iter()
             .filter(|&mechanism| self.offers(mechanism))
+            .filter(|&mechanism| mechanism != Mechanism::Plain || !self.authority.flaws().has(Flaw::HiddenPlain))
             .filter_map(Mechanism::sasl_name)
     }
 
