@@ -3,9 +3,10 @@
 use super::fixture::replies;
 use super::flaw::{Flaw, Flaws};
 use super::flow::Flow;
+use super::sasl::flaw_tests::shows;
 use crate::axes::Protocol;
 
-/// A conversation in which each flaw shows.
+/// A conversation in which each flaw shows; those of the mechanisms show in their own tests.
 const fn imap(flaw: Flaw) -> &'static str {
     match flaw {
         Flaw::AcceptsAnyPassword | Flaw::WrongTag | Flaw::UntaggedFailure => "a LOGIN Same wrong\r\n",
@@ -37,7 +38,8 @@ const fn imap(flaw: Flaw) -> &'static str {
         }
         Flaw::TruncatesLiteral | Flaw::RefusesLiterals => "a LOGIN {4+}\r\nSame Secret-Same\r\n",
         Flaw::AcceptsBackslashAtom => "a LOGIN Domain1\\Same Secret-Same\r\n",
-        Flaw::UserStopsAtSpace | Flaw::PassStopsAtSpace => "",
+        // POP3's, and what needs an answer to a challenge.
+        _ => "",
     }
 }
 
@@ -78,7 +80,7 @@ fn answers(protocol: Protocol, flaws: Flaws, login: &str) -> (String, Flow) {
 
 #[test]
 fn every_flaw_shows_in_each_of_its_protocols() {
-    for &flaw in Flaw::ALL {
+    for &flaw in Flaw::ALL.iter().filter(|&&flaw| !shows(flaw)) {
         for &protocol in Protocol::ALL {
             let login = match protocol {
                 Protocol::Imap => imap(flaw),
