@@ -80,7 +80,7 @@ flaws! {
     PlainIgnoresCompositeBan = "plain-ignores-composite-ban", BOTH,
         "SASL PLAIN: reads names by the rules for LOGIN, also where the dialect refuses or reads them otherwise.";
     IgnoresAuthorizationIdentity = "ignores-authorization-identity", BOTH,
-        "SASL PLAIN: logs in as the authentication identity although another authorization identity is given.";
+        "SASL: logs in as the authentication identity although another authorization identity is given.";
     IgnoresInitialResponse = "ignores-initial-response", BOTH,
         "SASL: asks for the first response although it came with the command.";
     KeepsQuotedEscapes = "keeps-quoted-escapes", IMAP,
@@ -129,6 +129,42 @@ flaws! {
         "Answers a login that fails with another tag.";
     UntaggedFailure = "untagged-failure", IMAP,
         "Answers a login that fails with an untagged NO and nothing else.";
+    AcceptsBadBase64 = "accepts-bad-base64", BOTH,
+        "SASL: passes over characters that are none of BASE64.";
+    EmptyInitialResponseIsAbsent = "empty-initial-response-is-absent", BOTH,
+        "SASL: reads = as no initial response instead of an empty one.";
+    SaslCancelIgnored = "sasl-cancel-ignored", BOTH,
+        "SASL: answers * with the same challenge again.";
+    AcceptsMissingNul = "accepts-missing-nul", BOTH,
+        "SASL PLAIN: takes a message with one NUL for name and password.";
+    AcceptsExtraNul = "accepts-extra-nul", BOTH,
+        "SASL PLAIN: drops a third NUL and what follows it.";
+    CramSplitsAtFirstSpace = "cram-splits-at-first-space", BOTH,
+        "SASL CRAM-MD5: ends the name at the first space instead of the last.";
+    CramSameChallenge = "cram-same-challenge", BOTH,
+        "SASL CRAM-MD5: sends the same challenge on every connection.";
+    DigestIgnoresUri = "digest-ignores-uri", BOTH,
+        "SASL DIGEST-MD5: takes a response that was made for another service.";
+    DigestIgnoresNonce = "digest-ignores-nonce", BOTH,
+        "SASL DIGEST-MD5: takes a response to a nonce that it has not sent.";
+    ScramNonceNotExtended = "scram-nonce-not-extended", BOTH,
+        "SASL SCRAM: gives back the client's nonce without one of its own.";
+    ScramWrongServerSignature = "scram-wrong-server-signature", BOTH,
+        "SASL SCRAM: proves with a wrong signature that it knows the password.";
+    ScramSkipsClientProof = "scram-skips-client-proof", BOTH,
+        "SASL SCRAM: takes any proof for an account that exists.";
+    ScramKeepsEscapes = "scram-keeps-escapes", BOTH,
+        "SASL SCRAM: does not undo =2C and =3D in names.";
+    ScramIgnoresChannelBinding = "scram-ignores-channel-binding", BOTH,
+        "SASL SCRAM: does not look at what the client says the exchange is bound to.";
+    ScramAllowsDowngrade = "scram-allows-downgrade", BOTH,
+        "SASL SCRAM: believes that the client has seen no -PLUS mechanism although one is offered.";
+    NtlmDropsDomain = "ntlm-drops-domain", BOTH,
+        "SASL NTLM: looks up every user without the domain.";
+    TokenForAnybody = "token-for-anybody", BOTH,
+        "SASL XOAUTH2 and OAUTHBEARER: opens whatever is named, whosever the token is.";
+    ExternalTrustsAuthzid = "external-trusts-authzid", BOTH,
+        "SASL EXTERNAL: logs in as the authorization identity, whomever the certificate names.";
     UserStopsAtSpace = "user-stops-at-space", POP3,
         "USER: takes only the first word for the name.";
     KeepsUserAfterFailure = "keeps-user-after-failure", POP3,
@@ -137,6 +173,10 @@ flaws! {
         "Of several USER before a PASS, takes the first one's name.";
     PassStopsAtSpace = "pass-stops-at-space", POP3,
         "PASS: takes only the first word for the password.";
+    ApopRepeatsTimestamp = "apop-repeats-timestamp", POP3,
+        "APOP: greets every connection with the same timestamp.";
+    ApopAcceptsPrefix = "apop-accepts-prefix", POP3,
+        "APOP: compares only as many digits as the client has sent.";
 }
 
 /// A set of flaws.

@@ -3,6 +3,7 @@
 use super::fixture::replies;
 use super::flaw::{Flaw, Flaws};
 use super::flow::Flow;
+use super::sasl::flaw_tests::shows;
 use crate::axes::Protocol;
 
 /// A login with every printable octet in the name and in the password, escaped.
@@ -14,7 +15,7 @@ const EVERY_OCTET: &str = concat!(
     "\"\r\n"
 );
 
-/// A conversation in which each flaw shows.
+/// A conversation in which each flaw shows; those of the mechanisms show in their own tests.
 const fn imap(flaw: Flaw) -> &'static str {
     match flaw {
         Flaw::AcceptsAnyPassword | Flaw::WrongTag | Flaw::UntaggedFailure => "a LOGIN Same wrong\r\n",
@@ -61,7 +62,8 @@ const fn imap(flaw: Flaw) -> &'static str {
         Flaw::RunsLiteralOctets => "a LOGIN {6+}\r\nb NOOP {3+}\r\nxyz\r\n",
         Flaw::LowerCasesTags => "A LOGIN Same wrong\r\n",
         Flaw::ClosesOnHighOctets => "a LOGIN {2+}\r\n\u{e9} x\r\n",
-        Flaw::UserStopsAtSpace | Flaw::PassStopsAtSpace | Flaw::KeepsUserAfterFailure | Flaw::FirstUserCounts => "",
+        // POP3's, and what needs an answer to a challenge.
+        _ => "",
     }
 }
 
@@ -113,7 +115,7 @@ fn answers(protocol: Protocol, flaws: Flaws, login: &str) -> (String, Flow) {
 
 #[test]
 fn every_flaw_shows_in_each_of_its_protocols() {
-    for &flaw in Flaw::ALL {
+    for &flaw in Flaw::ALL.iter().filter(|&&flaw| !shows(flaw)) {
         for &protocol in Protocol::ALL {
             let login = match protocol {
                 Protocol::Imap => imap(flaw),

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -67,7 +67,8 @@ impl Server {
         if imap.is_none() && pop3.is_none() {
             return Err(does_not_speak(&config.dialect, "IMAP or POP3"));
         }
-        let authority = Arc::new(Authority::new(config.dialect, config.directory, config.flaws));
+        let authority = Authority::new(config.dialect, config.directory, config.flaws);
+        let authority = Arc::new(authority.with_seed(random_seed()?).with_time(windows_time()));
         let mut server = Self {
             imap: imap.as_ref().map(TcpListener::local_addr).transpose()?,
             pop3: pop3.as_ref().map(TcpListener::local_addr).transpose()?,
@@ -110,6 +111,21 @@ impl Drop for Server {
             task.abort();
         }
     }
+}
+
+/// Octets that nobody can guess.
+fn random_seed() -> io::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(io::Error::other)?;
+    Ok(seed)
+}
+
+/// The time as NTLM tells it: in tenths of microseconds since 1601 (MS-DTYP §2.3.3).
+fn windows_time() -> u64 {
+    const FROM_1601_TO_1970: u64 = 11_644_473_600;
+    // A clock before 1970 is wrong anyway, and nothing hangs on the time.
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (since_1970.as_secs() + FROM_1601_TO_1970) * 10_000_000 + u64::from(since_1970.subsec_nanos() / 100)
 }
 
 fn listen(dialect: &Dialect, protocol: Protocol, address: Option<SocketAddr>) -> io::Result<Option<TcpListener>> {

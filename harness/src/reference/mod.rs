@@ -7,6 +7,7 @@
 //!
 //! - [`Flaw`], [`Flaws`]: the login bugs that it can be told to have
 //! - [`Authority`]: dialect, directory and flaws together decide about credentials
+//! - [`TlsFacts`], [`CertificateIdentity`]: what a session is told of the TLS below it
 //! - [`ImapSession`], [`Pop3Session`], [`Session`]: one connection each, octets in and octets out, no clock, no socket
 //! - `Server` (feature `net`): the sessions behind sockets
 //!
@@ -14,6 +15,8 @@
 
 mod authority;
 mod canary;
+mod connection;
+mod crypto;
 mod flaw;
 mod flawed_data;
 mod flawed_names;
@@ -21,9 +24,11 @@ mod flow;
 mod imap;
 #[cfg(feature = "net")]
 mod listener;
+mod passwordless;
 mod pop3;
 mod reply;
 mod sasl;
+mod secrets;
 mod session;
 
 #[cfg(test)]
@@ -35,7 +40,8 @@ mod listener_tests;
 #[cfg(test)]
 mod stream_tests;
 
-pub use authority::{Authority, Credentials, Decision};
+pub use authority::{Authority, Credentials, Decision, Evidence};
+pub use connection::{CertificateIdentity, TlsFacts};
 pub use flaw::{Flaw, Flaws};
 pub use flow::Flow;
 pub use imap::ImapSession;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::authority::Authority;
+use super::connection::TlsFacts;
 use super::flow::Flow;
 use super::imap::ImapSession;
 use super::pop3::Pop3Session;
@@ -30,6 +31,14 @@ impl Session {
         match self {
             Self::Imap(session) => session.greeting(out),
             Self::Pop3(session) => session.greeting(out),
+        }
+    }
+
+    /// Says that TLS protects the connection from here on, and what it says.
+    pub fn secured(&mut self, facts: TlsFacts) {
+        match self {
+            Self::Imap(session) => session.secured(facts),
+            Self::Pop3(session) => session.secured(facts),
         }
     }
 

@@ -1,10 +1,10 @@
 //! `LOGIN` and `AUTHENTICATE` (RFC 9051 §6.2.2, §6.2.3), and how their failures are shown.
 
-use super::super::authority::{Credentials, Decision};
+use super::super::authority::{Credentials, Decision, Evidence};
 use super::super::flaw::Flaw;
 use super::super::flow::Flow;
 use super::super::reply::push_code_and_text;
-use super::super::sasl::{self, Claim, Exchange, Step};
+use super::super::sasl::{self, Exchange, Step};
 use super::{Binding, ImapSession, LAST_FAILURE, State, access, push_line};
 use crate::axes::Mechanism;
 use crate::identity::{Cause, Manner};
@@ -27,7 +27,7 @@ impl ImapSession {
         }
         let decision = self.authority.decide(&Credentials {
             name,
-            password,
+            evidence: Evidence::Password(password),
             authorization: b"",
             access: access(Mechanism::Login),
         });
@@ -44,9 +44,14 @@ impl ImapSession {
         let Some(mechanism) = known else {
             return push_line(out, &[tag, b" NO [CANNOT] this mechanism is not offered"]);
         };
-        let exchange = Exchange::begin(mechanism);
-        match initial.filter(|_| !self.authority.flaws().has(Flaw::IgnoresInitialResponse)) {
-            Some(word) => self.answer(tag, exchange, sasl::read_initial(word), out),
+        let flaws = self.authority.flaws();
+        let initial = initial.filter(|_| !flaws.has(Flaw::IgnoresInitialResponse));
+        if initial.is_some() && sasl::server_speaks_first(mechanism) {
+            return push_line(out, &[tag, b" BAD this mechanism has no initial response (RFC 4959 section 3)"]);
+        }
+        let exchange = Exchange::begin(mechanism, self.sasl_context());
+        match initial {
+            Some(word) => self.answer(tag, exchange, sasl::read_initial(word, flaws), out),
             None => self.ask(tag, exchange, out),
         }
     }
@@ -57,39 +62,35 @@ impl ImapSession {
             return;
         };
         match line.strip_suffix(b"\r\n") {
-            Some(line) => self.answer(&tag, exchange, sasl::read_line(line), out),
+            Some(line) => self.answer(&tag, exchange, sasl::read_line(line, self.authority.flaws()), out),
             None => push_line(out, &[&tag, b" BAD a line ends in CR LF (RFC 9051 section 2.2)"]),
         }
     }
 
     fn ask(&mut self, tag: &[u8], exchange: Exchange, out: &mut Vec<u8>) {
-        push_line(out, &[b"+ ", exchange.challenge()]);
+        push_line(out, &[b"+ ", &exchange.challenge()]);
         self.state = State::Exchanging { tag: tag.to_vec(), exchange };
     }
 
     fn answer(&mut self, tag: &[u8], exchange: Exchange, line: sasl::Line, out: &mut Vec<u8>) {
         let answer = match line {
             sasl::Line::Answer(answer) => answer,
+            sasl::Line::Absent => return self.ask(tag, exchange, out),
+            sasl::Line::Cancelled if self.authority.flaws().has(Flaw::SaslCancelIgnored) => {
+                return self.ask(tag, exchange, out);
+            }
             // RFC 9051 §6.2.2 wants BAD for both.
             sasl::Line::Cancelled => return push_line(out, &[tag, b" BAD AUTHENTICATE cancelled"]),
             sasl::Line::NotBase64 => {
                 return push_line(out, &[tag, b" BAD that is not base64 (RFC 9051 section 6.2.2)"]);
             }
         };
-        match exchange.answer(answer, self.authority.flaws()) {
+        match exchange.answer(&answer, self.sasl_context()) {
             Step::Ask(next) => self.ask(tag, next, out),
+            Step::Decided(decision) => self.conclude(tag, decision, "AUTHENTICATE", out),
             Step::Malformed(rule) => {
                 self.push_failure(tag, "NO", Some("AUTHENTICATIONFAILED"), rule, out);
                 self.count_failure(out);
-            }
-            Step::Claimed(Claim { mechanism, authorization, name, password }) => {
-                let decision = self.authority.decide(&Credentials {
-                    name: &name,
-                    password: &password,
-                    authorization: &authorization,
-                    access: access(mechanism),
-                });
-                self.conclude(tag, decision, "AUTHENTICATE", out);
             }
         }
     }

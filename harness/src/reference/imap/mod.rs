@@ -16,10 +16,11 @@ use self::command::{Command, Refusal};
 use self::grammar::Stop;
 use self::strings::{LONGEST_LITERAL, announced_without_waiting};
 use super::authority::Authority;
+use super::connection::{Connection, TlsFacts};
 use super::flaw::Flaw;
 use super::flow::Flow;
 use super::reply::push_number;
-use super::sasl::{self, Exchange};
+use super::sasl::{self, Context, Exchange};
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::Access;
 
@@ -37,6 +38,7 @@ const PIECE: usize = 4 * 1024;
 /// One IMAP connection, octets in and octets out.
 pub struct ImapSession {
     authority: Arc<Authority>,
+    connection: Connection,
     state: State,
     /// What has come of a command that is not whole yet.
     pending: Vec<u8>,
@@ -82,6 +84,7 @@ impl ImapSession {
     pub const fn new(authority: Arc<Authority>) -> Self {
         Self {
             authority,
+            connection: Connection::PLAINTEXT,
             state: State::NotAuthenticated,
             pending: Vec::new(),
             searched: 0,
@@ -99,6 +102,11 @@ impl ImapSession {
         out.extend_from_slice(b"* OK [CAPABILITY");
         self.push_capabilities(out);
         out.extend_from_slice(b"] loginspec reference server ready\r\n");
+    }
+
+    /// Says that TLS protects the connection from here on, and what it says.
+    pub fn secured(&mut self, facts: TlsFacts) {
+        self.connection.secure(facts);
     }
 
     /// Takes what the client sent and appends the replies. How the octets are cut makes no difference.
@@ -292,7 +300,7 @@ impl ImapSession {
         if self.is_logged_in() {
             return;
         }
-        for mechanism in [Mechanism::Plain, Mechanism::SaslLogin] {
+        for &mechanism in Mechanism::ALL {
             let is_hidden = mechanism == Mechanism::Plain && self.authority.flaws().has(Flaw::HiddenPlain);
             if let Some(name) = mechanism.sasl_name().filter(|_| self.offers(mechanism) && !is_hidden) {
                 out.extend_from_slice(b" AUTH=");
@@ -305,7 +313,11 @@ impl ImapSession {
     }
 
     fn offers(&self, mechanism: Mechanism) -> bool {
-        self.authority.offers(access(mechanism))
+        self.sasl_context().offers(mechanism)
+    }
+
+    fn sasl_context(&self) -> Context<'_> {
+        Context { authority: &self.authority, connection: &self.connection, protocol: Protocol::Imap }
     }
 }
 

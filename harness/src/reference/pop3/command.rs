@@ -11,6 +11,11 @@ pub(super) enum Command<'b> {
     User(&'b [u8]),
     /// The rest of the line is the password (RFC 1939 §7).
     Pass(&'b [u8]),
+    /// The last word is the digest; what precedes it is the name, spaces and all.
+    Apop {
+        name: &'b [u8],
+        digest: &'b [u8],
+    },
     /// `AUTH` alone asks which mechanisms there are.
     AuthList,
     Auth {
@@ -49,6 +54,7 @@ pub(super) fn read(line: &[u8], flaws: Flaws) -> Result<Command<'_>, &'static st
         (b"USER", _) => return Err("USER takes a name (RFC 1939 section 7)"),
         (b"PASS", Some(password)) => Command::Pass(password),
         (b"PASS", None) => return Err("PASS takes a password (RFC 1939 section 7)"),
+        (b"APOP", argument) => apop(argument.unwrap_or_default())?,
         (b"AUTH", None) => Command::AuthList,
         (b"AUTH", Some(argument)) => auth(argument)?,
         (b"LIST", argument) => Command::List(argument),
@@ -82,6 +88,14 @@ pub(super) fn without_line_end(line: &[u8]) -> Result<&[u8], &'static str> {
         return Err("a line holds no CR and no NUL (RFC 1939 section 3)");
     }
     Ok(line)
+}
+
+fn apop(argument: &[u8]) -> Result<Command<'_>, &'static str> {
+    let at = argument.iter().rposition(|&octet| octet == b' ');
+    match at.and_then(|at| Some((argument.get(..at)?, argument.get(at + 1..)?))) {
+        Some((name, digest)) if !name.is_empty() => Ok(Command::Apop { name, digest }),
+        _ => Err("APOP takes a name and a digest (RFC 1939 section 7)"),
+    }
 }
 
 fn auth(argument: &[u8]) -> Result<Command<'_>, &'static str> {
@@ -120,6 +134,7 @@ mod tests {
         assert_eq!(read(b"USER  a \r\n", Flaws::NONE), Ok(Command::User(b" a ")));
         assert_eq!(read(b"PASS a b \r\n", Flaws::NONE), Ok(Command::Pass(b"a b ")));
         assert_eq!(read(b"PASS \r\n", Flaws::NONE), Ok(Command::Pass(b"")));
+        assert_eq!(read(b"APOP a b c\r\n", Flaws::NONE), Ok(Command::Apop { name: b"a b", digest: b"c" }));
         assert_eq!(read(b"USER \xff\r\n", Flaws::NONE), Ok(Command::User(b"\xff")));
         assert_eq!(
             read(b"AUTH PLAIN =\r\n", Flaws::NONE),
@@ -136,6 +151,8 @@ mod tests {
             (b"USER\r\n", "takes a name"),
             (b"USER \r\n", "takes a name"),
             (b"PASS\r\n", "takes a password"),
+            (b"APOP\r\n", "APOP takes"),
+            (b"APOP a\r\n", "APOP takes"),
             (b"AUTH \r\n", "AUTH takes"),
             (b"AUTH PLAIN a b\r\n", "AUTH takes"),
             (b"STAT 1\r\n", "no argument"),

@@ -1,10 +1,10 @@
 //! `USER`, `PASS` (RFC 1939 §7) and `AUTH` (RFC 5034), and how their failures are shown.
 
-use super::super::authority::{Credentials, Decision};
+use super::super::authority::{Credentials, Decision, Evidence};
 use super::super::flaw::Flaw;
 use super::super::flow::Flow;
 use super::super::reply::push_code_and_text;
-use super::super::sasl::{self, Claim, Exchange, Step};
+use super::super::sasl::{self, Exchange, Step};
 use super::command::without_line_end;
 use super::{LAST_FAILURE, Pop3Session, State, access, push_line};
 use crate::axes::Mechanism;
@@ -40,7 +40,7 @@ impl Pop3Session {
         let password = if self.authority.flaws().has(Flaw::PassStopsAtSpace) { first_word(password) } else { password };
         let decision = self.authority.decide(&Credentials {
             name: &name,
-            password,
+            evidence: Evidence::Password(password),
             authorization: b"",
             access: access(Mechanism::Login),
         });
@@ -58,9 +58,14 @@ impl Pop3Session {
             return self.refuse("this mechanism is not offered (RFC 5034 section 4)", out);
         };
         self.state = State::Authorization;
-        let exchange = Exchange::begin(mechanism);
-        match initial.filter(|_| !self.authority.flaws().has(Flaw::IgnoresInitialResponse)) {
-            Some(word) => self.answer(exchange, sasl::read_initial(word), out),
+        let flaws = self.authority.flaws();
+        let initial = initial.filter(|_| !flaws.has(Flaw::IgnoresInitialResponse));
+        if initial.is_some() && sasl::server_speaks_first(mechanism) {
+            return self.refuse("this mechanism has no initial response (RFC 5034 section 4)", out);
+        }
+        let exchange = Exchange::begin(mechanism, self.sasl_context());
+        match initial {
+            Some(word) => self.answer(exchange, sasl::read_initial(word, flaws), out),
             None => self.ask(exchange, out),
         }
     }
@@ -71,41 +76,40 @@ impl Pop3Session {
             return;
         };
         match without_line_end(line) {
-            Ok(line) => self.answer(exchange, sasl::read_line(line), out),
+            Ok(line) => self.answer(exchange, sasl::read_line(line, self.authority.flaws()), out),
             Err(rule) => self.refuse(rule, out),
         }
     }
 
     fn ask(&mut self, exchange: Exchange, out: &mut Vec<u8>) {
-        push_line(out, &[b"+ ", exchange.challenge()]);
+        push_line(out, &[b"+ ", &exchange.challenge()]);
         self.state = State::Exchanging(exchange);
     }
 
     fn answer(&mut self, exchange: Exchange, line: sasl::Line, out: &mut Vec<u8>) {
         let answer = match line {
             sasl::Line::Answer(answer) => answer,
+            sasl::Line::Absent => return self.ask(exchange, out),
+            sasl::Line::Cancelled if self.authority.flaws().has(Flaw::SaslCancelIgnored) => {
+                return self.ask(exchange, out);
+            }
             sasl::Line::Cancelled => return self.refuse("AUTH cancelled", out),
             sasl::Line::NotBase64 => return self.refuse("that is not base64 (RFC 5034 section 4)", out),
         };
-        match exchange.answer(answer, self.authority.flaws()) {
+        match exchange.answer(&answer, self.sasl_context()) {
             Step::Ask(next) => self.ask(next, out),
-            Step::Malformed(rule) => {
-                self.push_failure(Some("AUTH"), rule, out);
-                self.count_failure();
-            }
-            Step::Claimed(Claim { mechanism, authorization, name, password }) => {
-                let decision = self.authority.decide(&Credentials {
-                    name: &name,
-                    password: &password,
-                    authorization: &authorization,
-                    access: access(mechanism),
-                });
-                self.conclude(decision, out);
-            }
+            Step::Decided(decision) => self.conclude(decision, out),
+            Step::Malformed(rule) => self.malformed(rule, out),
         }
     }
 
-    fn conclude(&mut self, decision: Decision, out: &mut Vec<u8>) {
+    /// What the client has sent is none of the mechanism.
+    pub(super) fn malformed(&mut self, rule: &str, out: &mut Vec<u8>) {
+        self.push_failure(Some("AUTH"), rule, out);
+        self.count_failure();
+    }
+
+    pub(super) fn conclude(&mut self, decision: Decision, out: &mut Vec<u8>) {
         let refuses = self.failures > 0 && self.authority.flaws().has(Flaw::RefusesAfterFailure);
         let decision = if refuses { self.authority.refusal(access(Mechanism::Login)) } else { decision };
         let (cause, manner, code, text) = match decision {

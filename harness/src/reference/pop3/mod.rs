@@ -1,5 +1,6 @@
 //! One POP3 connection, as a server has it (RFC 1939, RFC 2449, RFC 3206, RFC 5034).
 
+mod apop;
 mod command;
 mod login;
 mod maildrop;
@@ -8,9 +9,10 @@ use std::sync::Arc;
 
 use self::command::Command;
 use super::authority::Authority;
+use super::connection::{Connection, TlsFacts};
 use super::flaw::Flaw;
 use super::flow::Flow;
-use super::sasl::{self, Exchange};
+use super::sasl::{self, Context, Exchange};
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::Access;
 
@@ -26,6 +28,9 @@ const PIECE: usize = 4 * 1024;
 /// One POP3 connection, octets in and octets out.
 pub struct Pop3Session {
     authority: Arc<Authority>,
+    connection: Connection,
+    /// The greeting's timestamp, where `APOP` is offered (RFC 1939 §7).
+    timestamp: Option<Vec<u8>>,
     state: State,
     /// What has come of a line that is not whole yet.
     pending: Vec<u8>,
@@ -55,9 +60,11 @@ enum State {
 
 impl Pop3Session {
     /// Begins a session.
-    pub const fn new(authority: Arc<Authority>) -> Self {
+    pub fn new(authority: Arc<Authority>) -> Self {
         Self {
+            timestamp: apop::timestamp(&authority),
             authority,
+            connection: Connection::PLAINTEXT,
             state: State::Authorization,
             pending: Vec::new(),
             searched: 0,
@@ -67,9 +74,19 @@ impl Pop3Session {
         }
     }
 
-    /// Appends the greeting. It holds no timestamp, so it offers no `APOP` (RFC 1939 §7).
+    /// Appends the greeting. A timestamp at its end offers `APOP` (RFC 1939 §7).
     pub fn greeting(&self, out: &mut Vec<u8>) {
-        push_line(out, &[b"+OK loginspec reference server ready"]);
+        out.extend_from_slice(b"+OK loginspec reference server ready");
+        if let Some(timestamp) = &self.timestamp {
+            out.push(b' ');
+            out.extend_from_slice(timestamp);
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Says that TLS protects the connection from here on, and what it says.
+    pub fn secured(&mut self, facts: TlsFacts) {
+        self.connection.secure(facts);
     }
 
     /// Takes what the client sent and appends the replies. How the octets are cut makes no difference.
@@ -154,11 +171,14 @@ impl Pop3Session {
                 push_line(out, &[b"+OK"]);
                 self.flow = Flow::Close;
             }
-            Command::User(_) | Command::Pass(_) | Command::AuthList | Command::Auth { .. } if self.is_logged_in() => {
+            Command::User(_) | Command::Pass(_) | Command::Apop { .. } | Command::AuthList | Command::Auth { .. }
+                if self.is_logged_in() =>
+            {
                 self.refuse("this command comes before a login, not after", out);
             }
             Command::User(name) => self.user(name, out),
             Command::Pass(password) => self.pass(password, out),
+            Command::Apop { name, digest } => self.apop(name, digest, out),
             Command::AuthList => {
                 push_line(out, &[b"+OK"]);
                 for name in self.sasl_names() {
@@ -188,15 +208,17 @@ impl Pop3Session {
     }
 
     fn sasl_names(&self) -> impl Iterator<Item = &'static str> {
-        [Mechanism::Plain, Mechanism::SaslLogin]
-            .into_iter()
-            .filter(|&mechanism| self.offers(mechanism))
-            .filter(|&mechanism| mechanism != Mechanism::Plain || !self.authority.flaws().has(Flaw::HiddenPlain))
-            .filter_map(Mechanism::sasl_name)
+        let is_shown = |mechanism| mechanism != Mechanism::Plain || !self.authority.flaws().has(Flaw::HiddenPlain);
+        let offered = Mechanism::ALL.iter().copied().filter(move |&one| self.offers(one) && is_shown(one));
+        offered.filter_map(Mechanism::sasl_name)
     }
 
     fn offers(&self, mechanism: Mechanism) -> bool {
-        self.authority.offers(access(mechanism))
+        self.sasl_context().offers(mechanism)
+    }
+
+    fn sasl_context(&self) -> Context<'_> {
+        Context { authority: &self.authority, connection: &self.connection, protocol: Protocol::Pop3 }
     }
 
     fn refuse(&self, rule: &str, out: &mut Vec<u8>) {
