@@ -49,6 +49,8 @@ pub struct Authority {
     dialect: Dialect,
     directory: Directory,
     flaws: Flaws,
+    offers_tls: bool,
+    requires_tls: bool,
 }
 
 impl Authority {
@@ -56,7 +58,23 @@ impl Authority {
     pub fn new(dialect: Dialect, directory: Directory, flaws: Flaws) -> Self {
         let dialect = flawed_dialect(dialect, flaws);
         let directory = flawed_directory(directory, &dialect, flaws);
-        Self { dialect, directory, flaws }
+        Self { dialect, directory, flaws, offers_tls: false, requires_tls: false }
+    }
+
+    /// The same where TLS is to be had on plaintext connections, and perhaps required before any password.
+    #[must_use]
+    pub fn with_tls(self, offers_tls: bool, requires_tls: bool) -> Self {
+        Self { offers_tls, requires_tls, ..self }
+    }
+
+    /// Whether TLS is to be had on a plaintext connection.
+    pub const fn offers_tls(&self) -> bool {
+        self.offers_tls
+    }
+
+    /// Whether no password is taken in plaintext.
+    pub const fn requires_tls(&self) -> bool {
+        self.requires_tls
     }
 
     /// The rules by which names are read; flaws may have changed them.

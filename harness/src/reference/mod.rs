@@ -8,12 +8,15 @@
 //! - [`Flaw`], [`Flaws`]: the login bugs that it can be told to have
 //! - [`Authority`]: dialect, directory and flaws together decide about credentials
 //! - [`ImapSession`], [`Pop3Session`], [`Session`]: one connection each, octets in and octets out, no clock, no socket
-//! - `Server` (feature `net`): the sessions behind sockets
+//! - `Server` (feature `net`): the sessions behind sockets, with TLS where it has certificates
 //!
 //! Every mailbox holds one message, the canary, whose header `X-Loginspec-Mailbox` names the mailbox.
 
 mod authority;
 mod canary;
+#[cfg(feature = "net")]
+mod certificates;
+mod connection;
 mod flaw;
 mod flawed_data;
 mod flow;
@@ -24,6 +27,8 @@ mod pop3;
 mod reply;
 mod sasl;
 mod session;
+#[cfg(feature = "net")]
+mod stream;
 
 #[cfg(test)]
 mod fixture;
@@ -33,8 +38,13 @@ mod flaw_tests;
 mod listener_tests;
 #[cfg(test)]
 mod stream_tests;
+#[cfg(test)]
+mod tls_tests;
 
 pub use authority::{Authority, Credentials, Decision};
+#[cfg(feature = "net")]
+pub use certificates::{Certificates, IssuedCertificate, ServerTls};
+pub use connection::{CertificateIdentity, TlsFacts};
 pub use flaw::{Flaw, Flaws};
 pub use flow::Flow;
 pub use imap::ImapSession;

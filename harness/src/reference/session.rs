@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::authority::Authority;
+use super::connection::TlsFacts;
 use super::flow::Flow;
 use super::imap::ImapSession;
 use super::pop3::Pop3Session;
@@ -22,6 +23,14 @@ impl Session {
         match protocol {
             Protocol::Imap => Self::Imap(ImapSession::new(authority)),
             Protocol::Pop3 => Self::Pop3(Pop3Session::new(authority)),
+        }
+    }
+
+    /// TLS stands: what was said before it is forgotten (RFC 9051 §6.2.1, RFC 2595 §4).
+    pub fn secured(&mut self, facts: TlsFacts) {
+        match self {
+            Self::Imap(session) => session.secured(facts),
+            Self::Pop3(session) => session.secured(facts),
         }
     }
 

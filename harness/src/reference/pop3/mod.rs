@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use self::command::Command;
 use super::authority::Authority;
+use super::connection::{self, MOST_INJECTED, TlsFacts};
+use super::flaw::Flaw;
 use super::flow::Flow;
 use super::sasl::{self, Exchange};
 use crate::axes::{Mechanism, Protocol};
@@ -25,6 +27,7 @@ const PIECE: usize = 4 * 1024;
 /// One POP3 connection, octets in and octets out.
 pub struct Pop3Session {
     authority: Arc<Authority>,
+    tls: Option<TlsFacts>,
     state: State,
     /// What has come of a line that is not whole yet.
     pending: Vec<u8>,
@@ -57,6 +60,7 @@ impl Pop3Session {
     pub const fn new(authority: Arc<Authority>) -> Self {
         Self {
             authority,
+            tls: None,
             state: State::Authorization,
             pending: Vec::new(),
             searched: 0,
@@ -64,6 +68,20 @@ impl Pop3Session {
             failures: 0,
             flow: Flow::Continue,
         }
+    }
+
+    /// TLS stands: what was said before it is forgotten (RFC 2595 §4). Failures count on.
+    pub fn secured(&mut self, facts: TlsFacts) {
+        let flaws = self.authority.flaws();
+        if !flaws.has(Flaw::ExecutesInjectedCommands) {
+            self.pending.clear();
+        }
+        if !(flaws.has(Flaw::KeepsLoginNameAcrossTls) && matches!(self.state, State::Named(_))) {
+            self.state = State::Authorization;
+        }
+        self.tls = Some(facts);
+        self.searched = 0;
+        self.flow = Flow::Continue;
     }
 
     /// Appends the greeting. It holds no timestamp, so it offers no `APOP` (RFC 1939 §7).
@@ -74,6 +92,10 @@ impl Pop3Session {
     /// Takes what the client sent and appends the replies. How the octets are cut makes no difference.
     pub fn receive(&mut self, octets: &[u8], out: &mut Vec<u8>) -> Flow {
         for piece in octets.chunks(PIECE) {
+            if self.flow == Flow::StartTls {
+                self.drop_injected(piece);
+                continue;
+            }
             if self.flow != Flow::Continue {
                 break;
             }
@@ -87,8 +109,21 @@ impl Pop3Session {
                 pending.drain(..done);
             }
             self.pending = pending;
+            if self.flow == Flow::StartTls {
+                self.drop_injected(b"");
+            }
         }
         self.flow
+    }
+
+    /// What comes behind `STLS` in plaintext is nobody's command. A flawed server keeps it.
+    fn drop_injected(&mut self, octets: &[u8]) {
+        if self.authority.flaws().has(Flaw::ExecutesInjectedCommands) {
+            self.pending.extend_from_slice(octets);
+            self.pending.truncate(MOST_INJECTED);
+        } else {
+            self.pending.clear();
+        }
     }
 
     /// Whether a login has been accepted.
@@ -149,6 +184,11 @@ impl Pop3Session {
                 push_line(out, &[b"+OK"]);
                 self.flow = Flow::Close;
             }
+            Command::Stls if connection::may_start_tls(&self.authority, self.tls.as_ref(), self.is_logged_in()) => {
+                push_line(out, &[b"+OK begin TLS now"]);
+                self.flow = Flow::StartTls;
+            }
+            Command::Stls => self.refuse("STLS is not offered here (RFC 2595 section 4)", out),
             Command::User(_) | Command::Pass(_) | Command::AuthList | Command::Auth { .. } if self.is_logged_in() => {
                 self.refuse("this command comes before a login, not after", out);
             }
@@ -168,6 +208,9 @@ impl Pop3Session {
 
     fn push_capabilities(&self, out: &mut Vec<u8>) {
         push_line(out, &[b"+OK"]);
+        if connection::advertises_tls(&self.authority, self.tls.as_ref(), self.is_logged_in()) {
+            push_line(out, &[b"STLS"]);
+        }
         if self.offers(Mechanism::Login) {
             push_line(out, &[b"USER"]);
         }
@@ -190,7 +233,12 @@ impl Pop3Session {
     }
 
     fn offers(&self, mechanism: Mechanism) -> bool {
-        self.authority.offers(access(mechanism))
+        self.authority.offers(access(mechanism)) && !self.must_wait(mechanism)
+    }
+
+    /// Whether the mechanism has to wait for TLS.
+    fn must_wait(&self, mechanism: Mechanism) -> bool {
+        connection::must_wait(&self.authority, self.tls.as_ref(), mechanism)
     }
 
     fn refuse(&self, rule: &str, out: &mut Vec<u8>) {
