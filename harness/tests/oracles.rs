@@ -15,7 +15,7 @@ use imap_codec::imap_types::secret::Secret;
 use loginspec::axes::{Encoding, Mechanism, Protocol};
 use loginspec::identity::bundled_directory;
 use loginspec::protocol::{Action, Login, Session};
-use loginspec::reference::{Config, Flaws, Server};
+use loginspec::reference::{Config, Server};
 use loginspec::secret::Password;
 use loginspec::target::find_dialect;
 use proptest::prelude::*;

@@ -195,7 +195,7 @@ async fn the_reference_server_resumes() {
     for _ in 0..2 {
         let stream = TcpStream::connect(server.pop3s().unwrap()).await.unwrap();
         let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
-        stream.read(&mut [0; 64]).await.unwrap();
+        assert!(stream.read(&mut [0; 64]).await.unwrap() > 0);
         kinds.push(stream.get_ref().1.handshake_kind().unwrap());
     }
     assert_eq!(kinds, [HandshakeKind::Full, HandshakeKind::Resumed]);
@@ -368,7 +368,7 @@ async fn a_command_instead_of_a_handshake_is_not_executed() {
     let server = server(Flaw::ExecutesInjectedCommands.into(), false);
     let mut stream = TcpStream::connect(server.imap().unwrap()).await.unwrap();
     let mut octets = [0; 1024];
-    stream.read(&mut octets).await.unwrap();
+    assert!(stream.read(&mut octets).await.unwrap() > 0);
     stream.write_all(b"a STARTTLS\r\n").await.unwrap();
     let count = stream.read(&mut octets).await.unwrap();
     assert!(octets[..count].starts_with(b"a OK"));
@@ -387,10 +387,10 @@ async fn what_a_server_injects_is_noted_and_dropped() {
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.write_all(b"* OK ready\r\n").await.unwrap();
-        stream.read(&mut [0; 64]).await.unwrap();
+        assert!(stream.read(&mut [0; 64]).await.unwrap() > 0);
         stream.write_all(b"t1 OK begin\r\n* CAPABILITY IMAP4rev1\r\na1 OK\r\na2 OK\r\n").await.unwrap();
         let mut stream = TlsAcceptor::from(Arc::new(config)).accept(stream).await.unwrap();
-        stream.read(&mut [0; 64]).await.unwrap();
+        assert!(stream.read(&mut [0; 64]).await.unwrap() > 0);
         stream.write_all(b"* CAPABILITY IMAP4rev1 LOGINDISABLED\r\na1 OK\r\n").await.unwrap();
         let _ = stream.read(&mut [0; 64]).await;
     });
