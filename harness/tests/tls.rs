@@ -72,7 +72,8 @@ async fn within(
     let stream = connect(&address.to_string(), Duration::from_secs(5)).await.unwrap();
     let start = Instant::now();
     let conversation = converse(stream, session, Deadlines::from_reply(reply), tls, security).await;
-    assert!(start.elapsed() < reply * 5, "took {:?}", start.elapsed());
+    // Four replies are the whole of it; the rest is for a machine that is busy.
+    assert!(start.elapsed() < reply * 4 + Duration::from_secs(5), "took {:?}", start.elapsed());
     conversation
 }
 

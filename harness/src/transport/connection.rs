@@ -54,7 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let Self::Plain(stream) = std::mem::replace(self, Self::Broken) else {
             return Err("TLS is spoken already".to_owned());
         };
-        let started = Instant::now();
+        let patience = due.saturating_duration_since(Instant::now());
         let witness = Witness { stream, first: Vec::new() };
         match timeout_at(due, client.connect(witness).into_fallible()).await {
             Ok(Ok(stream)) => {
@@ -63,7 +63,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Ok(secured)
             }
             Ok(Err((error, witness))) => Err(reason(&error, &witness.first)),
-            Err(_) => Err(format!("no handshake within {:.1} s", started.elapsed().as_secs_f64())),
+            Err(_) => Err(format!("no handshake within {:.1} s", patience.as_secs_f64())),
         }
     }
 
