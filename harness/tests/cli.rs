@@ -1,8 +1,8 @@
 //! The program as scripts see it: arguments, files, exit codes, what goes to which stream.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
@@ -416,7 +416,7 @@ mod signals {
                 break;
             }
         }
-        let mut stream = std::net::TcpStream::connect(imap.expect("an address")).unwrap();
+        let mut stream = TcpStream::connect(imap.expect("an address")).unwrap();
         std::io::Write::write_all(&mut stream, b"a LOGIN \"Domain1\\\\User1\\\\Mailbox1\" Secret-User1\r\n").unwrap();
         let mut answers = BufReader::new(stream).lines();
         assert!(answers.next().unwrap().unwrap().starts_with("* OK"));
@@ -436,4 +436,34 @@ fn a_password_in_the_login_name_is_masked() {
     assert_eq!(code(&output), 1);
     assert!(stdout(&output).contains("User1<password>"), "{}", stdout(&output));
     assert!(!stdout(&output).contains("Secret-") && !stderr(&output).contains("Secret-"));
+}
+
+/// `serve` as a client's developer sees it: the file is there before the addresses are told.
+#[test]
+fn serve_speaks_tls_and_writes_whom_to_trust() {
+    let folder = folder();
+    let ca = folder.path().join("ca.pem");
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_loginspec"))
+        .args(["serve", "--imaps", "127.0.0.1:0", "--pop3s", "127.0.0.1:0", "--require-tls", "--ca-file"])
+        .arg(&ca)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut printed = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let lines: Vec<String> = printed.by_ref().take_while(|line| !line.starts_with("Ctrl-C")).collect();
+    let pem = std::fs::read(&ca);
+    let address = |name: &str| {
+        let line = lines.iter().find_map(|line| line.strip_prefix(&format!("{name} "))).unwrap();
+        line.parse::<std::net::SocketAddr>().unwrap()
+    };
+    let mut greeting = [0; 512];
+    let count = TcpStream::connect(address("imap")).unwrap().read(&mut greeting).unwrap();
+    let reached = ["pop3", "imaps", "pop3s"].map(|name| TcpStream::connect(address(name)).is_ok());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(pem.unwrap().starts_with(b"-----BEGIN CERTIFICATE-----"));
+    let greeting = String::from_utf8_lossy(&greeting[..count]);
+    assert!(greeting.contains(" STARTTLS ") && greeting.contains("LOGINDISABLED"), "{greeting}");
+    assert_eq!(reached, [true; 3]);
+    refuses(&["serve", "--ca-file", folder.path().to_str().unwrap()], 2, "failed to write");
 }

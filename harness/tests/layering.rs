@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("protocol", &["axes", "secret"]),
     ("scenario", &["axes", "secret", "source", "bundled", "identity", "protocol"]),
     ("reference", &["axes", "secret", "identity"]),
-    ("transport", &["secret", "protocol"]),
+    ("transport", &["axes", "secret", "protocol"]),
     ("target", &["axes", "secret", "source", "identity", "scenario", "protocol", "reference", "transport"]),
     ("runner", &["axes", "secret", "identity", "protocol", "scenario", "transport", "target"]),
     // Reports see the runner's events, and the words in them.

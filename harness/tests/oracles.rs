@@ -15,7 +15,7 @@ use imap_codec::imap_types::secret::Secret;
 use loginspec::axes::{Encoding, Mechanism, Protocol};
 use loginspec::identity::bundled_directory;
 use loginspec::protocol::{Action, Login, Session};
-use loginspec::reference::{Config, Flaws, Server};
+use loginspec::reference::{Config, Server};
 use loginspec::secret::Password;
 use loginspec::target::find_dialect;
 use proptest::prelude::*;
@@ -81,13 +81,7 @@ fn a_literal_login_means_the_same_to_imap_codec() {
 /// Every spelling that imap-codec has for a login name, to the reference server.
 #[tokio::test]
 async fn the_reference_server_takes_what_imap_codec_writes() {
-    let config = Config {
-        dialect: find_dialect("exchange-5.5").unwrap(),
-        directory: bundled_directory().unwrap(),
-        flaws: Flaws::NONE,
-        imap: None,
-        pop3: None,
-    };
+    let config = Config::new(find_dialect("exchange-5.5").unwrap(), bundled_directory().unwrap());
     let server = Arc::new(Server::start(config).unwrap());
     let name = r"Domain1\User1\Mailbox1";
     let spellings = [

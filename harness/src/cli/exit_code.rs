@@ -45,10 +45,10 @@ pub enum CliError {
     /// The target's file is wrong.
     #[error("{0}")]
     TargetFile(#[from] TargetFileError),
-    /// A report cannot be written.
+    /// A report, or another file, cannot be written.
     #[error("failed to write {name}: {source}")]
     Report {
-        /// The report's file.
+        /// The file.
         name: String,
         /// Why.
         source: io::Error,

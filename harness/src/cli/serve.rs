@@ -11,7 +11,7 @@ use super::reading;
 use super::run::{flaw_parser, watch_for_interrupt};
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::{Access, Dialect, Directory, advise};
-use crate::reference::{Config, Flaw, Server};
+use crate::reference::{Certificates, Config, Flaw, Server, ServerTls};
 use crate::target::find_dialect;
 
 /// Run the reference server until interrupted; prints its addresses and accounts.
@@ -26,6 +26,18 @@ pub(super) struct ServeArgs {
     /// Where it speaks POP3 [default: a free port of 127.0.0.1].
     #[arg(long, value_name = "ADDR:PORT")]
     pop3: Option<SocketAddr>,
+    /// Where it speaks IMAP within TLS from the first octet [default: a free port of 127.0.0.1].
+    #[arg(long, value_name = "ADDR:PORT")]
+    imaps: Option<SocketAddr>,
+    /// Where it speaks POP3 within TLS from the first octet [default: a free port of 127.0.0.1].
+    #[arg(long, value_name = "ADDR:PORT")]
+    pop3s: Option<SocketAddr>,
+    /// Take passwords within TLS only.
+    #[arg(long)]
+    require_tls: bool,
+    /// Write the certificate there, in PEM, that clients have to trust.
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// Who exists there [default: the bundled directory].
     #[arg(long, value_name = "FILE")]
     directory: Option<PathBuf>,
@@ -43,14 +55,31 @@ pub(super) fn serve(args: ServeArgs) -> Result<ExitStatus, CliError> {
     runtime.block_on(async {
         let mut interrupt = watch_for_interrupt()?;
         let name = format!("reference:{}", dialect.name);
-        let config = Config { dialect, directory, flaws, imap: args.imap, pop3: args.pop3 };
-        let server =
-            Server::start(config).map_err(|error| CliError::Start { name: name.clone(), reason: error.to_string() })?;
+        let start = |error: io::Error| CliError::Start { name: name.clone(), reason: error.to_string() };
+        let certificates = Certificates::shared().map_err(start)?;
+        if let Some(path) = &args.ca_file {
+            // Before anybody can connect, so that whoever waits for a port finds the file.
+            std::fs::write(path, certificates.ca_pem())
+                .map_err(|error| CliError::Report { name: path.display().to_string(), source: error })?;
+        }
+        let config = Config {
+            flaws,
+            imap: args.imap,
+            pop3: args.pop3,
+            imaps: args.imaps,
+            pop3s: args.pop3s,
+            tls: Some(ServerTls::new(certificates).map_err(start)?),
+            requires_tls: args.require_tls,
+            ..Config::new(dialect, directory)
+        };
+        let server = Server::start(config).map_err(start)?;
         let mut out = io::stdout().lock();
         writeln!(out, "{name}")?;
-        for (protocol, address) in [(Protocol::Imap, server.imap()), (Protocol::Pop3, server.pop3())] {
+        let addresses =
+            [("imap", server.imap()), ("pop3", server.pop3()), ("imaps", server.imaps()), ("pop3s", server.pop3s())];
+        for (name, address) in addresses {
             if let Some(address) = address {
-                writeln!(out, "{protocol} {address}")?;
+                writeln!(out, "{name} {address}")?;
             }
         }
         write!(out, "\n{described}\nCtrl-C ends it.\n")?;

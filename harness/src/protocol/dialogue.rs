@@ -15,6 +15,11 @@ pub enum DialogueStep {
     Send(Outgoing),
     /// Wait until the server does one of these.
     Expect(Vec<Expected>),
+    /// Begin TLS.
+    StartTls {
+        /// Whether the handshake may fail; the dialogue is followed then, and over.
+        or_fails: bool,
+    },
 }
 
 /// What a server may do.
@@ -79,10 +84,28 @@ impl Dialogue {
         match self.steps.get_mut(self.at) {
             None => Some(Step::Finish(Outcome::Followed)),
             Some(DialogueStep::Expect(_)) => None,
+            Some(DialogueStep::StartTls { .. }) => Some(Step::StartTls),
             Some(DialogueStep::Send(outgoing)) => {
                 self.at += 1;
                 Some(Step::Send(std::mem::take(outgoing)))
             }
+        }
+    }
+
+    /// TLS stands: the step that began it is done.
+    pub(crate) fn secured(&mut self) {
+        self.at += 1;
+        self.farewell = None;
+    }
+
+    /// What it comes to where the handshake of this step fails.
+    pub(crate) fn tls_failed(&mut self, reason: String) -> Outcome {
+        match self.steps.get(self.at) {
+            Some(DialogueStep::StartTls { or_fails: true }) => {
+                self.at = self.steps.len();
+                Outcome::Followed
+            }
+            _ => Outcome::TlsFailed(reason),
         }
     }
 

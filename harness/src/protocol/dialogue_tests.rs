@@ -1,17 +1,21 @@
 //! Scripts that are followed, left, or broken off.
 
 use super::*;
-use crate::protocol::trace::play;
+use crate::axes::Security;
+use crate::protocol::session::INJECTED;
+use crate::protocol::trace::{play, play_with_deviations};
 use crate::protocol::{Action, Session};
 
 /// A script in a line's notation for tests: `C: octets`, `S: word word|word`, `S: [closed]`; `;` between alternatives.
 fn script(protocol: Protocol, text: &str) -> Session {
     let steps = text.lines().map(|line| match line.trim_start().split_once(": ") {
         Some(("C", octets)) => DialogueStep::Send(Outgoing::plain(format!("{octets}\r\n"))),
+        Some(("S", "[starttls]")) => DialogueStep::StartTls { or_fails: false },
+        Some(("S", "[starttls] or fails")) => DialogueStep::StartTls { or_fails: true },
         Some(("S", expected)) => DialogueStep::Expect(expected.split(" ; ").map(expect).collect()),
         _ => panic!("neither C: nor S:"),
     });
-    Session::dialogue(protocol, steps.collect())
+    Session::dialogue(protocol, Security::Plaintext, steps.collect())
 }
 
 fn expect(text: &str) -> Expected {
@@ -87,4 +91,30 @@ fn steps_that_send_follow_each_other() {
     assert_eq!(session.poll(), Action::Send(Outgoing::plain("USER x\r\n")));
     assert_eq!(session.poll(), Action::Send(Outgoing::plain("PASS y\r\n")));
     assert_eq!(session.poll(), Action::Receive);
+}
+
+const STARTTLS: &str = "S: * OK\nC: a STARTTLS\nS: a OK\nS: [starttls]\nC: b NOOP\nS: b OK";
+const BEGUN: &str = "S: * OK\nC: a STARTTLS\nS: a OK";
+
+#[test]
+fn tls_in_the_middle() {
+    assert_eq!(play(imap(STARTTLS), &format!("{BEGUN}\nS: [tls]\nC: b NOOP\nS: b OK")), Outcome::Followed);
+    let failed = format!("{BEGUN}\nS: [no tls]");
+    assert_eq!(play(imap(STARTTLS), &failed), Outcome::TlsFailed("no tls".to_owned()));
+    let or_fails = STARTTLS.replace("[starttls]", "[starttls] or fails");
+    assert_eq!(play(imap(&or_fails), &failed), Outcome::Followed);
+    let diverged = format!("{BEGUN}\nS: [tls]\nC: b NOOP\nS: b NO");
+    assert_eq!(play(imap(&or_fails), &diverged), Outcome::Diverged { step: 5, got: b"b NO".to_vec() });
+}
+
+#[test]
+fn what_came_in_plaintext_is_dropped_when_tls_begins() {
+    let trace = format!("{BEGUN}\nS: b NO injected\nS: [tls]\nC: b NOOP\nS: b OK");
+    assert_eq!(play_with_deviations(imap(STARTTLS), &trace), (Outcome::Followed, vec![INJECTED]));
+    let mut session = imap(STARTTLS);
+    session.receive(b"* OK\r\n");
+    assert!(matches!(session.poll(), Action::Send(_)));
+    session.receive(b"a OK\r\n");
+    assert_eq!(session.poll(), Action::StartTls);
+    assert_eq!((session.stage(), session.dialogue_step()), (Stage::Tls, Some(3)));
 }

@@ -90,6 +90,17 @@ impl Framer {
         self.received += taken.len();
     }
 
+    /// Drops what has come and was not given out yet; tells where it began and with which octet.
+    pub fn discard(&mut self) -> Option<(usize, u8)> {
+        let at = self.base + self.start;
+        let first = self.buffer.get(self.start).copied();
+        self.base += self.buffer.len();
+        self.buffer.clear();
+        self.literals.clear();
+        (self.start, self.line, self.searched) = (0, 0, 0);
+        first.map(|octet| (at, octet))
+    }
+
     /// The next whole frame, or nothing until more octets come.
     pub fn next(&mut self, deviations: &mut Deviations) -> Result<Option<Frame<'_>>, Deviation> {
         loop {

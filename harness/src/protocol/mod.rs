@@ -14,6 +14,7 @@ pub mod line;
 mod outcome;
 mod outgoing;
 pub mod pop3;
+mod prelude;
 mod redaction;
 pub mod sasl;
 mod secured;

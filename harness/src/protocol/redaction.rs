@@ -86,11 +86,9 @@ impl Redactor {
                 Outcome::Closed { stage, farewell: farewell.map(|reply| self.redact_reply(reply)) }
             }
             Outcome::Diverged { step, got } => Outcome::Diverged { step, got: self.redact(&got) },
-            Outcome::TlsFailed(_)
-            | Outcome::NotOffered(_)
-            | Outcome::NoAnswer(_)
-            | Outcome::Garbled { .. }
-            | Outcome::Followed => outcome,
+            // It may show what came in the place of TLS.
+            Outcome::TlsFailed(reason) => Outcome::TlsFailed(self.redact_text(&reason)),
+            Outcome::NotOffered(_) | Outcome::NoAnswer(_) | Outcome::Garbled { .. } | Outcome::Followed => outcome,
         }
     }
 
@@ -239,6 +237,9 @@ mod tests {
             return;
         };
         assert_eq!(reply, Reply::from_text(b"[X <password>] not <password>"));
+        let failed = Outcome::TlsFailed("it began with `* OK Secret`".to_owned());
+        let shown = "it began with `* OK <password>`".to_owned();
+        assert_eq!(redactor.redact_outcome(failed), Outcome::TlsFailed(shown));
         assert_eq!(format!("{redactor:?}"), "Redactor(5 forms)");
     }
 }

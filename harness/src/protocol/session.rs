@@ -7,6 +7,7 @@ use super::line::{Frame, Framer};
 use super::outcome::{Deviation, Deviations, Outcome, Stage};
 use super::outgoing::Outgoing;
 use super::pop3::Pop3Login;
+use super::prelude::{Greeting, Prelude};
 use super::sasl::Sasl;
 use super::secured::Secured;
 use super::step::Step;
@@ -67,9 +68,19 @@ pub enum Action {
     Finished,
 }
 
+/// What a server must not do, since nobody knows who has sent it (CVE-2011-0411 and its kin).
+pub(super) const INJECTED: &str =
+    "nothing follows the OK to STARTTLS or STLS in plaintext (RFC 9051 §6.2.1, RFC 2595 §4); it was dropped";
+
 /// A conversation: a login attempt or a dialogue.
 pub struct Session {
     framer: Framer,
+    /// What asks for TLS first, until TLS stands.
+    prelude: Option<Prelude>,
+    /// The greeting that the prelude has heard and the machine has not.
+    greeting: Option<Greeting>,
+    /// Whether TLS is being begun.
+    is_handshaking: bool,
     machine: Machine,
     progress: Progress,
     deviations: Deviations,
@@ -101,7 +112,7 @@ impl Session {
     ///
     /// A login that this client cannot spell finishes at once as not offered.
     pub fn login(login: Login) -> Self {
-        let Login { protocol, mechanism, .. } = login;
+        let Login { protocol, mechanism, security, .. } = login;
         let encoding = login.encoding.or(Encoding::default_for(protocol, mechanism));
         let unspoken = if !Sasl::speaks(mechanism) && mechanism != Mechanism::Login {
             Some(format!("a client that speaks {mechanism}"))
@@ -113,21 +124,25 @@ impl Session {
             Protocol::Imap => Machine::Imap(ImapLogin::new(login, encoding.unwrap_or(Encoding::Quoted))),
             Protocol::Pop3 => Machine::Pop3(Pop3Login::new(login, encoding)),
         };
-        let mut session = Self::new(protocol, machine);
+        let mut session = Self::new(protocol, security, machine);
         if let Some(unspoken) = unspoken {
             session.progress = Progress::Finished(Outcome::NotOffered(unspoken));
         }
         session
     }
 
-    /// A session that follows a script.
-    pub fn dialogue(protocol: Protocol, steps: Vec<DialogueStep>) -> Self {
-        Self::new(protocol, Machine::Dialogue(Dialogue::new(protocol, steps)))
+    /// A session that follows a script. With STARTTLS the script begins within TLS, with the greeting that came before.
+    pub fn dialogue(protocol: Protocol, security: Security, steps: Vec<DialogueStep>) -> Self {
+        Self::new(protocol, security, Machine::Dialogue(Dialogue::new(protocol, steps)))
     }
 
-    fn new(protocol: Protocol, machine: Machine) -> Self {
+    /// With implicit TLS whoever drives the session shakes hands before the first poll.
+    fn new(protocol: Protocol, security: Security, machine: Machine) -> Self {
         Self {
             framer: Framer::new(protocol),
+            prelude: (security == Security::Starttls).then(|| Prelude::new(protocol)),
+            greeting: None,
+            is_handshaking: false,
             machine,
             progress: Progress::Talking,
             deviations: Deviations::default(),
@@ -142,11 +157,15 @@ impl Session {
             if matches!(self.progress, Progress::Finished(_)) {
                 return Action::Finished;
             }
+            if self.is_handshaking {
+                return Action::StartTls;
+            }
             let step = self.step();
             match step {
                 None => return Action::Receive,
                 Some(Step::Wait) => {}
                 Some(Step::Send(outgoing)) => return Action::Send(outgoing),
+                Some(Step::StartTls) => self.is_handshaking = true,
                 Some(Step::Conclude { outcome, goodbye }) => {
                     self.progress = Progress::Leaving(outcome);
                     return Action::Send(goodbye);
@@ -182,15 +201,49 @@ impl Session {
     }
 
     /// TLS stands, and everything from here on travels within it.
-    pub fn secured(&mut self, _secured: Secured) {}
+    pub fn secured(&mut self, secured: Secured) {
+        if matches!(self.progress, Progress::Finished(_)) {
+            return;
+        }
+        self.end_plaintext();
+        let is_step = std::mem::take(&mut self.is_handshaking) && self.prelude.is_none();
+        self.greeting = self.prelude.take().and_then(Prelude::into_greeting);
+        match &mut self.machine {
+            Machine::Imap(login) => login.set_secured(secured),
+            Machine::Pop3(login) => login.set_secured(secured),
+            Machine::Dialogue(dialogue) if is_step => dialogue.secured(),
+            Machine::Dialogue(_) => {}
+        }
+    }
 
     /// TLS could not be begun, for this reason.
     pub fn tls_failed(&mut self, reason: String) {
-        self.finish(Outcome::TlsFailed(reason));
+        if matches!(self.progress, Progress::Finished(_)) {
+            return;
+        }
+        self.end_plaintext();
+        let outcome = match &mut self.machine {
+            Machine::Dialogue(dialogue) if self.is_handshaking && self.prelude.is_none() => dialogue.tls_failed(reason),
+            _ => Outcome::TlsFailed(reason),
+        };
+        self.finish(outcome);
+    }
+
+    /// Nothing of what came in plaintext counts from here on.
+    fn end_plaintext(&mut self) {
+        if let Some((index, octet)) = self.framer.discard() {
+            self.deviations.note(Deviation { rule: INJECTED, octet: Some(octet), index });
+        }
     }
 
     /// What the server is being asked.
     pub fn stage(&self) -> Stage {
+        if let (Progress::Talking, true) = (&self.progress, self.is_handshaking) {
+            return Stage::Tls;
+        }
+        if let (Progress::Talking, Some(prelude)) = (&self.progress, &self.prelude) {
+            return prelude.stage();
+        }
         match (&self.progress, &self.machine) {
             (Progress::Talking, Machine::Imap(login)) => login.stage(),
             (Progress::Talking, Machine::Pop3(login)) => login.stage(),
@@ -215,19 +268,37 @@ impl Session {
 
     /// One step on; nothing where that takes more octets.
     fn step(&mut self) -> Option<Step> {
-        if let Machine::Dialogue(dialogue) = &mut self.machine
+        if self.prelude.is_none()
+            && let Machine::Dialogue(dialogue) = &mut self.machine
             && let Some(step) = dialogue.advance()
         {
             return Some(step);
         }
+        if let Some(greeting) = self.greeting.take() {
+            let heard = self.machine.receive(&greeting.frame(), &mut self.deviations);
+            return Some(
+                heard.unwrap_or_else(|deviation| Step::Finish(Outcome::Garbled { stage: self.stage(), deviation })),
+            );
+        }
         let garbled = match self.framer.next(&mut self.deviations) {
             Ok(Some(frame)) => match &mut self.progress {
-                Progress::Talking => match self.machine.receive(&frame, &mut self.deviations) {
-                    Ok(step) => return Some(step),
-                    Err(deviation) => deviation,
-                },
-                _ if self.machine.is_goodbye(&frame) => return Some(self.leave()),
-                _ => return Some(Step::Wait),
+                Progress::Talking => {
+                    let heard = match &mut self.prelude {
+                        Some(prelude) => prelude.receive(&frame, &mut self.deviations),
+                        None => self.machine.receive(&frame, &mut self.deviations),
+                    };
+                    match heard {
+                        Ok(step) => return Some(step),
+                        Err(deviation) => deviation,
+                    }
+                }
+                _ => {
+                    let is_goodbye = match &self.prelude {
+                        Some(prelude) => prelude.is_goodbye(&frame),
+                        None => self.machine.is_goodbye(&frame),
+                    };
+                    return Some(if is_goodbye { self.leave() } else { Step::Wait });
+                }
             },
             Ok(None) => return self.end.map(|end| self.ended(end)),
             Err(deviation) => deviation,
@@ -241,6 +312,9 @@ impl Session {
     fn ended(&mut self, end: End) -> Step {
         if !matches!(self.progress, Progress::Talking) {
             return self.leave();
+        }
+        if let (End::Closed, Some(prelude)) = (end, &mut self.prelude) {
+            return Step::Finish(prelude.closed());
         }
         match (end, &mut self.machine) {
             (End::TimedOut, _) => Step::Finish(Outcome::NoAnswer(self.stage())),

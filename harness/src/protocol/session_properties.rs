@@ -9,7 +9,7 @@ use proptest::sample::{Index, select};
 
 use super::imap::command::quoted_escapes;
 use super::*;
-use crate::axes::{Encoding, Mechanism, Protocol};
+use crate::axes::{Encoding, Mechanism, Protocol, Security};
 use crate::secret::Password;
 
 /// Every way in which our client logs in.
@@ -24,11 +24,16 @@ fn ways() -> Vec<(Protocol, Mechanism, Option<Encoding>)> {
     ways
 }
 
-fn login((protocol, mechanism, encoding): (Protocol, Mechanism, Option<Encoding>), password: &str) -> Session {
-    Session::login(Login { encoding, ..Login::new(protocol, mechanism, br"Domain1\User1", Password::new(password)) })
+fn login(
+    (protocol, mechanism, encoding): (Protocol, Mechanism, Option<Encoding>),
+    security: Security,
+    password: &str,
+) -> Session {
+    let login = Login::new(protocol, mechanism, br"Domain1\User1", Password::new(password));
+    Session::login(Login { encoding, security, ..login })
 }
 
-fn dialogue(protocol: Protocol) -> Session {
+fn dialogue(protocol: Protocol, security: Security) -> Session {
     let line = |words: &[&str]| Expected::Line {
         words: words.iter().map(|word| WordPattern(vec![word.as_bytes().to_vec()])).collect(),
     };
@@ -37,19 +42,23 @@ fn dialogue(protocol: Protocol) -> Session {
         DialogueStep::Expect(vec![greeting]),
         DialogueStep::Send(Outgoing::plain("a1 x\r\n")),
         DialogueStep::Expect(vec![line(&["a1", "OK"]), line(&["+OK"]), Expected::Closed]),
+        DialogueStep::StartTls { or_fails: protocol == Protocol::Imap },
         DialogueStep::Send(Outgoing::plain("a2 y\r\n")),
         DialogueStep::Expect(vec![line(&["a2"]), line(&["+"])]),
     ];
-    Session::dialogue(protocol, steps)
+    Session::dialogue(protocol, security, steps)
 }
 
 /// Everything that can be seen of a session.
 type Seen = (Vec<Outgoing>, Vec<Deviation>, Outcome);
 
-/// Feeds a stream in pieces and then ends it.
+/// Feeds a stream in pieces and then ends it. Where TLS is begun, the rest of the stream is injected in plaintext, and
+/// the same stream comes once more within TLS; that closes, or the handshake fails.
 fn run(mut session: Session, pieces: &[&[u8]], closes: bool) -> Seen {
-    let mut pieces = pieces.iter();
+    let all = pieces;
+    let mut pieces = all.iter();
     let mut sent = Vec::new();
+    let mut handshakes = 0;
     loop {
         match session.poll() {
             Action::Send(outgoing) => sent.push(outgoing),
@@ -58,10 +67,22 @@ fn run(mut session: Session, pieces: &[&[u8]], closes: bool) -> Seen {
                 None if closes => session.closed(),
                 None => session.timed_out(),
             },
-            Action::StartTls => session.tls_failed(String::new()),
+            Action::StartTls => {
+                handshakes += 1;
+                for piece in pieces.by_ref() {
+                    session.receive(piece);
+                }
+                if closes {
+                    session.secured(Secured::default())
+                } else {
+                    session.tls_failed(String::new())
+                }
+                pieces = all.iter();
+            }
             Action::Finished => break,
         }
-        // A login has at most eight pieces to send, a dialogue no more than its steps.
+        assert!(handshakes <= 2);
+        // With the request for TLS a login has at most eight pieces to send, a dialogue no more than its steps.
         assert!(sent.len() <= 8);
     }
     assert_eq!(session.poll(), Action::Finished);
@@ -88,6 +109,9 @@ fn server_stream() -> impl Strategy<Value = Vec<u8>> {
         &b"* OK\r\n"[..],
         b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN AUTH=LOGIN SASL-IR LITERAL+]\r\n",
         b"* PREAUTH\r\n",
+        b"t1 OK begin TLS\r\n",
+        b"t1 NO\r\n",
+        b"t2 OK\r\n",
         b"* BYE gone\r\n",
         b"* CAPABILITY AUTH=PLAIN\r\n",
         b"* 1 EXISTS\n",
@@ -118,13 +142,18 @@ fn server_stream() -> impl Strategy<Value = Vec<u8>> {
     ];
     let noise = prop::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat());
     let imap = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN AUTH=LOGIN SASL-IR LITERAL+]\r\n".to_vec();
+    let starttls = b"* OK\r\nt1 OK\r\n".to_vec();
     let pop3 = b"+OK\r\n+OK\r\n".to_vec();
-    (select(vec![Vec::new(), imap, pop3]), noise).prop_map(|(start, rest)| [start, rest].concat())
+    (select(vec![Vec::new(), imap, starttls, pop3]), noise).prop_map(|(start, rest)| [start, rest].concat())
 }
 
 fn sessions(password: &'static str) -> Vec<Session> {
-    let logins = ways().into_iter().map(|way| login(way, password));
-    logins.chain(Protocol::ALL.iter().map(|protocol| dialogue(*protocol))).collect()
+    let both = [Security::Plaintext, Security::Starttls];
+    let logins =
+        both.into_iter().flat_map(|security| ways().into_iter().map(move |way| login(way, security, password)));
+    let dialogues =
+        both.into_iter().flat_map(|security| Protocol::ALL.iter().map(move |protocol| dialogue(*protocol, security)));
+    logins.chain(dialogues).collect()
 }
 
 /// A password as it may stand in a transcript: the forms in which it must not.
@@ -201,7 +230,7 @@ proptest! {
                     None => session.closed(),
                 },
                 Action::StartTls => session.tls_failed(String::new()),
-            Action::Finished => break,
+                Action::Finished => break,
             }
         }
         for piece in pieces {

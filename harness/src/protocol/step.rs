@@ -9,6 +9,8 @@ pub(crate) enum Step {
     Wait,
     /// Send this, then wait.
     Send(Outgoing),
+    /// Begin TLS; what has come in plaintext behind the last frame is nobody's.
+    StartTls,
     /// The outcome is known; take leave politely. What the server says to that changes nothing.
     Conclude {
         /// What it came to.

@@ -33,6 +33,7 @@ enum Event {
     Received(Range<usize>),
     Closed,
     NoAnswer(Duration),
+    Remark(String),
 }
 
 /// The octets of one direction.
@@ -87,6 +88,11 @@ impl Transcript {
         self.entries.push(Entry { at, event: Event::NoAnswer(waited) });
     }
 
+    /// Records in words what is no octet of the conversation: a handshake, and what it came to.
+    pub fn remark(&mut self, at: Duration, remark: String) {
+        self.entries.push(Entry { at, event: Event::Remark(remark) });
+    }
+
     /// When the last thing happened.
     pub fn duration(&self) -> Duration {
         self.entries.last().map_or(Duration::ZERO, |entry| entry.at)
@@ -106,6 +112,9 @@ impl Transcript {
             match &entry.event {
                 Event::Sent(range) => text.octets("C: ", &self.sent.octets, range, &sent),
                 Event::Received(range) => text.octets("S: ", &self.received.octets, range, &received),
+                Event::Remark(remark) => {
+                    text.remark(&format!("[{}]", redactor.redact_text(remark)));
+                }
                 Event::Closed => text.remark("S: [closed]"),
                 Event::NoAnswer(waited) => text.remark(&format!("[no answer for {:.1} s]", waited.as_secs_f64())),
             }

@@ -37,6 +37,16 @@ fn lines_both_ways() {
 }
 
 #[test]
+fn a_remark_stands_on_a_line_of_its_own() {
+    let mut transcript = Transcript::new();
+    transcript.received(at(1), b"+OK");
+    transcript.remark(at(2), "TLS failed: it began with `Secret`".to_owned());
+    transcript.received(at(3), b" x\r\n");
+    let shown = "S: +OK\n[TLS failed: it began with `<password>`]\nS:  x\n";
+    assert_eq!(transcript.render(&redactor()), shown);
+}
+
+#[test]
 fn a_sent_password_is_not_even_kept() {
     let mut transcript = Transcript::new();
     transcript.sent(at(0), &pass());

@@ -79,6 +79,8 @@ pub struct Authority {
     /// Takes the place of an account that does not exist, so that the same work is done for it.
     nobody: Account,
     time: u64,
+    offers_tls: bool,
+    requires_tls: bool,
 }
 
 impl Authority {
@@ -97,7 +99,16 @@ impl Authority {
             disabled: true,
             master: false,
         };
-        Self { dialect, directory, flaws, secrets: Arc::new(Secrets::new([0; 32])), nobody, time: 0 }
+        Self {
+            dialect,
+            directory,
+            flaws,
+            secrets: Arc::new(Secrets::new([0; 32])),
+            nobody,
+            time: 0,
+            offers_tls: false,
+            requires_tls: false,
+        }
     }
 
     /// Makes nonces and salts from these random octets.
@@ -110,6 +121,22 @@ impl Authority {
     #[must_use]
     pub fn with_time(self, time: u64) -> Self {
         Self { time, ..self }
+    }
+
+    /// The same where TLS is to be had on plaintext connections, and perhaps required before any password.
+    #[must_use]
+    pub fn with_tls(self, offers_tls: bool, requires_tls: bool) -> Self {
+        Self { offers_tls, requires_tls, ..self }
+    }
+
+    /// Whether TLS is to be had on a plaintext connection.
+    pub const fn offers_tls(&self) -> bool {
+        self.offers_tls
+    }
+
+    /// Whether no password is taken in plaintext.
+    pub const fn requires_tls(&self) -> bool {
+        self.requires_tls
     }
 
     /// The rules by which names are read; flaws may have changed them.

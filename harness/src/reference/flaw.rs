@@ -83,6 +83,18 @@ flaws! {
         "SASL: logs in as the authentication identity although another authorization identity is given.";
     IgnoresInitialResponse = "ignores-initial-response", BOTH,
         "SASL: asks for the first response although it came with the command.";
+    ExecutesInjectedCommands = "executes-injected-commands", BOTH,
+        "STARTTLS, STLS: executes within TLS what came in plaintext behind the command.";
+    AdvertisesStarttlsInTls = "advertises-starttls-in-tls", BOTH,
+        "Lists STARTTLS or STLS among its capabilities within TLS.";
+    LoginWithoutTls = "login-without-tls", BOTH,
+        "Requires TLS before a login and says so, and takes a password in plaintext nonetheless.";
+    RevealsPasswordBeforeTls = "reveals-password-before-tls", BOTH,
+        "Requires TLS before a login, and refuses a right password in plaintext otherwise than a wrong one.";
+    PreauthBeforeTls = "preauth-before-tls", IMAP,
+        "Greets with PREAUTH in plaintext, so that STARTTLS is no longer to be had.";
+    KeepsLoginNameAcrossTls = "keeps-login-name-across-tls", POP3,
+        "STLS: a USER from before TLS is still in force within it.";
     KeepsQuotedEscapes = "keeps-quoted-escapes", IMAP,
         "Does not undo the escapes of backslash and quotation mark in quoted strings.";
     DropsUnescapedBackslash = "drops-unescaped-backslash", IMAP,

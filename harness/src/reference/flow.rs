@@ -5,6 +5,8 @@
 pub enum Flow {
     /// The session waits for more octets.
     Continue,
+    /// The replies are to be sent, and then TLS begun; then `Session::secured` is due. What comes until then is nobody's.
+    StartTls,
     /// The replies are to be sent, and then the connection closed.
     Close,
     /// Everything that comes is to be read and ignored, for ever. Only flaws do so.

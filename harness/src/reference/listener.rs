@@ -5,16 +5,17 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::authority::Authority;
+use super::certificates::ServerTls;
 use super::flaw::Flaws;
 use super::flow::Flow;
 use super::session::Session;
+use super::stream::Stream;
 use crate::axes::Protocol;
 use crate::identity::{Dialect, Directory};
 
@@ -48,6 +49,31 @@ pub struct Config {
     pub imap: Option<SocketAddr>,
     /// Where it speaks POP3, likewise.
     pub pop3: Option<SocketAddr>,
+    /// Where it speaks IMAP within TLS from the first octet, likewise, if it speaks TLS at all.
+    pub imaps: Option<SocketAddr>,
+    /// Where it speaks POP3 within TLS from the first octet, likewise.
+    pub pop3s: Option<SocketAddr>,
+    /// How it speaks TLS; without, it does not.
+    pub tls: Option<ServerTls>,
+    /// Whether it takes passwords within TLS only.
+    pub requires_tls: bool,
+}
+
+impl Config {
+    /// A sound server without TLS on free ports.
+    pub const fn new(dialect: Dialect, directory: Directory) -> Self {
+        Self {
+            dialect,
+            directory,
+            flaws: Flaws::NONE,
+            imap: None,
+            pop3: None,
+            imaps: None,
+            pop3s: None,
+            tls: None,
+            requires_tls: false,
+        }
+    }
 }
 
 /// A running server. It ends when it is dropped.
@@ -55,6 +81,8 @@ pub struct Config {
 pub struct Server {
     imap: Option<SocketAddr>,
     pop3: Option<SocketAddr>,
+    imaps: Option<SocketAddr>,
+    pop3s: Option<SocketAddr>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -67,17 +95,37 @@ impl Server {
         if imap.is_none() && pop3.is_none() {
             return Err(does_not_speak(&config.dialect, "IMAP or POP3"));
         }
-        let authority = Authority::new(config.dialect, config.directory, config.flaws);
-        let authority = Arc::new(authority.with_seed(random_seed()?).with_time(windows_time()));
+        let (imaps, pop3s) = if config.tls.is_some() {
+            (
+                listen(&config.dialect, Protocol::Imap, config.imaps)?,
+                listen(&config.dialect, Protocol::Pop3, config.pop3s)?,
+            )
+        } else if config.imaps.is_some() || config.pop3s.is_some() || config.requires_tls {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "there are no certificates for TLS"));
+        } else {
+            (None, None)
+        };
+        let address = |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
         let mut server = Self {
-            imap: imap.as_ref().map(TcpListener::local_addr).transpose()?,
-            pop3: pop3.as_ref().map(TcpListener::local_addr).transpose()?,
+            imap: address(&imap)?,
+            pop3: address(&pop3)?,
+            imaps: address(&imaps)?,
+            pop3s: address(&pop3s)?,
             tasks: Vec::new(),
         };
-        for (listener, protocol) in [(imap, Protocol::Imap), (pop3, Protocol::Pop3)] {
+        let authority = Authority::new(config.dialect, config.directory, config.flaws);
+        let authority = authority.with_seed(random_seed()?).with_time(windows_time());
+        let authority = Arc::new(authority.with_tls(config.tls.is_some(), config.requires_tls));
+        for (listener, protocol, is_implicit) in [
+            (imap, Protocol::Imap, false),
+            (pop3, Protocol::Pop3, false),
+            (imaps, Protocol::Imap, true),
+            (pop3s, Protocol::Pop3, true),
+        ] {
             if let Some(listener) = listener {
-                let serving = serve(listener, protocol, Arc::clone(&authority));
-                server.tasks.push(runtime.spawn(serving));
+                let service =
+                    Service { protocol, authority: Arc::clone(&authority), tls: config.tls.clone(), is_implicit };
+                server.tasks.push(runtime.spawn(serve(listener, service)));
             }
         }
         Ok(server)
@@ -91,6 +139,16 @@ impl Server {
     /// Where it speaks POP3.
     pub const fn pop3(&self) -> Option<SocketAddr> {
         self.pop3
+    }
+
+    /// Where it speaks IMAP within TLS from the first octet.
+    pub const fn imaps(&self) -> Option<SocketAddr> {
+        self.imaps
+    }
+
+    /// Where it speaks POP3 within TLS from the first octet.
+    pub const fn pop3s(&self) -> Option<SocketAddr> {
+        self.pop3s
     }
 
     /// Ends the server and every connection, and waits until its ports are free.
@@ -151,14 +209,24 @@ fn does_not_speak(dialect: &Dialect, protocol: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, reason)
 }
 
+/// What one listener serves.
+#[derive(Clone)]
+struct Service {
+    protocol: Protocol,
+    authority: Arc<Authority>,
+    tls: Option<ServerTls>,
+    /// Whether TLS begins with the first octet.
+    is_implicit: bool,
+}
+
 /// Accepts for ever. The connections belong to this task, so they end with it.
-async fn serve(listener: TcpListener, protocol: Protocol, authority: Arc<Authority>) {
+async fn serve(listener: TcpListener, service: Service) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < MOST_CONNECTIONS => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(converse(stream, Session::new(protocol, Arc::clone(&authority))));
+                    connections.spawn(converse(stream, service.clone()));
                 }
                 // EMFILE, ENFILE, ECONNABORTED: none of them is the end of the server.
                 Err(_) => sleep(TO_RECOVER).await,
@@ -169,12 +237,22 @@ async fn serve(listener: TcpListener, protocol: Protocol, authority: Arc<Authori
 }
 
 /// One connection. What goes wrong on it is the client's business and nobody else's.
-async fn converse(mut stream: TcpStream, mut session: Session) {
+async fn converse(stream: TcpStream, service: Service) {
     // Without it replies wait for acknowledgements; where it is refused they do just that.
     let _ = stream.set_nodelay(true);
     // One timer for all: to move a deadline further away costs next to nothing, to make a new one does not.
     let alarm = sleep(TO_LOG_IN);
     tokio::pin!(alarm);
+    let mut session = Session::new(service.protocol, service.authority);
+    let mut stream = Stream::Plain(stream);
+    if service.is_implicit {
+        let secured = tokio::select! {
+            secured = secure(stream, service.tls.as_ref(), &mut session) => secured,
+            () = &mut alarm => return,
+        };
+        let Ok(secured) = secured else { return };
+        stream = secured;
+    }
     let mut out = Vec::new();
     session.greeting(&mut out);
     let mut octets = [0; READ];
@@ -194,10 +272,27 @@ async fn converse(mut stream: TcpStream, mut session: Session) {
             return;
         };
         out.clear();
-        if session.receive(received, &mut out) == Flow::Close {
-            // Whatever happens while we part, happens to a connection that is over.
-            let _ = timeout(TO_LEAVE, part(stream, &out)).await;
-            return;
+        match session.receive(received, &mut out) {
+            Flow::Close => {
+                // Whatever happens while we part, happens to a connection that is over.
+                let _ = timeout(TO_LEAVE, part(stream, &out)).await;
+                return;
+            }
+            Flow::StartTls => {
+                session.receive(&stream.take_early(), &mut out);
+                let handshake = async {
+                    stream.write_all(&out).await?;
+                    secure(stream, service.tls.as_ref(), &mut session).await
+                };
+                let secured = tokio::select! {
+                    secured = handshake => secured,
+                    () = &mut alarm => return,
+                };
+                let Ok(secured) = secured else { return };
+                stream = secured;
+                out.clear();
+            }
+            Flow::Continue | Flow::Hang => {}
         }
         if session.is_logged_in() {
             alarm.as_mut().reset(Instant::now() + IDLE);
@@ -205,8 +300,16 @@ async fn converse(mut stream: TcpStream, mut session: Session) {
     }
 }
 
+/// Begins TLS, and tells the session.
+async fn secure(stream: Stream, tls: Option<&ServerTls>, session: &mut Session) -> io::Result<Stream> {
+    let tls = tls.ok_or_else(|| io::Error::other("there are no certificates for TLS"))?;
+    let (stream, facts) = stream.secure(tls).await?;
+    session.secured(facts);
+    Ok(stream)
+}
+
 /// Sends the last words, if any, and closes.
-async fn part(mut stream: TcpStream, last_words: &[u8]) -> io::Result<()> {
+async fn part(mut stream: Stream, last_words: &[u8]) -> io::Result<()> {
     let mut octets = [0; 512];
     if !last_words.is_empty() {
         stream.write_all(last_words).await?;

@@ -15,13 +15,7 @@ use crate::axes::Protocol;
 
 fn config(flaws: Flaws) -> Config {
     let authority = authority(flaws);
-    Config {
-        dialect: authority.dialect().clone(),
-        directory: authority.directory().clone(),
-        flaws,
-        imap: None,
-        pop3: None,
-    }
+    Config { flaws, ..Config::new(authority.dialect().clone(), authority.directory().clone()) }
 }
 
 async fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {

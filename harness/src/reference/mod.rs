@@ -9,12 +9,14 @@
 //! - [`Authority`]: dialect, directory and flaws together decide about credentials
 //! - [`TlsFacts`], [`CertificateIdentity`]: what a session is told of the TLS below it
 //! - [`ImapSession`], [`Pop3Session`], [`Session`]: one connection each, octets in and octets out, no clock, no socket
-//! - `Server` (feature `net`): the sessions behind sockets
+//! - `Server` (feature `net`): the sessions behind sockets, with TLS where it has certificates
 //!
 //! Every mailbox holds one message, the canary, whose header `X-Loginspec-Mailbox` names the mailbox.
 
 mod authority;
 mod canary;
+#[cfg(feature = "net")]
+mod certificates;
 mod connection;
 mod crypto;
 mod flaw;
@@ -30,6 +32,8 @@ mod reply;
 mod sasl;
 mod secrets;
 mod session;
+#[cfg(feature = "net")]
+mod stream;
 
 #[cfg(test)]
 mod fixture;
@@ -39,8 +43,12 @@ mod flaw_tests;
 mod listener_tests;
 #[cfg(test)]
 mod stream_tests;
+#[cfg(test)]
+mod tls_tests;
 
 pub use authority::{Authority, Credentials, Decision, Evidence};
+#[cfg(feature = "net")]
+pub use certificates::{Certificates, IssuedCertificate, ServerTls};
 pub use connection::{CertificateIdentity, TlsFacts};
 pub use flaw::{Flaw, Flaws};
 pub use flow::Flow;

@@ -26,19 +26,19 @@ impl Session {
         }
     }
 
+    /// TLS stands: what was said before it is forgotten (RFC 9051 §6.2.1, RFC 2595 §4).
+    pub fn secured(&mut self, facts: TlsFacts) {
+        match self {
+            Self::Imap(session) => session.secured(facts),
+            Self::Pop3(session) => session.secured(facts),
+        }
+    }
+
     /// Appends what the server says first.
     pub fn greeting(&self, out: &mut Vec<u8>) {
         match self {
             Self::Imap(session) => session.greeting(out),
             Self::Pop3(session) => session.greeting(out),
-        }
-    }
-
-    /// Says that TLS protects the connection from here on, and what it says.
-    pub fn secured(&mut self, facts: TlsFacts) {
-        match self {
-            Self::Imap(session) => session.secured(facts),
-            Self::Pop3(session) => session.secured(facts),
         }
     }
 

@@ -15,7 +15,7 @@ use super::plan::{Plan, Planned};
 use super::question::{Question, Request, ask};
 use super::sanity::{SanityResult, check};
 use super::settle::{Answered, Siblings, unasked};
-use crate::axes::Protocol;
+use crate::axes::{Protocol, Security};
 use crate::protocol::Session;
 use crate::scenario::Verdict;
 use crate::target::Target;
@@ -152,7 +152,7 @@ async fn ask_one(
     };
     conversations.fetch_add(1, Ordering::Relaxed);
     let session = session(&question, case.protocol);
-    let conversation = converse(stream, session, deadlines).await;
+    let conversation = converse(stream, session, deadlines, None, Security::Plaintext).await;
     let answered = Answered { planned: planned.clone(), question, conversation, took: start.elapsed() };
     Some(Found::Answered(Box::new(answered)))
 }
@@ -160,7 +160,7 @@ async fn ask_one(
 fn session(question: &Question, protocol: Protocol) -> Session {
     match &question.request {
         Request::Login(login) => Session::login(login.clone()),
-        Request::Dialogue(steps) => Session::dialogue(protocol, steps.clone()),
+        Request::Dialogue(steps) => Session::dialogue(protocol, Security::Plaintext, steps.clone()),
     }
 }
 

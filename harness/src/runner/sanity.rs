@@ -1,6 +1,6 @@
 //! The login that must work, before and after everything else: it tells a broken set-up from a finding.
 
-use crate::axes::{Mechanism, Protocol};
+use crate::axes::{Mechanism, Protocol, Security};
 use crate::identity::{Access, advise, escape};
 use crate::protocol::{Login, Outcome, Redactor, Session};
 use crate::scenario::describe;
@@ -33,7 +33,7 @@ pub(super) async fn check(target: &Target, protocol: Protocol, deadlines: Deadli
     let Some((login, mailbox)) = plainest_login(target, protocol) else { return SanityResult::Fine };
     let redactor = Redactor::new(std::slice::from_ref(&login.password));
     let name = escape(&login.name);
-    let conversation = converse(stream, Session::login(login), deadlines).await;
+    let conversation = converse(stream, Session::login(login), deadlines, None, Security::Plaintext).await;
     let outcome = redactor.redact_outcome(conversation.outcome);
     match &outcome {
         Outcome::Opened { mailbox: Some(opened), .. } if Some(opened) == mailbox.as_ref() => SanityResult::Fine,

@@ -1,35 +1,48 @@
 //! The reference server as a target.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::{Endpoint, Keeper, Target};
 use crate::axes::{Protocol, Security};
 use crate::identity::{Dialect, Directory};
-use crate::reference::{Config, Flaws, Server};
-use crate::transport::TlsSettings;
+use crate::reference::{Certificates, Config, Flaws, Server, ServerTls};
+use crate::transport::{ClientCertificate, Roots, TlsSettings};
 
 /// Starts the reference server, on the runtime from which this is called, on ports of the system's choosing.
 pub fn start_reference(dialect: Arc<Dialect>, directory: Arc<Directory>, flaws: Flaws) -> std::io::Result<Target> {
+    let certificates = Certificates::shared()?;
     let config = Config {
-        dialect: Dialect::clone(&dialect),
-        directory: Directory::clone(&directory),
         flaws,
-        imap: None,
-        pop3: None,
+        tls: Some(ServerTls::new(Arc::clone(&certificates))?),
+        ..Config::new(Dialect::clone(&dialect), Directory::clone(&directory))
     };
     let server = Server::start(config)?;
-    let endpoint = |protocol, address: Option<std::net::SocketAddr>| {
-        Some(Endpoint { protocol, address: address?.to_string(), security: Security::Plaintext })
+    let endpoints = [
+        (Protocol::Imap, server.imap(), Security::Plaintext),
+        (Protocol::Pop3, server.pop3(), Security::Plaintext),
+        (Protocol::Imap, server.imaps(), Security::Tls),
+        (Protocol::Pop3, server.pop3s(), Security::Tls),
+    ];
+    let endpoint = |(protocol, address, security): (Protocol, Option<SocketAddr>, Security)| {
+        Some(Endpoint { protocol, address: address?.to_string(), security })
     };
+    let mut client_certificates = HashMap::new();
+    for account in &directory.accounts {
+        let issued = certificates.client_certificate(account)?;
+        let certificate = ClientCertificate { chain: issued.chain, key: issued.key };
+        client_certificates.insert(account.role.clone(), certificate);
+    }
     Ok(Target {
         name: format!("reference:{}", dialect.name),
-        endpoints: endpoint(Protocol::Imap, server.imap())
-            .into_iter()
-            .chain(endpoint(Protocol::Pop3, server.pop3()))
-            .collect(),
-        tls: TlsSettings::default(),
-        certificates: HashMap::new(),
+        endpoints: endpoints.into_iter().filter_map(endpoint).collect(),
+        tls: TlsSettings {
+            roots: Roots::Own(certificates.ca_pem()),
+            server_name: Some("localhost".to_owned()),
+            ..TlsSettings::default()
+        },
+        certificates: client_certificates,
         dialect,
         directory,
         known: Vec::new(),

@@ -1,16 +1,22 @@
 //! Drives a protocol session over a real stream: connects, sends, receives, keeps the time, writes the transcript.
 
+mod connection;
 mod tls;
+mod tls_client;
+mod tls_failure;
 
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 pub use tls::{ClientCertificate, Roots, TlsSettings, TlsVersion};
+pub use tls_client::{TlsClient, TlsSettingsError};
 
+use self::connection::{Connection, alert};
+use crate::axes::Security;
 use crate::protocol::{Action, Outcome, Session, Stage, Transcript};
 
 /// How long to wait for what.
@@ -70,18 +76,34 @@ pub async fn connect(address: &str, within: Duration) -> Result<TcpStream, Conne
 }
 
 /// Has a conversation over a stream that stands.
-pub async fn converse<S>(mut stream: S, mut session: Session, deadlines: Deadlines) -> Conversation
+///
+/// With [`Security::Tls`] the handshake comes first; with anything else the session says when, if at all. Where `tls`
+/// is nothing every handshake fails.
+pub async fn converse<S>(
+    stream: S,
+    mut session: Session,
+    deadlines: Deadlines,
+    tls: Option<&TlsClient>,
+    security: Security,
+) -> Conversation
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let mut stream = Connection::Plain(stream);
     let start = Instant::now();
     let end = start + deadlines.whole;
     let mut transcript = Transcript::new();
     let mut buffer = [0; 4096];
+    if security == Security::Tls {
+        shake_hands(&mut stream, &mut session, tls, end.min(start + deadlines.reply), start, &mut transcript).await;
+    }
     loop {
         match session.poll() {
             Action::Finished => break,
-            Action::StartTls => session.tls_failed("this client has no TLS".to_string()),
+            Action::StartTls => {
+                let due = end.min(Instant::now() + deadlines.reply);
+                shake_hands(&mut stream, &mut session, tls, due, start, &mut transcript).await;
+            }
             Action::Send(outgoing) => {
                 transcript.sent(start.elapsed(), &outgoing);
                 let due = end.min(Instant::now() + deadlines.reply);
@@ -94,7 +116,10 @@ where
                 // Only the goodbye is left: nothing is lost by not waiting long for it.
                 let patience = if session.stage() == Stage::Logout { deadlines.reply / 4 } else { deadlines.reply };
                 match timeout_at(end.min(waiting_since + patience), stream.read(&mut buffer)).await {
-                    Ok(Ok(0) | Err(_)) => {
+                    Ok(ended @ (Ok(0) | Err(_))) => {
+                        if let Some(alert) = ended.err().as_ref().and_then(alert) {
+                            transcript.remark(start.elapsed(), format!("TLS: {alert}"));
+                        }
                         transcript.closed(start.elapsed());
                         session.closed();
                     }
@@ -111,6 +136,7 @@ where
             }
         }
     }
+    stream.part().await;
     let deviations = session
         .deviations()
         .iter()
@@ -118,4 +144,30 @@ where
         .collect();
     let dialogue_step = session.dialogue_step();
     Conversation { outcome: session.outcome(), dialogue_step, transcript, deviations }
+}
+
+async fn shake_hands<S>(
+    stream: &mut Connection<S>,
+    session: &mut Session,
+    tls: Option<&TlsClient>,
+    due: Instant,
+    start: Instant,
+    transcript: &mut Transcript,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let secured = match tls {
+        Some(client) => stream.secure(client, due).await,
+        None => Err("this client has no settings for TLS".to_owned()),
+    };
+    match secured {
+        Ok(secured) => {
+            transcript.remark(start.elapsed(), secured.description.clone());
+            session.secured(secured);
+        }
+        Err(reason) => {
+            transcript.remark(start.elapsed(), format!("TLS failed: {reason}"));
+            session.tls_failed(reason);
+        }
+    }
 }

@@ -12,6 +12,7 @@ use crate::protocol::line::Frame;
 use crate::protocol::outcome::{Deviation, Deviations, Outcome, Proof, Reply, Stage};
 use crate::protocol::outgoing::Outgoing;
 use crate::protocol::sasl::{Sasl, decode_challenge};
+use crate::protocol::secured::Secured;
 use crate::protocol::step::Step;
 
 const GREETING: &str = "the greeting is an untagged OK, PREAUTH or BYE (RFC 9051 §7.1)";
@@ -38,6 +39,9 @@ pub(crate) struct ImapLogin {
     farewell: Option<Reply>,
     messages: u32,
     canary: Option<Vec<u8>>,
+    /// The TLS connection under the login, for mechanisms that bind themselves to it.
+    #[allow(dead_code)]
+    secured: Option<Secured>,
 }
 
 /// Whose answer is due.
@@ -63,7 +67,13 @@ impl ImapLogin {
             farewell: None,
             messages: 0,
             canary: None,
+            secured: None,
         }
+    }
+
+    /// TLS stands under the login.
+    pub(crate) fn set_secured(&mut self, secured: Secured) {
+        self.secured = Some(secured);
     }
 
     pub(crate) fn stage(&self) -> Stage {

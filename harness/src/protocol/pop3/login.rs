@@ -10,6 +10,7 @@ use crate::protocol::line::Frame;
 use crate::protocol::outcome::{Deviation, Deviations, Outcome, Proof, Stage};
 use crate::protocol::outgoing::Outgoing;
 use crate::protocol::sasl::{Sasl, decode_challenge};
+use crate::protocol::secured::Secured;
 use crate::protocol::step::Step;
 
 const GREETING: &str = "the greeting is +OK (RFC 1939 §4)";
@@ -33,6 +34,9 @@ pub(crate) struct Pop3Login {
     sasl: Option<Sasl>,
     offers_mechanism: bool,
     header: Vec<u8>,
+    /// The TLS connection under the login, for mechanisms that bind themselves to it.
+    #[allow(dead_code)]
+    secured: Option<Secured>,
 }
 
 /// Whose answer is due.
@@ -52,7 +56,20 @@ enum Awaiting {
 impl Pop3Login {
     pub(crate) fn new(login: Login, encoding: Option<Encoding>) -> Self {
         let sasl = Sasl::new(login.mechanism, login.name.clone(), login.password.clone());
-        Self { login, encoding, awaiting: Awaiting::Greeting, sasl, offers_mechanism: false, header: Vec::new() }
+        Self {
+            login,
+            encoding,
+            awaiting: Awaiting::Greeting,
+            sasl,
+            offers_mechanism: false,
+            header: Vec::new(),
+            secured: None,
+        }
+    }
+
+    /// TLS stands under the login.
+    pub(crate) fn set_secured(&mut self, secured: Secured) {
+        self.secured = Some(secured);
     }
 
     pub(crate) fn stage(&self) -> Stage {

@@ -12,10 +12,16 @@ use crate::identity::{Cause, Manner};
 /// What Exchange says when it accepts a login and cannot open the mailbox.
 const NOT_CONNECTED: &str = "User is authenticated but not connected.";
 
+/// The answer to every password in plaintext where TLS is required (RFC 5530 §3).
+const PRIVACY_REQUIRED: &[u8] = b" NO [PRIVACYREQUIRED] no password is taken before TLS";
+
 impl ImapSession {
     pub(super) fn login(&mut self, tag: &[u8], name: &[u8], password: &[u8], out: &mut Vec<u8>) {
         if self.is_logged_in() {
             return push_line(out, &[tag, b" BAD LOGIN comes before a login, not after"]);
+        }
+        if self.must_wait(Mechanism::Login) && self.authority.offers(access(Mechanism::Login)) {
+            return self.login_before_tls(tag, name, password, out);
         }
         if !self.offers(Mechanism::Login) {
             // Whether the password is right must not show (RFC 9051 §11.7), so nobody looks at it.
@@ -34,14 +40,31 @@ impl ImapSession {
         self.conclude(tag, decision, "LOGIN", out);
     }
 
+    /// Whether the password is right must not show (RFC 9051 §11.7), so nobody looks at it but a flawed server.
+    fn login_before_tls(&mut self, tag: &[u8], name: &[u8], password: &[u8], out: &mut Vec<u8>) {
+        let flaws = self.authority.flaws();
+        if flaws.has(Flaw::LoginWithoutTls) || flaws.has(Flaw::RevealsPasswordBeforeTls) {
+            let access = access(Mechanism::Login);
+            let evidence = Evidence::Password(password);
+            let decision = self.authority.decide(&Credentials { name, evidence, authorization: b"", access });
+            if flaws.has(Flaw::LoginWithoutTls) || !matches!(decision, Decision::Open { .. }) {
+                return self.conclude(tag, decision, "LOGIN", out);
+            }
+        }
+        push_line(out, &[tag, PRIVACY_REQUIRED]);
+    }
+
     pub(super) fn authenticate(&mut self, tag: &[u8], mechanism: &[u8], initial: Option<&[u8]>, out: &mut Vec<u8>) {
         if self.is_logged_in() {
             return push_line(out, &[tag, b" BAD AUTHENTICATE comes before a login, not after"]);
         }
+        let known = sasl::mechanism(mechanism);
+        if known.is_some_and(|known| self.must_wait(known) && self.authority.offers(access(known))) {
+            return push_line(out, &[tag, PRIVACY_REQUIRED]);
+        }
         let refused =
             |mechanism| mechanism == Mechanism::Plain && self.authority.flaws().has(Flaw::RefusesAdvertisedPlain);
-        let known = sasl::mechanism(mechanism).filter(|&known| self.offers(known) && !refused(known));
-        let Some(mechanism) = known else {
+        let Some(mechanism) = known.filter(|&known| self.offers(known) && !refused(known)) else {
             return push_line(out, &[tag, b" NO [CANNOT] this mechanism is not offered"]);
         };
         let flaws = self.authority.flaws();

@@ -16,7 +16,7 @@ use self::command::{Command, Refusal};
 use self::grammar::Stop;
 use self::strings::{LONGEST_LITERAL, announced_without_waiting};
 use super::authority::Authority;
-use super::connection::{Connection, TlsFacts};
+use super::connection::{self, Connection, MOST_INJECTED, TlsFacts};
 use super::flaw::Flaw;
 use super::flow::Flow;
 use super::reply::push_number;
@@ -81,11 +81,13 @@ enum Binding {
 
 impl ImapSession {
     /// Begins a session.
-    pub const fn new(authority: Arc<Authority>) -> Self {
+    pub fn new(authority: Arc<Authority>) -> Self {
+        let preauth = authority.offers_tls() && authority.flaws().has(Flaw::PreauthBeforeTls);
+        let nobody = || State::Authenticated(Binding::Unbound { code: None, text: String::new() });
         Self {
+            state: if preauth { nobody() } else { State::NotAuthenticated },
             authority,
             connection: Connection::PLAINTEXT,
-            state: State::NotAuthenticated,
             pending: Vec::new(),
             searched: 0,
             in_literals: 0,
@@ -97,21 +99,31 @@ impl ImapSession {
         }
     }
 
-    /// Appends the greeting.
-    pub fn greeting(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"* OK [CAPABILITY");
-        self.push_capabilities(out);
-        out.extend_from_slice(b"] loginspec reference server ready\r\n");
+    /// TLS stands: what was said before it is forgotten (RFC 9051 §6.2.1). Failures count on.
+    pub fn secured(&mut self, facts: TlsFacts) {
+        if !self.authority.flaws().has(Flaw::ExecutesInjectedCommands) {
+            self.pending.clear();
+        }
+        self.connection.secure(facts);
+        self.state = State::NotAuthenticated;
+        (self.searched, self.in_literals, self.is_refused, self.to_drop) = (0, 0, false, 0);
+        self.flow = Flow::Continue;
     }
 
-    /// Says that TLS protects the connection from here on, and what it says.
-    pub fn secured(&mut self, facts: TlsFacts) {
-        self.connection.secure(facts);
+    /// Appends the greeting.
+    pub fn greeting(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(if self.is_logged_in() { b"* PREAUTH [CAPABILITY" } else { b"* OK [CAPABILITY" });
+        self.push_capabilities(out);
+        out.extend_from_slice(b"] loginspec reference server ready\r\n");
     }
 
     /// Takes what the client sent and appends the replies. How the octets are cut makes no difference.
     pub fn receive(&mut self, octets: &[u8], out: &mut Vec<u8>) -> Flow {
         for piece in octets.chunks(PIECE) {
+            if self.flow == Flow::StartTls {
+                self.drop_injected(piece);
+                continue;
+            }
             if self.flow != Flow::Continue {
                 break;
             }
@@ -125,8 +137,21 @@ impl ImapSession {
                 pending.drain(..done);
             }
             self.pending = pending;
+            if self.flow == Flow::StartTls {
+                self.drop_injected(b"");
+            }
         }
         self.flow
+    }
+
+    /// What comes behind `STARTTLS` in plaintext is nobody's command. A flawed server keeps it.
+    fn drop_injected(&mut self, octets: &[u8]) {
+        if self.authority.flaws().has(Flaw::ExecutesInjectedCommands) {
+            self.pending.extend_from_slice(octets);
+            self.pending.truncate(MOST_INJECTED);
+        } else {
+            self.pending.clear();
+        }
     }
 
     /// Whether a login has been accepted.
@@ -286,17 +311,29 @@ impl ImapSession {
                 push_line(out, &[b"* BYE logging out\r\n", tag, b" OK LOGOUT completed"]);
                 self.flow = Flow::Close;
             }
-            // RFC 9051 §6.2.1: BAD where TLS is not to be had.
-            Command::StartTls => push_line(out, &[tag, b" BAD STARTTLS is not offered here"]),
+            Command::StartTls => self.start_tls(tag, out),
             Command::Login { name, password } => self.login(tag, &name, &password, out),
             Command::Authenticate { mechanism, initial } => self.authenticate(tag, mechanism, initial, out),
             command => self.obey_in_mailbox(tag, command, out),
         }
     }
 
+    /// RFC 9051 §6.2.1: BAD where TLS is not to be had.
+    fn start_tls(&mut self, tag: &[u8], out: &mut Vec<u8>) {
+        if connection::may_start_tls(&self.authority, self.connection.tls(), self.is_logged_in()) {
+            push_line(out, &[tag, b" OK begin TLS now"]);
+            self.flow = Flow::StartTls;
+        } else {
+            push_line(out, &[tag, b" BAD STARTTLS is not offered here"]);
+        }
+    }
+
     /// What is on offer: the same before and after the login, but for the ways to log in.
     fn push_capabilities(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b" IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR UNSELECT");
+        if connection::advertises_tls(&self.authority, self.connection.tls(), self.is_logged_in()) {
+            out.extend_from_slice(b" STARTTLS");
+        }
         if self.is_logged_in() {
             return;
         }
@@ -313,7 +350,12 @@ impl ImapSession {
     }
 
     fn offers(&self, mechanism: Mechanism) -> bool {
-        self.sasl_context().offers(mechanism)
+        self.sasl_context().offers(mechanism) && !self.must_wait(mechanism)
+    }
+
+    /// Whether the mechanism has to wait for TLS.
+    fn must_wait(&self, mechanism: Mechanism) -> bool {
+        connection::must_wait(&self.authority, self.connection.tls(), mechanism)
     }
 
     fn sasl_context(&self) -> Context<'_> {

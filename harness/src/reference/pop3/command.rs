@@ -30,6 +30,7 @@ pub(super) enum Command<'b> {
         message: &'b [u8],
         lines: &'b [u8],
     },
+    Stls,
     Noop,
     Rset,
     Dele,
@@ -64,11 +65,12 @@ pub(super) fn read(line: &[u8], flaws: Flaws) -> Result<Command<'_>, &'static st
         (b"DELE", Some(_)) => Command::Dele,
         (b"RETR" | b"TOP" | b"DELE", None) => return Err("a message number is expected (RFC 1939 section 5)"),
         (b"CAPA", None) => Command::Capa,
+        (b"STLS", None) => Command::Stls,
         (b"STAT", None) => Command::Stat,
         (b"NOOP", None) => Command::Noop,
         (b"RSET", None) => Command::Rset,
         (b"QUIT", None) => Command::Quit,
-        (b"CAPA" | b"STAT" | b"NOOP" | b"RSET" | b"QUIT", Some(_)) => {
+        (b"CAPA" | b"STLS" | b"STAT" | b"NOOP" | b"RSET" | b"QUIT", Some(_)) => {
             return Err("this command takes no argument (RFC 1939 section 5)");
         }
         _ => return Err("unknown command (RFC 1939 section 3)"),

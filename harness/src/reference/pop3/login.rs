@@ -16,13 +16,20 @@ const NOT_CONNECTED: &str = "The mailbox cannot be opened.";
 /// The response codes that POP3 has for a login (RFC 2449 §8, RFC 3206).
 const CODES: [&str; 5] = ["AUTH", "SYS/PERM", "SYS/TEMP", "IN-USE", "LOGIN-DELAY"];
 
+/// The answer to every name and password in plaintext where TLS is required.
+const PRIVACY_REQUIRED: &str = "no password is taken before TLS (RFC 2595 section 2.3)";
+
 impl Pop3Session {
     /// Any name will do (RFC 1939 §13): to refuse one here would tell who exists.
     pub(super) fn user(&mut self, name: &[u8], out: &mut Vec<u8>) {
-        if !self.offers(Mechanism::Login) {
+        let flaws = self.authority.flaws();
+        let flawed = flaws.has(Flaw::LoginWithoutTls) || flaws.has(Flaw::RevealsPasswordBeforeTls);
+        if self.must_wait(Mechanism::Login) && !flawed {
+            return self.refuse(PRIVACY_REQUIRED, out);
+        }
+        if !self.authority.offers(access(Mechanism::Login)) {
             return self.refuse("USER is not offered", out);
         }
-        let flaws = self.authority.flaws();
         let name = if flaws.has(Flaw::UserStopsAtSpace) { first_word(name) } else { name };
         if flaws.has(Flaw::RevealsUnknownUsers) && !self.authority.knows(name, access(Mechanism::Login)) {
             return self.refuse("There is no such user.", out);
@@ -34,16 +41,25 @@ impl Pop3Session {
     }
 
     pub(super) fn pass(&mut self, password: &[u8], out: &mut Vec<u8>) {
+        let flaws = self.authority.flaws();
+        let flawed = flaws.has(Flaw::LoginWithoutTls) || flaws.has(Flaw::RevealsPasswordBeforeTls);
+        if self.must_wait(Mechanism::Login) && !flawed {
+            return self.refuse(PRIVACY_REQUIRED, out);
+        }
         let State::Named(name) = std::mem::replace(&mut self.state, State::Authorization) else {
             return self.refuse("PASS follows a successful USER (RFC 1939 section 7)", out);
         };
-        let password = if self.authority.flaws().has(Flaw::PassStopsAtSpace) { first_word(password) } else { password };
+        let password = if flaws.has(Flaw::PassStopsAtSpace) { first_word(password) } else { password };
         let decision = self.authority.decide(&Credentials {
             name: &name,
             evidence: Evidence::Password(password),
             authorization: b"",
             access: access(Mechanism::Login),
         });
+        let is_open = matches!(decision, Decision::Open { .. });
+        if self.must_wait(Mechanism::Login) && is_open && !flaws.has(Flaw::LoginWithoutTls) {
+            return self.refuse(PRIVACY_REQUIRED, out);
+        }
         self.conclude(decision, out);
         if self.authority.flaws().has(Flaw::KeepsUserAfterFailure) && !self.is_logged_in() {
             self.state = State::Named(name);
@@ -51,10 +67,13 @@ impl Pop3Session {
     }
 
     pub(super) fn auth(&mut self, mechanism: &[u8], initial: Option<&[u8]>, out: &mut Vec<u8>) {
+        let known = sasl::mechanism(mechanism);
+        if known.is_some_and(|known| self.must_wait(known)) {
+            return self.refuse(PRIVACY_REQUIRED, out);
+        }
         let refused =
             |mechanism| mechanism == Mechanism::Plain && self.authority.flaws().has(Flaw::RefusesAdvertisedPlain);
-        let known = sasl::mechanism(mechanism).filter(|&known| self.offers(known) && !refused(known));
-        let Some(mechanism) = known else {
+        let Some(mechanism) = known.filter(|&known| self.offers(known) && !refused(known)) else {
             return self.refuse("this mechanism is not offered (RFC 5034 section 4)", out);
         };
         self.state = State::Authorization;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use self::command::Command;
 use super::authority::Authority;
-use super::connection::{Connection, TlsFacts};
+use super::connection::{self, Connection, MOST_INJECTED, TlsFacts};
 use super::flaw::Flaw;
 use super::flow::Flow;
 use super::sasl::{self, Context, Exchange};
@@ -74,6 +74,20 @@ impl Pop3Session {
         }
     }
 
+    /// TLS stands: what was said before it is forgotten (RFC 2595 §4). Failures count on.
+    pub fn secured(&mut self, facts: TlsFacts) {
+        let flaws = self.authority.flaws();
+        if !flaws.has(Flaw::ExecutesInjectedCommands) {
+            self.pending.clear();
+        }
+        if !(flaws.has(Flaw::KeepsLoginNameAcrossTls) && matches!(self.state, State::Named(_))) {
+            self.state = State::Authorization;
+        }
+        self.connection.secure(facts);
+        self.searched = 0;
+        self.flow = Flow::Continue;
+    }
+
     /// Appends the greeting. A timestamp at its end offers `APOP` (RFC 1939 §7).
     pub fn greeting(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"+OK loginspec reference server ready");
@@ -84,14 +98,13 @@ impl Pop3Session {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// Says that TLS protects the connection from here on, and what it says.
-    pub fn secured(&mut self, facts: TlsFacts) {
-        self.connection.secure(facts);
-    }
-
     /// Takes what the client sent and appends the replies. How the octets are cut makes no difference.
     pub fn receive(&mut self, octets: &[u8], out: &mut Vec<u8>) -> Flow {
         for piece in octets.chunks(PIECE) {
+            if self.flow == Flow::StartTls {
+                self.drop_injected(piece);
+                continue;
+            }
             if self.flow != Flow::Continue {
                 break;
             }
@@ -105,8 +118,21 @@ impl Pop3Session {
                 pending.drain(..done);
             }
             self.pending = pending;
+            if self.flow == Flow::StartTls {
+                self.drop_injected(b"");
+            }
         }
         self.flow
+    }
+
+    /// What comes behind `STLS` in plaintext is nobody's command. A flawed server keeps it.
+    fn drop_injected(&mut self, octets: &[u8]) {
+        if self.authority.flaws().has(Flaw::ExecutesInjectedCommands) {
+            self.pending.extend_from_slice(octets);
+            self.pending.truncate(MOST_INJECTED);
+        } else {
+            self.pending.clear();
+        }
     }
 
     /// Whether a login has been accepted.
@@ -171,6 +197,11 @@ impl Pop3Session {
                 push_line(out, &[b"+OK"]);
                 self.flow = Flow::Close;
             }
+            Command::Stls if connection::may_start_tls(&self.authority, self.connection.tls(), self.is_logged_in()) => {
+                push_line(out, &[b"+OK begin TLS now"]);
+                self.flow = Flow::StartTls;
+            }
+            Command::Stls => self.refuse("STLS is not offered here (RFC 2595 section 4)", out),
             Command::User(_) | Command::Pass(_) | Command::Apop { .. } | Command::AuthList | Command::Auth { .. }
                 if self.is_logged_in() =>
             {
@@ -193,6 +224,9 @@ impl Pop3Session {
 
     fn push_capabilities(&self, out: &mut Vec<u8>) {
         push_line(out, &[b"+OK"]);
+        if connection::advertises_tls(&self.authority, self.connection.tls(), self.is_logged_in()) {
+            push_line(out, &[b"STLS"]);
+        }
         if self.offers(Mechanism::Login) {
             push_line(out, &[b"USER"]);
         }
@@ -214,7 +248,12 @@ impl Pop3Session {
     }
 
     fn offers(&self, mechanism: Mechanism) -> bool {
-        self.sasl_context().offers(mechanism)
+        self.sasl_context().offers(mechanism) && !self.must_wait(mechanism)
+    }
+
+    /// Whether the mechanism has to wait for TLS.
+    fn must_wait(&self, mechanism: Mechanism) -> bool {
+        connection::must_wait(&self.authority, self.connection.tls(), mechanism)
     }
 
     fn sasl_context(&self) -> Context<'_> {
