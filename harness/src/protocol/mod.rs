@@ -20,6 +20,7 @@ mod secured;
 mod session;
 mod step;
 mod transcript;
+mod transcript_text;
 
 #[cfg(test)]
 mod session_properties;
@@ -35,4 +36,4 @@ pub use outgoing::Outgoing;
 pub use redaction::Redactor;
 pub use secured::Secured;
 pub use session::{Action, Login, Session};
-pub use transcript::Transcript;
+pub use transcript::{Mark, Transcript, Turn};

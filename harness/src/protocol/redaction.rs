@@ -85,7 +85,7 @@ impl Redactor {
             Outcome::Closed { stage, farewell } => {
                 Outcome::Closed { stage, farewell: farewell.map(|reply| self.redact_reply(reply)) }
             }
-            Outcome::Diverged { step, got } => Outcome::Diverged { step, got: self.redact(&got) },
+            Outcome::Diverged { step, got, index } => Outcome::Diverged { step, got: self.redact(&got), index },
             Outcome::TlsFailed(_)
             | Outcome::NotOffered(_)
             | Outcome::NoAnswer(_)
