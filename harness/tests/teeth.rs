@@ -31,7 +31,8 @@ fn every_flaw_is_caught() {
         let (_, cases) = run_bundled_with(Flaws::from(flaw));
         let mut caught: Vec<&str> = cases
             .iter()
-            .filter(|case| case.verdict == Verdict::Fail)
+            // Where the rule is a SHOULD, a warning is all that there is to say.
+            .filter(|case| matches!(case.verdict, Verdict::Fail | Verdict::Warn))
             .map(|case| case.id.split('[').next().unwrap())
             .collect();
         caught.sort_unstable();

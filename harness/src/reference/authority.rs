@@ -121,6 +121,15 @@ impl Authority {
         }
     }
 
+    /// Whether a decision took the time that it takes to verify a password. Only a flawed server lets it show.
+    pub(super) fn takes_time(&self, decision: &Decision) -> bool {
+        let is_unverified = matches!(
+            decision,
+            Decision::Fail { cause: Cause::NoAccount | Cause::NoDomain | Cause::RefusedForm | Cause::Unspecified, .. }
+        );
+        self.flaws.has(Flaw::SlowForKnownUsers) && !is_unverified
+    }
+
     fn password_is_right(&self, account: Option<&Account>, given: &[u8]) -> bool {
         let expected = account.map_or(&b"nobody"[..], |account| account.password.expose());
         same_octets(expected, given)

@@ -4,7 +4,7 @@ use crate::identity::{Access, Cause, Directory, Manner, Part, Resolution, resolv
 use crate::protocol::dialogue::{DialogueStep, Expected as ExpectedAnswer, WordPattern};
 use crate::protocol::{Login, Outgoing};
 use crate::scenario::{
-    Action, Case, Expectation, Expected, Filled, Lacking, PasswordChoice, ScriptAnswer, ScriptLine, ScriptStep,
+    Action, Against, Case, Expectation, Expected, Filled, Lacking, PasswordChoice, ScriptAnswer, ScriptLine, ScriptStep,
 };
 use crate::secret::Password;
 use crate::target::Target;
@@ -16,6 +16,8 @@ const NOBODYS_PASSWORD: &[u8] = b"not-the-password-of-anybody";
 pub struct Question {
     /// The login or the dialogue.
     pub request: Request,
+    /// The login whose refusal must look the same.
+    pub against: Option<Login>,
     /// What should happen.
     pub expected: Expected,
     /// The passwords in it, for redaction.
@@ -44,8 +46,12 @@ pub fn ask(case: &Case, target: &Target) -> Result<Question, String> {
             let mechanism = case.mechanism.ok_or("a login needs a mechanism")?;
             let login =
                 Login { encoding: case.encoding, ..Login::new(case.protocol, mechanism, name, password.clone()) };
-            let passwords = if password.expose() == NOBODYS_PASSWORD { Vec::new() } else { vec![password] };
-            Ok(Question { request: Request::Login(login), expected, passwords })
+            let against =
+                case.against.as_ref().map(|against| other_login(&login, against, case, directory)).transpose()?;
+            let mut passwords = vec![password];
+            passwords.extend(against.as_ref().map(|against| against.password.clone()));
+            passwords.retain(|password| password.expose() != NOBODYS_PASSWORD);
+            Ok(Question { request: Request::Login(login), against, expected, passwords })
         }
         Action::Dialogue(lines) => {
             let steps = lines
@@ -55,9 +61,16 @@ pub fn ask(case: &Case, target: &Target) -> Result<Question, String> {
                 .map_err(|lacking| lacking.to_string())?;
             // A dialogue may say any account's password.
             let passwords = target.directory.accounts.iter().map(|account| account.password.clone()).collect();
-            Ok(Question { request: Request::Dialogue(steps), expected: Expected::Dialogue, passwords })
+            Ok(Question { request: Request::Dialogue(steps), against: None, expected: Expected::Dialogue, passwords })
         }
     }
+}
+
+/// The login that is compared with `login`: the same in everything but the name and the password.
+fn other_login(login: &Login, against: &Against, case: &Case, directory: &Directory) -> Result<Login, String> {
+    let name = against.name.fill(directory, &case.role).map_err(|lacking| lacking.to_string())?.octets;
+    let password = choose(&against.password, directory, &case.role).map_err(|lacking| lacking.to_string())?;
+    Ok(Login { name, password, ..login.clone() })
 }
 
 fn choose(choice: &PasswordChoice, directory: &Directory, role: &str) -> Result<Password, Lacking> {

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 pub use tls::{ClientCertificate, Roots, TlsSettings, TlsVersion};
 
-use crate::protocol::{Action, Outcome, Session, Stage, Transcript};
+use crate::protocol::{Action, Deviation, Outcome, Session, Stage, Transcript};
 
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,8 +52,8 @@ pub struct Conversation {
     pub dialogue_step: Option<usize>,
     /// Every octet of it.
     pub transcript: Transcript,
-    /// The rules that the server broke without consequence, in words.
-    pub deviations: Vec<String>,
+    /// The rules that the server broke without consequence.
+    pub deviations: Vec<Deviation>,
 }
 
 /// Connects.
@@ -111,11 +111,7 @@ where
             }
         }
     }
-    let deviations = session
-        .deviations()
-        .iter()
-        .map(|deviation| format!("{} (octet {} of the server's)", deviation.rule, deviation.index))
-        .collect();
+    let deviations = session.deviations().to_vec();
     let dialogue_step = session.dialogue_step();
     Conversation { outcome: session.outcome(), dialogue_step, transcript, deviations }
 }

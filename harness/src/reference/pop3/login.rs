@@ -98,6 +98,7 @@ impl Pop3Session {
     }
 
     fn conclude(&mut self, decision: Decision, out: &mut Vec<u8>) {
+        self.took_time |= self.authority.takes_time(&decision);
         let (cause, manner, code, text) = match decision {
             Decision::Open { mailbox } => {
                 self.state = State::Transaction { mailbox };
