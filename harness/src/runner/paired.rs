@@ -155,3 +155,72 @@ impl Compared {
         format!("[the login as {name}]\n{}", self.conversation.transcript.render(redactor))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pairs with the same words, and these times in microseconds.
+    fn pairs(count: usize, times: impl Fn(usize) -> (u64, u64)) -> Vec<(Refusal, Refusal)> {
+        let made =
+            |(this, that): (u64, u64)| (Refusal::made("no", "x", this * 1000), Refusal::made("no", "y", that * 1000));
+        (0..count).map(|at| made(times(at))).collect()
+    }
+
+    fn by_time(count: usize, times: impl Fn(usize) -> (u64, u64)) -> Option<(Verdict, String)> {
+        judge_pairs(&pairs(count, times), Level::Must).map(|judgement| (judgement.verdict, judgement.reason))
+    }
+
+    #[test]
+    fn eight_quiet_pairs_are_enough_to_pass() {
+        let quiet = |at: usize| (200 + at as u64 % 3, 200 + at as u64 % 2);
+        assert_eq!(by_time(7, quiet), None);
+        assert_eq!(by_time(8, quiet), Some((Verdict::Pass, String::new())));
+        // Where the first eight differ in the same direction, more are drawn, however small the difference.
+        let lean = |at: usize| (210 + at as u64, 200);
+        assert_eq!(by_time(8, lean), None);
+        assert_eq!(by_time(9, lean), None);
+        assert_eq!(by_time(48, lean), Some((Verdict::Pass, String::new())));
+    }
+
+    #[test]
+    fn a_difference_in_time_is_told_with_its_size() {
+        let told = "distinguishable by time: median 0.52 s against 10.00 ms, p < 0.0001 (16 pairs)";
+        let slow = |at: usize| (520_000 + at as u64 % 5, 10_000);
+        assert_eq!(by_time(8, slow), None);
+        assert_eq!(by_time(16, slow), Some((Verdict::Fail, told.to_string())));
+        let fast = |at: usize| (200, 3_300 + at as u64 % 5);
+        assert!(by_time(24, fast).unwrap().1.ends_with("median 0.20 ms against 3.30 ms, p < 0.000001 (24 pairs)"));
+    }
+
+    #[test]
+    fn noise_is_inconclusive_and_says_what_was_missing() {
+        // Half of the pairs lean far to one side, half to the other.
+        let noise = |at: usize| if at % 2 == 0 { (9_000, 1_000) } else { (1_000, 9_000) };
+        assert_eq!(by_time(8, noise), None);
+        let (verdict, reason) = by_time(48, noise).unwrap();
+        assert_eq!(verdict, Verdict::Skip);
+        let told = "inconclusive: after 48 pairs the difference in time lies between -8.00 ms and 8.00 ms, too wide to \
+                    see one of 1.00 ms; fewer jobs or a quieter network would help";
+        assert_eq!(reason, told);
+    }
+
+    #[test]
+    fn words_come_before_times() {
+        let mut differing = pairs(8, |_| (1, 1));
+        for pair in &mut differing {
+            pair.1 = Refusal::made("no such user", "y", 1000);
+        }
+        let judgement = judge_pairs(&differing, Level::Should).unwrap();
+        assert_eq!(
+            (judgement.verdict, judgement.reason.as_str()),
+            (Verdict::Warn, "distinguishable by the text, the length")
+        );
+        differing[3].1 = Refusal::made("no", "y", 1000);
+        let judgement = judge_pairs(&differing, Level::Should).unwrap();
+        assert_eq!(judgement.verdict, Verdict::Skip);
+        assert!(
+            judgement.reason.starts_with("inconclusive: the answers differ now and then, in the text (7 of 8 pairs)")
+        );
+    }
+}

@@ -147,3 +147,108 @@ pub(super) fn compare_words(pairs: &[(Refusal, Refusal)]) -> Words {
         (true, true) => Words::Same,
     }
 }
+
+#[cfg(test)]
+impl Refusal {
+    /// A refusal with this text after this time.
+    pub fn made(text: &str, name: &str, nanos: u64) -> Self {
+        Self {
+            outcome: "rejected".to_string(),
+            turns: 2,
+            code: String::new(),
+            text: text.as_bytes().to_vec(),
+            nameless: without_name(text.as_bytes(), name.as_bytes()),
+            length: without_name(text.as_bytes(), name.as_bytes()).len(),
+            lines_before: 0,
+            hangs_up: false,
+            nanos: Some(nanos),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Outcome, Outgoing, Reply, Transcript};
+    use crate::secret::Password;
+    use std::time::Duration;
+
+    fn conversation(outcome: Outcome, pieces: &[&str]) -> Conversation {
+        let mut transcript = Transcript::new();
+        for (at, piece) in pieces.iter().enumerate() {
+            let at = Duration::from_micros(at as u64 * 100);
+            match piece.split_at(2) {
+                ("C:", sent) => transcript.sent(at, &Outgoing::plain(sent)),
+                ("S:", "") => transcript.closed(at),
+                (_, received) => transcript.received(at, received.as_bytes()),
+            }
+        }
+        Conversation { outcome, dialogue_step: None, transcript, deviations: Vec::new() }
+    }
+
+    fn rejected(text: &str) -> Outcome {
+        Outcome::Rejected(Reply::from_text(text.as_bytes()))
+    }
+
+    #[test]
+    fn the_answer_is_what_came_before_the_goodbye() {
+        let pieces = [
+            "S:* OK\r\n",
+            "C:a1 LOGIN x y\r\n",
+            "S:* 1 EXISTS\r\na1 NO [ALERT] no x\r\n",
+            "C:a2 LOGOUT\r\n",
+            "S:* BYE\r\na2 OK\r\n",
+        ];
+        let refusal = Refusal::of(&conversation(rejected("[ALERT] no x"), &pieces), b"x");
+        assert_eq!((refusal.code.as_str(), refusal.nameless.as_slice()), ("ALERT", &b"no {login}"[..]));
+        assert_eq!((refusal.length, refusal.lines_before, refusal.turns), (26, 1, 2));
+        assert_eq!((refusal.hangs_up, refusal.nanos), (false, Some(100_000)));
+        let shown = "rejected [ALERT] \"no x\", after 1 more lines, after 0.10 ms";
+        assert_eq!(refusal.shown(&Redactor::new(&[])), shown);
+        let masked = Refusal::of(&conversation(rejected("no Secret"), &pieces), b"x");
+        assert!(masked.shown(&Redactor::new(&[Password::new("Secret")])).starts_with("rejected \"no <password>\""));
+        let pieces = ["S:+OK\r\n", "C:USER x\r\n", "S:-ERR\r\n", "C:QUIT\r\n", "S:"];
+        let refusal = Refusal::of(&conversation(rejected(""), &pieces), b"x");
+        assert_eq!((refusal.turns, refusal.hangs_up, refusal.length), (2, true, 6));
+        let silent = Refusal::of(&conversation(rejected(""), &["S:+OK\r\n", "C:PASS x\r\n", "S:"]), b"x");
+        assert_eq!((silent.nanos, silent.hangs_up), (None, true));
+    }
+
+    fn words(pairs: &[(&str, &str)]) -> Words {
+        let made =
+            |(this, that): &(&str, &str)| (Refusal::made(this, "Same", 1), Refusal::made(that, "nobody-Same", 1));
+        compare_words(&pairs.iter().map(made).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn words_are_compared_without_the_login_name() {
+        assert_eq!(words(&[("no", "no"), ("no", "no")]), Words::Same);
+        assert_eq!(words(&[("no Same here", "no nobody-Same here")]), Words::Same);
+        // A text that happens to hold the shorter name is the same text all the same.
+        assert_eq!(words(&[("The Same as ever", "The Same as ever")]), Words::Same);
+        assert_eq!(words(&[("yes", "no"), ("yes", "no")]), Words::Differ(vec!["the text", "the length"]));
+        assert_eq!(words(&[("no", "on")]), Words::Differ(vec!["the text"]));
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_told_as_such() {
+        let vary = |text: &str| Words::Vary(vec![text.to_string()]);
+        assert_eq!(words(&[("no", "no"), ("no", "on")]), vary("the text (1 of 2 pairs)"));
+        assert_eq!(words(&[("id 1", "id 2"), ("id 3", "id 4")]), vary("the text (2 of 2 pairs)"));
+    }
+
+    #[test]
+    fn every_aspect_counts() {
+        let same = Refusal::made("no", "x", 1);
+        for (other, name) in [
+            (Refusal { outcome: "x".to_string(), ..same.clone() }, "the outcome"),
+            (Refusal { turns: 3, ..same.clone() }, "the command that it answers"),
+            (Refusal { code: "X".to_string(), ..same.clone() }, "the response code"),
+            (Refusal { lines_before: 1, ..same.clone() }, "the lines before it"),
+            (Refusal { hangs_up: true, ..same.clone() }, "hanging up"),
+        ] {
+            assert_eq!(compare_words(&[(same.clone(), other)]), Words::Differ(vec![name]));
+        }
+        assert_eq!(compare_words(&[(same.clone(), Refusal { nanos: Some(9), ..same })]), Words::Same);
+    }
+}
