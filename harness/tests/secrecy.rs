@@ -133,6 +133,7 @@ fn forms(password: &str) -> Vec<String> {
         hex,
         STANDARD.encode(password),
         STANDARD.encode(format!("\0Same\0{password}")),
+        STANDARD.encode(STANDARD.encode(password)),
     ]
 }
 
@@ -147,7 +148,7 @@ proptest! {
         let octets = runtime.block_on(reports_on(&password));
         let text = String::from_utf8_lossy(&octets).into_owned();
         prop_assert!(text.contains("<password>"), "nothing was masked: is the echo heard?\n{}", text);
-        prop_assert!(text.contains("   = <password>, or <password>"), "no challenge was decoded:\n{}", text);
+        prop_assert!(text.contains("   = <password>"), "no challenge was decoded:\n{}", text);
         prop_assert!(text.contains("replay    loginspec run ") && text.contains("answer    "), "{}", text);
         for form in forms(&password) {
             prop_assert!(!text.contains(&form), "{} in\n{}", form, text);

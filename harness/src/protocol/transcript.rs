@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::outgoing::Outgoing;
 use super::redaction::{Redactor, merge};
-use super::transcript_text::{SERVER, Side, Text};
+use super::transcript_text::{SERVER, Side, Text, passwords_in_challenges};
 
 /// How many octets are kept in each direction.
 pub const KEPT_OCTETS: usize = 64 * 1024;
@@ -237,6 +237,7 @@ impl Stream {
     /// Everything to mask, in order and without overlap.
     fn masks(&self, redactor: &Redactor) -> Vec<Range<usize>> {
         let mut found = redactor.find(&self.octets);
+        found.extend(passwords_in_challenges(&self.octets, redactor));
         if self.left_out > 0
             && let Some(start) = redactor.find_cut_off(&self.octets)
         {

@@ -158,6 +158,12 @@ fn a_password_in_a_challenge_is_masked_decoded_as_well() {
         assert!(shown.contains("<password>") && shown.contains(" you said"), "{shown}");
         assert!(!shown.contains("Secret"), "{shown}");
     }
+    // In another form within the BASE64 it is masked in the line as well.
+    let encoded = encode(&format!("{}, you said", encode("Secret")));
+    let mut transcript = Transcript::new();
+    transcript.received(at(1), format!("+ {encoded}\r\n").as_bytes());
+    let shown = transcript.render(&redactor());
+    assert!(shown.starts_with("S: + <password>") && !shown.contains(&encode(&encode("Secret"))[..8]), "{shown}");
     // A password that is BASE64 itself is not undone by decoding it.
     let mut transcript = Transcript::new();
     transcript.received(at(1), b"+ QUFBQkJCQ0ND\r\n");

@@ -187,15 +187,33 @@ impl<'m> Text<'m> {
 /// What the server's lines begin with.
 pub(super) const SERVER: &str = "S: ";
 
+/// A challenge without its BASE64; nothing where the line is none, or not whole.
+fn decode(line: &[u8]) -> Option<Vec<u8>> {
+    let line = line.strip_suffix(b"\n")?;
+    let encoded = line.strip_suffix(b"\r").unwrap_or(line).strip_prefix(b"+ ")?;
+    STANDARD.decode(encoded).ok().filter(|decoded| !decoded.is_empty())
+}
+
+/// The letters in which challenges hold a password, in whichever form it is within the BASE64.
+pub(super) fn passwords_in_challenges(octets: &[u8], redactor: &Redactor) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut begin = 0;
+    for line in octets.split_inclusive(|octet| *octet == b'\n') {
+        for mask in decode(line).map(|decoded| redactor.find(&decoded)).unwrap_or_default() {
+            // Three octets are four letters, after the plus and the space.
+            found.push(begin + 2 + mask.start * 4 / 3..begin + 2 + (mask.end * 4).div_ceil(3));
+        }
+        begin += line.len();
+    }
+    found
+}
+
 /// What a line means that is a challenge in BASE64 (RFC 9051 §6.2.2, RFC 5034 §4); nothing for any other line.
 ///
 /// A password is masked in the decoded octets, and so is every octet of which a bit stands in a masked letter: where
 /// the password itself looks like BASE64, decoding must not undo its mask.
 fn challenge(side: &Side<'_>, line: Range<usize>, redactor: &Redactor) -> Option<String> {
-    let octets = side.octets.get(line.clone())?;
-    let octets = octets.strip_suffix(b"\n")?;
-    let encoded = octets.strip_suffix(b"\r").unwrap_or(octets).strip_prefix(b"+ ")?;
-    let decoded = STANDARD.decode(encoded).ok().filter(|decoded| !decoded.is_empty())?;
+    let decoded = decode(side.octets.get(line.clone())?)?;
     let begin = line.start + 2;
     let mut found = redactor.find(&decoded);
     for mask in side.masks.iter().filter(|mask| mask.start < line.end && mask.end > begin) {

@@ -42,7 +42,7 @@ pub(super) async fn compare(
     let mut pairs: Vec<(Refusal, Refusal)> = Vec::new();
     loop {
         // The order alternates, so that neither is always the one that warms the server up.
-        let (one, other) = if pairs.len() % 2 == 0 {
+        let (one, other) = if pairs.len().is_multiple_of(2) {
             let one = caller.call(Session::login(this.clone())).await?;
             (one, caller.call(Session::login(that.clone())).await?)
         } else {
@@ -77,7 +77,7 @@ fn refused(login: &Login, outcome: &Outcome, level: Level) -> Option<Judgement> 
 
 /// The judgement on the pairs so far; nothing where more are needed.
 fn judge_pairs(pairs: &[(Refusal, Refusal)], level: Level) -> Option<Judgement> {
-    if pairs.len() < FIRST_PAIRS || (pairs.len() - FIRST_PAIRS) % MORE_PAIRS != 0 {
+    if pairs.len() < FIRST_PAIRS || !(pairs.len() - FIRST_PAIRS).is_multiple_of(MORE_PAIRS) {
         return None;
     }
     match compare_words(pairs) {
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn noise_is_inconclusive_and_says_what_was_missing() {
         // Half of the pairs lean far to one side, half to the other.
-        let noise = |at: usize| if at % 2 == 0 { (9_000, 1_000) } else { (1_000, 9_000) };
+        let noise = |at: usize| if at.is_multiple_of(2) { (9_000, 1_000) } else { (1_000, 9_000) };
         assert_eq!(by_time(8, noise), None);
         let (verdict, reason) = by_time(48, noise).unwrap();
         assert_eq!(verdict, Verdict::Skip);

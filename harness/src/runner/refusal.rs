@@ -110,13 +110,16 @@ fn without_name(octets: &[u8], name: &[u8]) -> Vec<u8> {
     without
 }
 
+/// What is compared of a refusal, as octets.
+type Aspect = fn(&Refusal) -> Vec<u8>;
+
 /// Compares the words of pairs of refusals; times are left to the statistics.
 pub(super) fn compare_words(pairs: &[(Refusal, Refusal)]) -> Words {
     // Where every text is the same there is no echo, and a name that is a part of some word is no matter.
     let all = || pairs.iter().flat_map(|(this, that)| [this, that]);
     let first = pairs.first().map(|(this, _)| &this.text);
     let is_one_text = all().all(|refusal| Some(&refusal.text) == first);
-    let aspects: [(&'static str, fn(&Refusal) -> Vec<u8>); 7] = [
+    let aspects: [(&'static str, Aspect); 7] = [
         ("the outcome", |refusal| refusal.outcome.clone().into_bytes()),
         ("the command that it answers", |refusal| refusal.turns.to_string().into_bytes()),
         ("the response code", |refusal| refusal.code.clone().into_bytes()),
