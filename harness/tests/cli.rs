@@ -348,6 +348,44 @@ fn a_run_that_only_skips_has_run_nothing() {
     assert!(stdout(&output).contains("no account for the role `renamed`"), "{}", stdout(&output));
 }
 
+/// What a report says to replay a case does so when it is pasted into a shell, whatever the file is called.
+#[cfg(unix)]
+#[test]
+fn a_replay_can_be_pasted() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("it's a $HOME")).unwrap();
+    let scenario = file(&folder, "it's a $HOME/wrong.toml", wrong());
+    let paste = |arguments: &[&str]| {
+        let output = loginspec(arguments);
+        assert_eq!(code(&output), 1, "{}", stderr(&output));
+        let text = stdout(&output);
+        let mut cases = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let first = cases.find(|case| case["verdict"] == "fail").unwrap();
+        let command = first["replay"].as_str().unwrap().to_string();
+        let program = assert_cmd::cargo::cargo_bin("loginspec");
+        let output = std::process::Command::new("sh")
+            .args(["-c", &format!("{command} --json -")])
+            .env("PATH", format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap()))
+            .output()
+            .unwrap();
+        assert_eq!(code(&output), 1, "{command}: {}", stderr(&output));
+        let text = stdout(&output);
+        let again: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        for same in ["id", "target", "verdict", "outcome", "reason", "transcript", "replay"] {
+            assert_eq!(first[same], again[same], "{command}");
+        }
+        assert_eq!(text.lines().count(), 2, "{command} is one case and the summary: {text}");
+        command
+    };
+    let of_file = paste(&["run", &scenario, "--json", "-", "--timeout", "2.5s", "--jobs", "1"]);
+    assert!(
+        of_file.ends_with("--filter 'wrong/all-three[imap,login]' --target reference:exchange-5.5 --timeout 2500ms")
+    );
+    let bundled = paste(&["run", "exchange/kb", "--flaw", "accepts-any-password", "--json", "-", "--jobs", "1"]);
+    assert!(bundled.starts_with("loginspec run 'exchange/kb-q184463"), "{bundled}");
+    assert!(bundled.ends_with("--flaw accepts-any-password"), "{bundled}");
+}
+
 #[cfg(unix)]
 mod signals {
     use std::io::{BufRead as _, BufReader};

@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use loginspec::axes::{Encoding, Mechanism, Protocol};
-use loginspec::report::{Human, JsonLines, Junit};
-use loginspec::runner::{CaseReport, Reporter, RunEvent, Sanity, Summary, TargetFacts};
+use loginspec::report::{Human, JsonLines, Junit, Replay};
+use loginspec::runner::{
+    Blame, CaseReport, DeviationReport, Reporter, RunEvent, Sanity, Sibling, Summary, TargetFacts,
+};
 use loginspec::scenario::{Scenario, Verdict, read_scenario};
 use loginspec::source::SourceText;
 
@@ -77,11 +79,44 @@ fn case(scenario: &Arc<Scenario>, verdict: Verdict) -> CaseReport {
         span: case.span.clone(),
         took: Duration::from_micros(1500),
         transcript: went_wrong.then(|| "S: * OK ready\nC: a1 LOGIN \"Domain1\\\\Same\" <password>\n".to_string()),
+        deviation: went_wrong.then(|| DeviationReport {
+            rule: "a line holds no NUL (RFC 9051 §9)".to_string(),
+            octet: Some(0),
+            index: 2,
+        }),
         deviations: if went_wrong {
-            vec!["a line ends in CR LF (octet 9 of the server's)".to_string()]
+            vec![DeviationReport { rule: "a line ends in CR LF".to_string(), octet: None, index: 9 }]
         } else {
             vec![]
         },
+        blame: match verdict {
+            Verdict::Pass | Verdict::Skip => None,
+            Verdict::Error => Some(Blame::Network),
+            Verdict::Fixed => Some(Blame::TargetFile),
+            _ => Some(Blame::Server),
+        },
+        sibling: (verdict == Verdict::Fail).then(|| Sibling {
+            id: "some/scenario/one[imap,login,literal]".to_string(),
+            differs: vec!["encoding"],
+            sentence: "the same login passes as `literal` instead of `quoted` (some/scenario/one[imap,login,literal])"
+                .to_string(),
+        }),
+        combinations: if verdict == Verdict::Warn { 4 } else { 1 },
+        answers: if verdict == Verdict::Warn {
+            let answer = |login: &str, answer: &str| (login.to_string(), answer.to_string());
+            vec![answer("Same", "rejected \"wrong password\""), answer("nobody-Same", "rejected \"no such user\"")]
+        } else {
+            vec![]
+        },
+    }
+}
+
+/// What of a command line a replay needs.
+fn replay() -> Replay {
+    Replay {
+        paths: vec!["scenarios/it's".to_string(), "scenarios/some".to_string()],
+        target: None,
+        options: vec!["--flaw".to_string(), "wrong-tag".to_string()],
     }
 }
 
@@ -124,14 +159,14 @@ fn snapshot(name: &str, text: &str) {
 #[test]
 fn human() {
     let out = Shared::default();
-    play(&mut Human::new(out.clone()));
+    play(&mut Human::new(out.clone()).with_replay(replay()));
     snapshot("human", &anstream::adapter::strip_str(&out.text()).to_string());
 }
 
 #[test]
 fn json_lines() {
     let out = Shared::default();
-    play(&mut JsonLines::new(out.clone()));
+    play(&mut JsonLines::new(out.clone()).with_replay(replay()));
     let text = out.text();
     for line in text.lines() {
         serde_json::from_str::<serde_json::Value>(line).expect("every line is one object");
@@ -143,7 +178,7 @@ fn json_lines() {
 #[test]
 fn junit() {
     let out = Shared::default();
-    play(&mut Junit::new(out.clone()).unwrap());
+    play(&mut Junit::new(out.clone()).unwrap().with_replay(replay()));
     let text = out.text();
     assert!(!text.contains("<script>"));
     assert_eq!(text.matches("</failure>").count(), 2, "{text}");

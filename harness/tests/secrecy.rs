@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use loginspec::report::{Human, JsonLines, Junit, Reports};
+use loginspec::report::{Human, JsonLines, Junit, Replay, Reports};
 use loginspec::runner::{Plan, RunOptions, run};
 use loginspec::scenario::{Selection, read_scenario};
 use loginspec::source::SourceText;
@@ -30,6 +30,15 @@ encoding  = ["atom", "quoted", "quoted-unescaped", "literal", "initial-response"
 id     = "declarative"
 login  = '{user}'
 expect = "unbound"
+[[case]]
+id       = "compared"
+login    = '{user}'
+against  = { login = 'nobody-{password}', password = "right" }
+expect   = "indistinguishable"
+[[case]]
+id       = "in-the-name"
+login    = '{user}{password}'
+expect   = "rejected"
 [[case]]
 id       = "scripted"
 protocol = ["imap"]
@@ -53,9 +62,12 @@ impl Write for Shared {
     }
 }
 
-/// Greets in both protocols' ways at once, then says everything back, as refusals.
-async fn echo(listener: TcpListener, greeting: &'static str) {
+/// Greets in both protocols' ways at once, then says everything back, as refusals. Its challenges hold the password,
+/// as it is and in BASE64 within the BASE64.
+async fn echo(listener: TcpListener, greeting: &'static str, password: String) {
+    let challenge = STANDARD.encode(format!("{password}, or {}", STANDARD.encode(&password)));
     while let Ok((mut stream, _)) = listener.accept().await {
+        let challenge = format!("+ {challenge}\r\n");
         tokio::spawn(async move {
             let _ = stream.write_all(greeting.as_bytes()).await;
             let mut octets = [0; 512];
@@ -63,9 +75,9 @@ async fn echo(listener: TcpListener, greeting: &'static str) {
                 let said = String::from_utf8_lossy(&octets[..count]).trim_end().to_string();
                 let answer = match said.as_str() {
                     "CAPA" => "+OK\r\nSASL PLAIN LOGIN\r\nUSER\r\n.\r\n".to_string(),
-                    _ if said.starts_with("AUTH ") && !said.contains("= ") => "+ \r\n".to_string(),
+                    _ if said.starts_with("AUTH ") && !said.contains("= ") => challenge.clone(),
                     _ if said.ends_with('}') || said.ends_with("PLAIN") || said.ends_with(" LOGIN") => {
-                        "+ \r\n".to_string()
+                        challenge.clone()
                     }
                     _ => format!("-ERR you said {said}\r\na1 NO you said {said}\r\na NO you said {said}\r\n"),
                 };
@@ -82,7 +94,7 @@ async fn reports_on(password: &str) -> Vec<u8> {
     for greeting in ["* OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL+ AUTH=PLAIN AUTH=LOGIN] ready\r\n", "+OK ready\r\n"] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         addresses.push(listener.local_addr().unwrap());
-        tokio::spawn(echo(listener, greeting));
+        tokio::spawn(echo(listener, greeting, password.to_string()));
     }
     let notation = loginspec::identity::escape(password.as_bytes());
     let text = format!(
@@ -99,7 +111,7 @@ async fn reports_on(password: &str) -> Vec<u8> {
     let out = Shared::default();
     let mut reports = Reports::default();
     reports.add(Human::new(out.clone()));
-    reports.add(JsonLines::new(out.clone()));
+    reports.add(JsonLines::new(out.clone()).with_replay(Replay::default()));
     reports.add(Junit::new(out.clone()).unwrap());
     let (_sender, interrupt) = tokio::sync::watch::channel(false);
     let deadlines = Deadlines::from_reply(Duration::from_millis(200));
@@ -121,6 +133,7 @@ fn forms(password: &str) -> Vec<String> {
         hex,
         STANDARD.encode(password),
         STANDARD.encode(format!("\0Same\0{password}")),
+        STANDARD.encode(STANDARD.encode(password)),
     ]
 }
 
@@ -135,6 +148,8 @@ proptest! {
         let octets = runtime.block_on(reports_on(&password));
         let text = String::from_utf8_lossy(&octets).into_owned();
         prop_assert!(text.contains("<password>"), "nothing was masked: is the echo heard?\n{}", text);
+        prop_assert!(text.contains("   = <password>"), "no challenge was decoded:\n{}", text);
+        prop_assert!(text.contains("replay    loginspec run ") && text.contains("answer    "), "{}", text);
         for form in forms(&password) {
             prop_assert!(!text.contains(&form), "{} in\n{}", form, text);
         }

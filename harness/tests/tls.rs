@@ -102,7 +102,7 @@ async fn logins_within_tls_in_both_protocols_and_versions() {
                 let address = address(&server, protocol, security);
                 let conversation = log_in(address, protocol, &tls, security).await;
                 assert_eq!(conversation.outcome, opened(), "{protocol} {security} {version:?}");
-                assert_eq!(conversation.deviations, [""; 0]);
+                assert_eq!(conversation.deviations, []);
                 let shown = conversation.transcript.render(&Redactor::new(&[Password::new("Secret-Same")]));
                 let remark = if version == TlsVersion::Tls12 { "[TLS 1.2, TLS_ECDHE_" } else { "[TLS 1.3, TLS13_" };
                 assert!(shown.contains(remark), "{shown}");
@@ -399,7 +399,7 @@ async fn what_a_server_injects_is_noted_and_dropped() {
     let conversation = log_in(address, Protocol::Imap, &tls, Security::Starttls).await;
     assert_eq!(conversation.outcome, Outcome::NotOffered("LOGIN (LOGINDISABLED)".to_owned()));
     assert_eq!(conversation.deviations.len(), 1);
-    assert!(conversation.deviations[0].contains("RFC 2595 §4"), "{:?}", conversation.deviations);
+    assert!(conversation.deviations[0].rule.contains("RFC 2595 §4"), "{:?}", conversation.deviations);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -25,6 +25,13 @@ pub(super) struct CaseArgs {
     pub shard: Option<Shard>,
 }
 
+impl CaseArgs {
+    /// The files and folders among the scenarios.
+    pub fn paths(&self) -> Vec<String> {
+        self.scenarios.iter().filter(|text| is_path(text)).cloned().collect()
+    }
+}
+
 /// Finds the scenarios and plans their cases for targets of these dialects.
 pub(super) fn plan(args: &CaseArgs, dialects: &[Arc<Dialect>], vocabulary: &Vocabulary) -> Result<Plan, CliError> {
     let (paths, ids): (Vec<&String>, Vec<&String>) = args.scenarios.iter().partition(|text| is_path(text));

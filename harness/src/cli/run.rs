@@ -14,10 +14,13 @@ use super::chosen::{CaseArgs, plan};
 use super::exit_code::{CliError, ExitStatus};
 use super::prepared::{Prepared, TargetArgs, prepare};
 use crate::reference::{Flaw, Flaws};
-use crate::report::{Human, JsonLines, Junit, Reports};
+use crate::report::{Human, JsonLines, Junit, Replay, Reports};
 use crate::runner::{RunOptions, Summary, run as run_plan};
 use crate::target::Passwords;
 use crate::transport::Deadlines;
+
+/// How long to wait for each reply where nobody says so; the same as the option's default below.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Replay scenarios against a target: all bundled ones against the reference server by default.
 #[derive(Debug, Args)]
@@ -75,6 +78,24 @@ pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
     Ok(status(&summary))
 }
 
+/// What of the command line matters for one case of it: what chooses among cases or tells where reports go does not.
+fn replay(args: &RunArgs) -> Replay {
+    let mut options = Vec::new();
+    let mut add = |name: &str, value: String| options.extend([name.to_string(), value]);
+    if let Some(directory) = &args.target.directory {
+        add("--directory", directory.display().to_string());
+    }
+    for flaw in &args.flaw {
+        add("--flaw", flaw.name().to_string());
+    }
+    if args.timeout != DEFAULT_TIMEOUT {
+        add("--timeout", format!("{}ms", args.timeout.as_micros() as f64 / 1000.0));
+    }
+    // `reference` is a server for each dialect; the case's own names its dialect.
+    let target = Some(args.target.target.clone()).filter(|target| target != "reference");
+    Replay { paths: args.cases.paths(), target, options }
+}
+
 /// Takes a flaw by its name; what each of them is, `serve --help` says.
 pub(super) fn flaw_parser() -> impl TypedValueParser<Value = Flaw> {
     let names = Flaw::ALL.iter().map(|flaw| PossibleValue::new(flaw.name()).help(flaw.about()));
@@ -83,22 +104,23 @@ pub(super) fn flaw_parser() -> impl TypedValueParser<Value = Flaw> {
 
 fn open_reports(args: &RunArgs) -> Result<Reports, CliError> {
     let mut reports = Reports::default();
+    let replay = replay(args);
     let is_stdout = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
     if is_stdout(&args.json) && is_stdout(&args.junit) {
         return Err(CliError::Usage("--json and --junit cannot both be written to standard output".to_string()));
     }
     if let Some(path) = &args.json {
-        reports.add(JsonLines::new(create(path)?));
+        reports.add(JsonLines::new(create(path)?).with_replay(replay.clone()));
     }
     if let Some(path) = &args.junit {
         let failed = |source| CliError::Report { name: path.display().to_string(), source };
-        reports.add(Junit::new(create(path)?).map_err(failed)?);
+        reports.add(Junit::new(create(path)?).map_err(failed)?.with_replay(replay.clone()));
     }
     // The two never share a stream: whoever reads a report from standard output reads nothing else there.
     if is_stdout(&args.json) || is_stdout(&args.junit) {
-        reports.add(Human::new(anstream::AutoStream::auto(io::stderr())));
+        reports.add(Human::new(anstream::AutoStream::auto(io::stderr())).with_replay(replay));
     } else {
-        reports.add(Human::new(anstream::AutoStream::auto(io::stdout())));
+        reports.add(Human::new(anstream::AutoStream::auto(io::stdout())).with_replay(replay));
     }
     Ok(reports)
 }

@@ -124,7 +124,7 @@ impl Dialogue {
             }
             return Step::Wait;
         }
-        Step::Finish(Outcome::Diverged { step: self.at, got: frame.octets.to_vec() })
+        Step::Finish(Outcome::Diverged { step: self.at, got: frame.octets.to_vec(), index: frame.index })
     }
 
     pub(crate) fn closed(&mut self) -> Step {

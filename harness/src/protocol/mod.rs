@@ -21,6 +21,7 @@ mod secured;
 mod session;
 mod step;
 mod transcript;
+mod transcript_text;
 
 #[cfg(test)]
 mod session_properties;
@@ -36,4 +37,4 @@ pub use outgoing::Outgoing;
 pub use redaction::Redactor;
 pub use secured::Secured;
 pub use session::{Action, Login, Session};
-pub use transcript::Transcript;
+pub use transcript::{Mark, Transcript, Turn};

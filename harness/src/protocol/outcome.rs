@@ -47,6 +47,8 @@ pub enum Outcome {
         step: usize,
         /// What the server sent instead.
         got: Vec<u8>,
+        /// The index of its first octet, from 0, in everything that the server sent.
+        index: usize,
     },
 }
 

@@ -85,7 +85,7 @@ impl Redactor {
             Outcome::Closed { stage, farewell } => {
                 Outcome::Closed { stage, farewell: farewell.map(|reply| self.redact_reply(reply)) }
             }
-            Outcome::Diverged { step, got } => Outcome::Diverged { step, got: self.redact(&got) },
+            Outcome::Diverged { step, got, index } => Outcome::Diverged { step, got: self.redact(&got), index },
             // It may show what came in the place of TLS.
             Outcome::TlsFailed(reason) => Outcome::TlsFailed(self.redact_text(&reason)),
             Outcome::NotOffered(_) | Outcome::NoAnswer(_) | Outcome::Garbled { .. } | Outcome::Followed => outcome,

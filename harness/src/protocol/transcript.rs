@@ -7,11 +7,16 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::outgoing::{Outgoing, PLACEHOLDER};
+use super::outgoing::Outgoing;
 use super::redaction::{Redactor, merge};
+use super::transcript_text::{SERVER, Side, Text, passwords_in_challenges};
 
 /// How many octets are kept in each direction.
 pub const KEPT_OCTETS: usize = 64 * 1024;
+/// How many characters of what octets mean are kept and shown.
+const KEPT_MEANING: usize = 512;
+/// How many marks are shown.
+const MOST_MARKS: usize = 16;
 
 /// A record of one conversation. Times are offsets from its beginning, given by whoever records.
 #[derive(Default)]
@@ -27,13 +32,37 @@ struct Entry {
 }
 
 enum Event {
-    /// These octets of the stream were sent.
-    Sent(Range<usize>),
+    /// These octets of the stream were sent, and this is what they mean.
+    Sent(Range<usize>, Option<String>),
     /// These octets of the stream were received.
     Received(Range<usize>),
     Closed,
     NoAnswer(Duration),
     Remark(String),
+}
+
+/// Something to point at in what the server sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The index, from 0, in everything that the server sent.
+    pub index: usize,
+    /// What is said of the octet there.
+    pub remark: String,
+}
+
+/// What was sent, and what came back before something else was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Turn<'t> {
+    /// The octets that were sent; one octet stands in the place of each password.
+    pub sent: &'t [u8],
+    /// When they were sent; before the greeting nothing was.
+    pub sent_at: Option<Duration>,
+    /// The octets that came back.
+    pub received: &'t [u8],
+    /// When the first of them came.
+    pub answered_at: Option<Duration>,
+    /// Whether the server closed the connection.
+    pub is_closed: bool,
 }
 
 /// The octets of one direction.
@@ -63,7 +92,8 @@ impl Transcript {
         self.sent.push(outgoing.octets.get(next..).unwrap_or_default());
         let kept = start..self.sent.octets.len();
         if !kept.is_empty() {
-            self.entries.push(Entry { at, event: Event::Sent(kept) });
+            let meaning = outgoing.meaning.as_ref().map(|meaning| meaning.chars().take(KEPT_MEANING).collect());
+            self.entries.push(Entry { at, event: Event::Sent(kept, meaning) });
         }
     }
 
@@ -103,15 +133,69 @@ impl Transcript {
         self.sent.left_out + self.received.left_out
     }
 
+    /// Whether nothing was sent and nothing came.
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether the octet at this index of what the server sent is part of a password.
+    pub fn is_secret(&self, index: usize, redactor: &Redactor) -> bool {
+        self.received.masks(redactor).iter().any(|mask| mask.contains(&index))
+    }
+
+    /// What was sent and what came back, turn by turn, as far as it was kept. The first turn is the greeting.
+    pub fn turns(&self) -> Vec<Turn<'_>> {
+        let mut turns = vec![Turn::default()];
+        let mut last = (0..0, 0..0);
+        for entry in &self.entries {
+            if matches!(entry.event, Event::Sent(..)) && turns.last().is_some_and(Turn::is_over) {
+                turns.push(Turn::default());
+                last = (last.0.end..last.0.end, last.1.end..last.1.end);
+            }
+            let Some(turn) = turns.last_mut() else { continue };
+            match &entry.event {
+                Event::Sent(range, _) => {
+                    last.0.end = range.end;
+                    turn.sent = self.sent.octets.get(last.0.clone()).unwrap_or_default();
+                    turn.sent_at = Some(entry.at);
+                }
+                Event::Received(range) => {
+                    last.1.end = range.end;
+                    turn.received = self.received.octets.get(last.1.clone()).unwrap_or_default();
+                    turn.answered_at.get_or_insert(entry.at);
+                }
+                Event::Closed => turn.is_closed = true,
+                Event::NoAnswer(_) | Event::Remark(_) => {}
+            }
+        }
+        turns
+    }
+
     /// The transcript as text: `C:` and `S:` lines, octets other than printable ASCII made visible, passwords masked.
     pub fn render(&self, redactor: &Redactor) -> String {
-        let sent = self.sent.masks(redactor);
-        let received = self.received.masks(redactor);
-        let mut text = Text::default();
+        self.render_marked(redactor, &[])
+    }
+
+    /// The same, with a caret under each of these octets of the server's, and with what is in BASE64 decoded.
+    pub fn render_marked(&self, redactor: &Redactor, marks: &[Mark]) -> String {
+        let sent = Side { direction: "C: ", octets: &self.sent.octets, masks: self.sent.masks(redactor) };
+        let received = Side { direction: SERVER, octets: &self.received.octets, masks: self.received.masks(redactor) };
+        let mut marks: Vec<Mark> = marks.iter().take(MOST_MARKS).cloned().collect();
+        marks.sort_by_key(|mark| mark.index);
+        let mut text = Text::new(&marks);
+        // Where a literal was announced the continuation is words (RFC 9051 §4.3), and no challenge.
+        let mut literal_announced = false;
         for entry in &self.entries {
             match &entry.event {
-                Event::Sent(range) => text.octets("C: ", &self.sent.octets, range, &sent),
-                Event::Received(range) => text.octets("S: ", &self.received.octets, range, &received),
+                Event::Sent(range, meaning) => {
+                    text.sent(&sent, range);
+                    literal_announced =
+                        self.sent.octets.get(range.clone()).is_some_and(|sent| sent.ends_with(b"}\r\n"));
+                    if let Some(meaning) = meaning {
+                        text.meaning(&redactor.redact_text(meaning).replace(char::is_control, "?"));
+                    }
+                }
+                Event::Received(range) => text.received(&received, range, (!literal_announced).then_some(redactor)),
                 Event::Remark(remark) => {
                     text.remark(&format!("[{}]", redactor.redact_text(remark)));
                 }
@@ -119,12 +203,18 @@ impl Transcript {
                 Event::NoAnswer(waited) => text.remark(&format!("[no answer for {:.1} s]", waited.as_secs_f64())),
             }
         }
-        for (stream, direction) in [(&self.sent, "C: "), (&self.received, "S: ")] {
+        for (stream, direction) in [(&self.sent, "C: "), (&self.received, SERVER)] {
             if stream.left_out > 0 {
                 text.remark(&format!("{direction}[{} more octets left out]", stream.left_out));
             }
         }
         text.finish()
+    }
+}
+
+impl Turn<'_> {
+    const fn is_over(&self) -> bool {
+        self.answered_at.is_some() || self.is_closed || self.sent_at.is_none()
     }
 }
 
@@ -156,6 +246,7 @@ impl Stream {
     /// Everything to mask, in order and without overlap.
     fn masks(&self, redactor: &Redactor) -> Vec<Range<usize>> {
         let mut found = redactor.find(&self.octets);
+        found.extend(passwords_in_challenges(&self.octets, redactor));
         if self.left_out > 0
             && let Some(start) = redactor.find_cut_off(&self.octets)
         {
@@ -168,91 +259,6 @@ impl Stream {
             merge(&mut masks, mask);
         }
         masks
-    }
-}
-
-/// Text in the making.
-#[derive(Default)]
-struct Text {
-    text: String,
-    /// The direction of the line that is not yet ended.
-    open: Option<&'static str>,
-    /// Whether a CR came last and waits for its LF.
-    carriage_return: bool,
-}
-
-impl Text {
-    /// Shows one entry's part of a stream. A mask that spans entries is shown where it begins.
-    fn octets(&mut self, direction: &'static str, octets: &[u8], range: &Range<usize>, masks: &[Range<usize>]) {
-        if self.open != Some(direction) {
-            self.end_line();
-        }
-        let first = masks.partition_point(|mask| mask.end <= range.start);
-        let mut masks = masks.get(first..).unwrap_or_default().iter().peekable();
-        for (at, &octet) in octets.iter().enumerate().take(range.end).skip(range.start) {
-            while masks.next_if(|mask| mask.end <= at).is_some() {}
-            match masks.peek() {
-                Some(mask) if mask.start == at => self.placeholder(direction),
-                Some(mask) if mask.contains(&at) => {}
-                _ => self.octet(direction, octet),
-            }
-        }
-    }
-
-    fn placeholder(&mut self, direction: &'static str) {
-        self.begin_line(direction);
-        self.flush_carriage_return();
-        self.text.push_str(PLACEHOLDER);
-    }
-
-    fn octet(&mut self, direction: &'static str, octet: u8) {
-        self.begin_line(direction);
-        if octet == b'\n' && self.carriage_return {
-            self.carriage_return = false;
-            self.end_line();
-            return;
-        }
-        self.flush_carriage_return();
-        match octet {
-            b'\r' => self.carriage_return = true,
-            b'\n' => {
-                self.text.push_str("\\n");
-                self.end_line();
-            }
-            b' '..=b'~' => self.text.push(char::from(octet)),
-            _ => self.text.push_str(&format!("\\x{octet:02x}")),
-        }
-    }
-
-    fn begin_line(&mut self, direction: &'static str) {
-        if self.open.is_none() {
-            self.text.push_str(direction);
-            self.open = Some(direction);
-        }
-    }
-
-    fn end_line(&mut self) {
-        self.flush_carriage_return();
-        if self.open.take().is_some() {
-            self.text.push('\n');
-        }
-    }
-
-    fn flush_carriage_return(&mut self) {
-        if std::mem::take(&mut self.carriage_return) {
-            self.text.push_str("\\r");
-        }
-    }
-
-    fn remark(&mut self, remark: &str) {
-        self.end_line();
-        self.text.push_str(remark);
-        self.text.push('\n');
-    }
-
-    fn finish(mut self) -> String {
-        self.end_line();
-        self.text
     }
 }
 

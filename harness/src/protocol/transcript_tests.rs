@@ -1,5 +1,6 @@
 //! What a transcript shows and what it does not.
 
+use super::super::transcript_text::SHOWN_CHALLENGE;
 use super::*;
 use crate::secret::Password;
 
@@ -94,4 +95,117 @@ fn debug_shows_nothing() {
     let mut transcript = Transcript::new();
     transcript.sent(at(0), &pass());
     assert_eq!(format!("{transcript:?}"), "Transcript(1 entries)");
+}
+
+fn mark(index: usize, remark: &str) -> Mark {
+    Mark { index, remark: remark.to_string() }
+}
+
+#[test]
+fn a_caret_stands_under_the_octet() {
+    let mut transcript = Transcript::new();
+    transcript.received(at(1), b"+OK \xff hi\r");
+    transcript.received(at(2), b"\n-ERR\rx\n");
+    transcript.sent(at(3), &Outgoing::plain("QUIT\r\n"));
+    transcript.received(at(4), b"+OK");
+    let marks =
+        [mark(16, "a bare LF"), mark(4, "eight bits"), mark(6, "an h"), mark(14, "a bare CR"), mark(99, "beyond")];
+    let shown = "S: +OK \\xff hi\n       ^ eight bits\n            ^ an h\nS: -ERR\\rx\\n\n       ^ a bare CR\n          ^ \
+                 a bare LF\nC: QUIT\nS: +OK\n[beyond]\n";
+    assert_eq!(transcript.render_marked(&redactor(), &marks), shown);
+}
+
+#[test]
+fn a_mask_shifts_the_caret_and_is_pointed_at_whole() {
+    let mut transcript = Transcript::new();
+    transcript.received(at(1), b"-ERR Secret!\r\n");
+    let shown = "S: -ERR <password>!\n        ^ within\n                  ^ after\n";
+    assert_eq!(transcript.render_marked(&redactor(), &[mark(8, "within"), mark(11, "after")]), shown);
+    assert!(transcript.is_secret(8, &redactor()) && !transcript.is_secret(11, &redactor()));
+}
+
+#[test]
+fn marks_are_bounded() {
+    let mut transcript = Transcript::new();
+    transcript.received(at(1), &[b'x'; 1000]);
+    let marks: Vec<Mark> = (0..1000).map(|index| mark(index, "here")).collect();
+    assert_eq!(transcript.render_marked(&redactor(), &marks).matches("here").count(), MOST_MARKS);
+    let far = transcript.render_marked(&redactor(), &[mark(900, "far")]);
+    assert!(far.ends_with("\n   (column 903) far\n"), "{far}");
+}
+
+fn shown_challenge(line: &str) -> String {
+    let mut transcript = Transcript::new();
+    transcript.received(at(1), line.as_bytes());
+    transcript.render(&redactor()).lines().skip(1).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn challenges_are_shown_decoded() {
+    assert_eq!(shown_challenge("+ VXNlciBOYW1lAA==\r\n"), "   = User Name{nul}");
+    assert_eq!(shown_challenge("+ /w0=\r\n"), "   = {xff}{x0d}");
+    for none in ["+ \r\n", "+\r\n", "+ go on\r\n", "+OK VXNlcg==\r\n", "* VXNlcg==\r\n", "+ VXNlcg=\r\n", "+ VXNlcg=="]
+    {
+        assert_eq!(shown_challenge(none), "", "{none}");
+    }
+    let long = shown_challenge(&format!("+ {}\r\n", "QUFB".repeat(1000)));
+    assert_eq!(long.chars().count(), 5 + SHOWN_CHALLENGE + 1);
+    let mut literal = Transcript::new();
+    literal.sent(at(0), &Outgoing::plain("a LOGIN {4}\r\n"));
+    literal.received(at(1), b"+ go+on+now+\r\n");
+    assert_eq!(literal.render(&redactor()), "C: a LOGIN {4}\nS: + go+on+now+\n");
+}
+
+#[test]
+fn a_password_in_a_challenge_is_masked_decoded_as_well() {
+    let encode = |text: &str| {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.encode(text)
+    };
+    for before in 0..4 {
+        let text = format!("{}Secret, you said", "x".repeat(before));
+        let shown = shown_challenge(&format!("+ {}\r\n", encode(&text)));
+        assert!(shown.contains("<password>") && shown.contains(" you said"), "{shown}");
+        assert!(!shown.contains("Secret"), "{shown}");
+    }
+    // In another form within the BASE64 it is masked in the line as well.
+    let encoded = encode(&format!("{}, you said", encode("Secret")));
+    let mut transcript = Transcript::new();
+    transcript.received(at(1), format!("+ {encoded}\r\n").as_bytes());
+    let shown = transcript.render(&redactor());
+    assert!(shown.starts_with("S: + <password>") && !shown.contains(&encode(&encode("Secret"))[..8]), "{shown}");
+    // A password that is BASE64 itself is not undone by decoding it.
+    let mut transcript = Transcript::new();
+    transcript.received(at(1), b"+ QUFBQkJCQ0ND\r\n");
+    let shown = transcript.render(&Redactor::new(&[Password::new("QUFBQkJC")]));
+    assert_eq!(shown, "S: + <password>Q0ND\n   = <password>CCC\n");
+}
+
+#[test]
+fn what_is_sent_is_shown_with_its_meaning() {
+    let mut transcript = Transcript::new();
+    let mut outgoing = Outgoing::plain("AHRpbQ==\r\n");
+    outgoing.meaning = Some("{nul}tim, Secret\n".to_string());
+    transcript.sent(at(0), &outgoing);
+    transcript.received(at(1), b"+OK\r\n");
+    assert_eq!(transcript.render(&redactor()), "C: AHRpbQ==\n   = {nul}tim, <password>?\nS: +OK\n");
+}
+
+#[test]
+fn turns_tell_what_answers_what_and_when() {
+    let mut transcript = Transcript::new();
+    transcript.received(at(1), b"+OK\r\n");
+    transcript.sent(at(2), &Outgoing::plain("USER x\r\n"));
+    transcript.sent(at(3), &pass());
+    transcript.received(at(7), b"-ERR");
+    transcript.received(at(8), b" no\r\n");
+    transcript.sent(at(9), &Outgoing::plain("QUIT\r\n"));
+    transcript.closed(at(10));
+    let turns = transcript.turns();
+    assert_eq!(turns.len(), 3);
+    assert_eq!((turns[0].sent_at, turns[0].received), (None, &b"+OK\r\n"[..]));
+    assert_eq!(turns[1].sent, b"USER x\r\nPASS \0\r\n");
+    assert_eq!((turns[1].sent_at, turns[1].answered_at), (Some(at(3)), Some(at(7))));
+    assert_eq!(turns[1].received, b"-ERR no\r\n");
+    assert_eq!((turns[2].received, turns[2].is_closed), (&b""[..], true));
 }

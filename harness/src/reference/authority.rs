@@ -282,6 +282,15 @@ impl Authority {
         }
     }
 
+    /// Whether a decision took the time that it takes to verify a password. Only a flawed server lets it show.
+    pub(super) fn takes_time(&self, decision: &Decision) -> bool {
+        let is_unverified = matches!(
+            decision,
+            Decision::Fail { cause: Cause::NoAccount | Cause::NoDomain | Cause::RefusedForm | Cause::Unspecified, .. }
+        );
+        self.flaws.has(Flaw::SlowForKnownUsers) && !is_unverified
+    }
+
     /// The decision on a password that is wrong.
     pub(super) fn refusal(&self, access: Access) -> Decision {
         self.fail(Cause::WrongPassword, access)

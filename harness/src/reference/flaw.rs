@@ -75,6 +75,8 @@ flaws! {
         "Never answers a login that fails.";
     RevealsUnknownUsers = "reveals-unknown-users", BOTH,
         "Answers differently for an unknown user than for a wrong password; POP3's USER fails for unknown users.";
+    SlowForKnownUsers = "slow-for-known-users", BOTH,
+        "Verifies the password only for users that exist, which takes three milliseconds.";
     PlainSwapsFields = "plain-swaps-fields", BOTH,
         "SASL PLAIN: takes the password for the name and the name for the password.";
     PlainIgnoresCompositeBan = "plain-ignores-composite-ban", BOTH,

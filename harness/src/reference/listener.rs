@@ -31,6 +31,8 @@ const IDLE: Duration = Duration::from_secs(30 * 60);
 const TO_LEAVE: Duration = Duration::from_secs(2);
 /// How long a client that has had its last answer may take to close first.
 const CLIENT_FIRST: Duration = Duration::from_millis(20);
+/// How long it takes a flawed server to verify a password.
+const TO_VERIFY: Duration = Duration::from_millis(3);
 /// How long to wait after `accept` fails; what helps (fewer open files) needs a moment.
 const TO_RECOVER: Duration = Duration::from_millis(20);
 /// How much is read at once.
@@ -272,7 +274,11 @@ async fn converse(stream: TcpStream, service: Service) {
             return;
         };
         out.clear();
-        match session.receive(received, &mut out) {
+        let flow = session.receive(received, &mut out);
+        if session.takes_time() {
+            sleep(TO_VERIFY).await;
+        }
+        match flow {
             Flow::Close => {
                 // Whatever happens while we part, happens to a connection that is over.
                 let _ = timeout(TO_LEAVE, part(stream, &out)).await;

@@ -50,6 +50,14 @@ impl Session {
         }
     }
 
+    /// Whether the replies to come are to come late; asked once for each piece of input.
+    pub const fn takes_time(&mut self) -> bool {
+        match self {
+            Self::Imap(session) => session.takes_time(),
+            Self::Pop3(session) => session.takes_time(),
+        }
+    }
+
     /// Whether a login has been accepted.
     pub const fn is_logged_in(&self) -> bool {
         match self {

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 
-use annotate_snippets::Renderer;
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::actual;
+use super::finding::{self, Line};
+use super::replay::Replay;
 use crate::runner::{CaseReport, Reporter, RunEvent, Summary, TargetFacts};
 use crate::scenario::{Scenario, Verdict};
-use crate::source::{Mistake, render};
 
 /// How many failures are shown again at the end; there may be thousands, and memory must not grow with them.
 const REPEATED: usize = 100;
@@ -32,6 +31,7 @@ pub struct Human<W> {
     repeated: Vec<String>,
     unexpected: usize,
     skipped: BTreeMap<String, usize>,
+    replay: Replay,
 }
 
 /// A scenario whose cases are on their way.
@@ -53,7 +53,21 @@ impl<W: Write> Human<W> {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} cases, {elapsed} {msg}") {
             bar.set_style(style);
         }
-        Self { out, bar, scenarios: Vec::new(), repeated: Vec::new(), unexpected: 0, skipped: BTreeMap::new() }
+        Self {
+            out,
+            bar,
+            scenarios: Vec::new(),
+            repeated: Vec::new(),
+            unexpected: 0,
+            skipped: BTreeMap::new(),
+            replay: Replay::default(),
+        }
+    }
+
+    /// The same, with what of the command line is needed to replay a case.
+    #[must_use]
+    pub fn with_replay(self, replay: Replay) -> Self {
+        Self { replay, ..self }
     }
 
     fn print(&mut self, text: &str) -> io::Result<()> {
@@ -95,7 +109,7 @@ impl<W: Write> Human<W> {
                 self.skip(&case.reason);
                 None
             }
-            _ => Some(block(case)),
+            _ => Some(block(case, &self.replay)),
         };
         if case.verdict.is_unexpected() {
             self.unexpected += 1;
@@ -205,32 +219,14 @@ impl<W: Write> Reporter for Human<W> {
     }
 }
 
-/// One case that did not go as expected: the rule, expected and actual, the place in the scenario, the transcript.
-fn block(case: &CaseReport) -> String {
+/// One case that did not go as expected.
+fn block(case: &CaseReport, replay: &Replay) -> String {
     let style = if case.verdict == Verdict::Warn { YELLOW } else { RED };
     let mut text = format!("\n  {style}{}{style:#} {} on {}\n", case.verdict.word(), case.id, case.target);
-    let mut line = |name: &str, value: &str| text.push_str(&format!("    {name:<9} {value}\n"));
-    if !case.about.is_empty() {
-        line("about", &case.about);
-    }
-    line("rule", &case.cites.join("; "));
-    if let Some(login) = &case.login {
-        line("login", login);
-    }
-    line("expected", &case.expected);
-    line("actual", &actual(case));
-    for deviation in &case.deviations {
-        line("besides", deviation);
-    }
-    let mistake = Mistake::new(case.span.clone(), "expected here", "this is expected");
-    // Without its title: the place and the caret are all that is wanted.
-    let snippet = render(&case.scenario.source, &[mistake], &Renderer::plain());
-    for snippet_line in snippet.lines().skip(1) {
-        text.push_str(&format!("    {snippet_line}\n"));
-    }
-    if let Some(transcript) = &case.transcript {
-        for transcript_line in transcript.lines() {
-            text.push_str(&format!("    {DIM}{transcript_line}{DIM:#}\n"));
+    for line in finding::lines(case, replay) {
+        match line {
+            Line::Plain(line) => text.push_str(&format!("    {line}\n")),
+            Line::Wire(line) => text.push_str(&format!("    {DIM}{line}{DIM:#}\n")),
         }
     }
     text

@@ -4,18 +4,26 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::runner::{CaseReport, Reporter, RunEvent, Summary};
+use super::replay::Replay;
+use crate::runner::{Blame, CaseReport, DeviationReport, Reporter, RunEvent, Summary};
 use crate::scenario::Verdict;
 
 /// Writes JSON Lines.
 pub struct JsonLines<W> {
     out: W,
+    replay: Replay,
 }
 
 impl<W: Write> JsonLines<W> {
     /// Writes to `out`, one flushed line per case.
-    pub const fn new(out: W) -> Self {
-        Self { out }
+    pub fn new(out: W) -> Self {
+        Self { out, replay: Replay::default() }
+    }
+
+    /// The same, with what of the command line is needed to replay a case.
+    #[must_use]
+    pub fn with_replay(self, replay: Replay) -> Self {
+        Self { replay, ..self }
     }
 
     fn line(&mut self, value: &impl Serialize) -> io::Result<()> {
@@ -30,7 +38,7 @@ impl<W: Write> Reporter for JsonLines<W> {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
         match event {
             RunEvent::Started { .. } => Ok(()),
-            RunEvent::CaseFinished(case) => self.line(&Case::from(*case)),
+            RunEvent::CaseFinished(case) => self.line(&object(case, &self.replay)),
             RunEvent::Finished(summary) => self.line(&Closing { summary: Totals::from(*summary) }),
         }
     }
@@ -57,40 +65,89 @@ struct Case<'c> {
     text: Option<&'c str>,
     cites: &'c [String],
     millis: f64,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    deviations: &'c [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    transcript: Option<&'c str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deviations: Vec<Deviation<'c>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    answers: Vec<Answer<'c>>,
+    #[serde(flatten)]
+    finding: Option<Finding<'c>>,
 }
 
-impl<'c> From<&'c CaseReport> for Case<'c> {
-    fn from(case: &'c CaseReport) -> Self {
-        Self {
-            id: &case.id,
-            target: &case.target,
-            dialect: &case.dialect,
-            verdict: case.verdict.word(),
-            outcome: case.outcome,
-            expected: &case.expected,
-            reason: Some(case.reason.as_str()).filter(|reason| !reason.is_empty()),
-            account: &case.role,
-            login: case.login.as_deref(),
-            protocol: case.protocol.word(),
-            mechanism: case.mechanism.map(|mechanism| mechanism.word()),
-            encoding: case.encoding.map(|encoding| encoding.word()),
-            mailbox: case.mailbox.as_deref(),
-            proof: case.proof,
-            code: case.code.as_deref(),
-            text: case.text.as_deref(),
-            cites: &case.cites,
-            millis: (case.took.as_secs_f64() * 1e6).round() / 1e3,
-            deviations: &case.deviations,
-            // The contract: for anything but a pass there is one, if only to say that nothing was sent.
-            transcript: match case.verdict {
-                Verdict::Pass => None,
-                _ => Some(case.transcript.as_deref().unwrap_or("")),
-            },
-        }
+/// What is told of anything but a pass.
+#[derive(Serialize)]
+struct Finding<'c> {
+    /// The rule for which the answer is garbled.
+    deviation: Option<Deviation<'c>>,
+    /// `server`, `target-file`, `network` or `us`.
+    at_fault: Option<&'static str>,
+    /// The nearest combination of the same case that passed.
+    sibling: Option<Sibling<'c>>,
+    /// A command for a POSIX shell.
+    replay: String,
+    /// The contract: there is one, if only to say that nothing was sent.
+    transcript: &'c str,
+}
+
+#[derive(Serialize)]
+struct Deviation<'c> {
+    rule: &'c str,
+    octet: Option<u8>,
+    index: usize,
+}
+
+#[derive(Serialize)]
+struct Sibling<'c> {
+    id: &'c str,
+    differs: &'c [&'static str],
+    sentence: &'c str,
+}
+
+#[derive(Serialize)]
+struct Answer<'c> {
+    login: &'c str,
+    answer: &'c str,
+}
+
+impl<'c> From<&'c DeviationReport> for Deviation<'c> {
+    fn from(DeviationReport { rule, octet, index }: &'c DeviationReport) -> Self {
+        Self { rule, octet: *octet, index: *index }
+    }
+}
+
+fn finding<'c>(case: &'c CaseReport, replay: &Replay) -> Finding<'c> {
+    let sibling = case.sibling.as_ref();
+    Finding {
+        deviation: case.deviation.as_ref().map(Deviation::from),
+        at_fault: case.blame.map(Blame::word),
+        sibling: sibling.map(|found| Sibling { id: &found.id, differs: &found.differs, sentence: &found.sentence }),
+        replay: replay.command(case),
+        transcript: case.transcript.as_deref().unwrap_or(""),
+    }
+}
+
+fn object<'c>(case: &'c CaseReport, replay: &Replay) -> Case<'c> {
+    Case {
+        id: &case.id,
+        target: &case.target,
+        dialect: &case.dialect,
+        verdict: case.verdict.word(),
+        outcome: case.outcome,
+        expected: &case.expected,
+        reason: Some(case.reason.as_str()).filter(|reason| !reason.is_empty()),
+        account: &case.role,
+        login: case.login.as_deref(),
+        protocol: case.protocol.word(),
+        mechanism: case.mechanism.map(|mechanism| mechanism.word()),
+        encoding: case.encoding.map(|encoding| encoding.word()),
+        mailbox: case.mailbox.as_deref(),
+        proof: case.proof,
+        code: case.code.as_deref(),
+        text: case.text.as_deref(),
+        cites: &case.cites,
+        millis: (case.took.as_secs_f64() * 1e6).round() / 1e3,
+        deviations: case.deviations.iter().map(Deviation::from).collect(),
+        answers: case.answers.iter().map(|(login, answer)| Answer { login, answer }).collect(),
+        finding: (case.verdict != Verdict::Pass).then(|| finding(case, replay)),
     }
 }
 

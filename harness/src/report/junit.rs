@@ -9,6 +9,8 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use quick_xml::escape::escape;
 
 use super::actual;
+use super::finding::{self, Line};
+use super::replay::Replay;
 use crate::runner::{CaseReport, Reporter, RunEvent, Summary};
 use crate::scenario::Verdict;
 
@@ -16,12 +18,19 @@ use crate::scenario::Verdict;
 pub struct Junit<W> {
     out: W,
     cases: io::BufWriter<std::fs::File>,
+    replay: Replay,
 }
 
 impl<W: Write> Junit<W> {
     /// Writes to `out` when the run is over.
     pub fn new(out: W) -> io::Result<Self> {
-        Ok(Self { out, cases: io::BufWriter::new(tempfile::tempfile()?) })
+        Ok(Self { out, cases: io::BufWriter::new(tempfile::tempfile()?), replay: Replay::default() })
+    }
+
+    /// The same, with what of the command line is needed to replay a case.
+    #[must_use]
+    pub fn with_replay(self, replay: Replay) -> Self {
+        Self { replay, ..self }
     }
 
     fn case(&mut self, case: &CaseReport) -> io::Result<()> {
@@ -34,17 +43,21 @@ impl<W: Write> Junit<W> {
             case.took.as_secs_f64()
         )?;
         let message = clean(&actual(case));
+        let replay = &self.replay;
+        let whole = || {
+            let lines =
+                finding::lines(case, replay).into_iter().map(|(Line::Plain(line) | Line::Wire(line))| line + "\n");
+            clean(&lines.collect::<String>())
+        };
         match case.verdict {
             Verdict::Pass => return writeln!(out, "/>"),
             Verdict::Skip | Verdict::Known => writeln!(out, ">\n      <skipped message=\"{message}\"/>")?,
             // JUnit knows no warnings: the case passes, and says so.
-            Verdict::Warn => writeln!(out, ">\n      <system-out>warning: {message}</system-out>")?,
+            Verdict::Warn => writeln!(out, ">\n      <system-out>warning: {message}\n{}</system-out>", whole())?,
             Verdict::Fail | Verdict::Fixed | Verdict::Error => {
                 let element = if case.verdict == Verdict::Error { "error" } else { "failure" };
                 write!(out, ">\n      <{element} type=\"{}\" message=\"{message}\">", case.verdict.word())?;
-                write!(out, "expected: {}\nactual: {message}\n", clean(&case.expected))?;
-                write!(out, "rules: {}\n\n", clean(&case.cites.join("; ")))?;
-                writeln!(out, "{}</{element}>", clean(case.transcript.as_deref().unwrap_or_default()))?;
+                writeln!(out, "\n{}</{element}>", whole())?;
             }
         }
         writeln!(out, "    </testcase>")

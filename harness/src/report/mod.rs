@@ -1,14 +1,17 @@
 //! Reports: each takes the runner's events in and writes them in its own form, the moment it is told.
 
+mod finding;
 mod human;
 mod json;
 mod junit;
+mod replay;
 
 use std::io;
 
 pub use human::Human;
 pub use json::JsonLines;
 pub use junit::Junit;
+pub use replay::Replay;
 
 use crate::runner::{CaseReport, Reporter, RunEvent};
 

@@ -83,10 +83,55 @@ pub struct CaseReport {
     pub span: Range<usize>,
     /// How long it took.
     pub took: Duration,
-    /// The transcript, for anything but a pass and a skip.
+    /// The transcript, for anything but a pass and a skip; a caret stands under each octet that breaks a rule.
     pub transcript: Option<String>,
+    /// The rule for which the answer is garbled.
+    pub deviation: Option<DeviationReport>,
     /// Rules that the server broke without consequence.
-    pub deviations: Vec<String>,
+    pub deviations: Vec<DeviationReport>,
+    /// Who is at fault, for anything but a pass; nobody where a target merely lacks something.
+    pub blame: Option<Blame>,
+    /// The combination of the same case that passed and is most like this one.
+    pub sibling: Option<Sibling>,
+    /// How many combinations of the same case were asked, this one included; known for what went wrong.
+    pub combinations: usize,
+    /// The answers that were compared, each with the login name that it was given to.
+    pub answers: Vec<(String, String)>,
+}
+
+/// A rule that the server broke, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviationReport {
+    /// The rule, with its source.
+    pub rule: String,
+    /// The octet that breaks it, where it is one octet and no part of a password.
+    pub octet: Option<u8>,
+    /// The index, from 0, in everything that the server sent.
+    pub index: usize,
+}
+
+/// Who is at fault where something is not as expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The server broke the rule.
+    Server,
+    /// The target's file says something of the accounts that is not so, or does not say enough.
+    TargetFile,
+    /// The server could not be reached.
+    Network,
+    /// This client cannot say it.
+    Us,
+}
+
+/// A combination of the same case that passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sibling {
+    /// Its id.
+    pub id: String,
+    /// The axes in which it differs, the most telling first.
+    pub differs: Vec<&'static str>,
+    /// The difference in words.
+    pub sentence: String,
 }
 
 /// How the run came out.
@@ -119,6 +164,37 @@ pub struct Sanity {
     pub is_last: bool,
     /// What went wrong; nothing where the mailbox opened.
     pub trouble: Option<String>,
+}
+
+impl std::fmt::Display for DeviationReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.octet {
+            Some(octet) => write!(f, "octet 0x{octet:02x} at {}: {}", self.index, self.rule),
+            None => write!(f, "at {}: {}", self.index, self.rule),
+        }
+    }
+}
+
+impl Blame {
+    /// The word for it in reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::TargetFile => "target-file",
+            Self::Network => "network",
+            Self::Us => "us",
+        }
+    }
+
+    /// What it means for whoever reads the report.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Server => "the server broke the rule",
+            Self::TargetFile => "check the accounts, the mailboxes and the dialect that the target's file names",
+            Self::Network => "the server could not be reached",
+            Self::Us => "this client cannot say it",
+        }
+    }
 }
 
 impl Summary {

@@ -11,15 +11,17 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::event::{CaseReport, Reporter, RunEvent, Sanity, Summary, TargetFacts};
+use super::findings::{Findings, Settled};
+use super::paired::compare;
 use super::plan::{Plan, Planned};
 use super::question::{Question, Request, ask};
 use super::sanity::{SanityResult, check};
-use super::settle::{Answered, Siblings, unasked};
+use super::settle::{Answered, Siblings, Tested, unasked};
 use crate::axes::{Protocol, Security};
 use crate::protocol::Session;
 use crate::scenario::Verdict;
-use crate::target::Target;
-use crate::transport::{Deadlines, connect, converse};
+use crate::target::{Endpoint, Target};
+use crate::transport::{Conversation, Deadlines, connect, converse};
 
 /// How a run is done.
 #[derive(Debug, Clone)]
@@ -46,46 +48,85 @@ pub async fn run(
     reporter: &mut dyn Reporter,
 ) -> io::Result<Summary> {
     let start = Instant::now();
+    let plan = plan.quiet_last();
     let mut summary = Summary { planned: plan.list.len(), ..Summary::default() };
     let facts: Vec<TargetFacts> = targets.iter().map(|target| facts(target)).collect();
     reporter.event(&RunEvent::Started { cases: plan.list.len(), targets: &facts, scenarios: &plan.scenarios() })?;
 
     let used = used_endpoints(&plan);
-    let first = check_all(&used, targets, &options, false, &mut summary).await;
-    let unreachable: HashMap<(usize, Protocol), String> = first;
+    let unreachable = Arc::new(check_all(&used, targets, &options, false, &mut summary).await);
+    let tested = Tested { targets, troubled: troubled(&used, targets, &summary) };
 
-    let mut siblings = Siblings::new(&plan);
+    let mut desk = Desk { siblings: Siblings::new(&plan), findings: Findings::new(&plan), tested: &tested };
     let conversations = Arc::new(AtomicUsize::new(0));
-    let (mut found, mut workers) = ask_all(plan, targets, &options, unreachable, Arc::clone(&conversations));
     let mut interrupt = options.interrupt.clone();
-    loop {
-        let next = tokio::select! {
-            next = found.recv() => next,
-            () = interrupted(&mut interrupt) => {
-                summary.interrupted = true;
-                break;
+    let (quiet, loud): (Vec<Planned>, Vec<Planned>) = plan.list.into_iter().partition(Planned::wants_quiet);
+    for (list, jobs) in [(loud, options.jobs), (quiet, 1)] {
+        let work = Work { list, targets: targets.to_vec(), unreachable: Arc::clone(&unreachable) };
+        let (mut found, mut workers) = ask_all(work, jobs, options.deadlines, Arc::clone(&conversations));
+        loop {
+            let next = tokio::select! {
+                next = found.recv() => next,
+                () = interrupted(&mut interrupt) => {
+                    summary.interrupted = true;
+                    break;
+                }
+            };
+            let Some(next) = next else { break };
+            tell(desk.take(next), &mut summary, reporter)?;
+        }
+        if summary.interrupted {
+            // What is on its way already is known; the rest is left.
+            found.close();
+            while let Ok(next) = found.try_recv() {
+                tell(desk.take(next), &mut summary, reporter)?;
             }
-        };
-        let Some(next) = next else { break };
-        tell(settle(next, &mut siblings, targets), &mut summary, reporter)?;
-    }
-    if summary.interrupted {
-        // What is on its way already is known; the rest is left.
-        found.close();
-        while let Ok(next) = found.try_recv() {
-            tell(settle(next, &mut siblings, targets), &mut summary, reporter)?;
+        }
+        // Nobody holds on to the targets after this: whoever started one can stop it.
+        workers.shutdown().await;
+        if summary.interrupted {
+            break;
         }
     }
-    // Nobody holds on to the targets after this: whoever started one can stop it.
-    workers.shutdown().await;
     if !summary.interrupted {
         check_all(&used, targets, &options, true, &mut summary).await;
     }
-    tell(siblings.rest(targets), &mut summary, reporter)?;
+    tell(desk.rest(), &mut summary, reporter)?;
     summary.conversations += conversations.load(Ordering::Relaxed);
     summary.took = start.elapsed();
     reporter.event(&RunEvent::Finished(&summary))?;
     Ok(summary)
+}
+
+/// Where what was found becomes reports: judged, with its siblings where they must come to the same, and told together
+/// with the nearest that passed.
+struct Desk<'t> {
+    siblings: Siblings,
+    findings: Findings,
+    tested: &'t Tested<'t>,
+}
+
+impl Desk<'_> {
+    fn take(&mut self, found: Found) -> Vec<CaseReport> {
+        let settled: Vec<Settled> = match found {
+            Found::Answered(answered) => self.siblings.settle(*answered, self.tested),
+            Found::Unasked { planned, verdict, reason } => {
+                let mut settled = self.siblings.drop_out(&planned, self.tested);
+                settled.extend(unasked(planned, self.tested, verdict, reason));
+                settled
+            }
+        };
+        settled.into_iter().flat_map(|settled| self.findings.take(settled)).collect()
+    }
+
+    /// What still waits when the run has ended, however it has.
+    fn rest(&mut self) -> Vec<CaseReport> {
+        let settled = self.siblings.rest(self.tested);
+        let mut reports: Vec<CaseReport> =
+            settled.into_iter().flat_map(|settled| self.findings.take(settled)).collect();
+        reports.extend(self.findings.rest());
+        reports
+    }
 }
 
 /// Resolves when the run is to end early; never if nobody can say so any more.
@@ -95,26 +136,30 @@ async fn interrupted(interrupt: &mut watch::Receiver<bool>) {
     }
 }
 
+/// What the workers share.
+struct Work {
+    list: Vec<Planned>,
+    targets: Vec<Arc<Target>>,
+    unreachable: Arc<HashMap<(usize, Protocol), String>>,
+}
+
 fn ask_all(
-    plan: Plan,
-    targets: &[Arc<Target>],
-    options: &RunOptions,
-    unreachable: HashMap<(usize, Protocol), String>,
+    work: Work,
+    jobs: usize,
+    deadlines: Deadlines,
     conversations: Arc<AtomicUsize>,
 ) -> (mpsc::Receiver<Found>, JoinSet<()>) {
     // A bounded channel: workers wait for the reports rather than fill the memory with results.
     let (sender, receiver) = mpsc::channel(256);
-    let work = Arc::new((plan.list, targets.to_vec(), unreachable));
+    let work = Arc::new(work);
     let next = Arc::new(AtomicUsize::new(0));
     let mut workers = JoinSet::new();
-    for _ in 0..options.jobs.max(1).min(work.0.len()) {
+    for _ in 0..jobs.max(1).min(work.list.len()) {
         let (sender, work, next) = (sender.clone(), Arc::clone(&work), Arc::clone(&next));
         let conversations = Arc::clone(&conversations);
-        let deadlines = options.deadlines;
         workers.spawn(async move {
-            let (list, targets, unreachable) = &*work;
-            while let Some(planned) = list.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let found = ask_one(planned, targets, unreachable, deadlines, &conversations).await;
+            while let Some(planned) = work.list.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let found = ask_one(planned, &work, deadlines, &conversations).await;
                 if let Some(found) = found
                     && sender.send(found).await.is_err()
                 {
@@ -126,53 +171,54 @@ fn ask_all(
     (receiver, workers)
 }
 
-async fn ask_one(
-    planned: &Planned,
-    targets: &[Arc<Target>],
-    unreachable: &HashMap<(usize, Protocol), String>,
-    deadlines: Deadlines,
-    conversations: &AtomicUsize,
-) -> Option<Found> {
-    let (case, target) = (planned.case()?, targets.get(planned.target)?);
+async fn ask_one(planned: &Planned, work: &Work, deadlines: Deadlines, conversations: &AtomicUsize) -> Option<Found> {
+    let (case, target) = (planned.case()?, work.targets.get(planned.target)?);
     let unasked = |verdict, reason| Some(Found::Unasked { planned: planned.clone(), verdict, reason });
     let question = match ask(case, target) {
         Ok(question) => question,
         Err(reason) => return unasked(Verdict::Skip, reason),
     };
-    if let Some(reason) = unreachable.get(&(planned.target, case.protocol)) {
+    if let Some(reason) = work.unreachable.get(&(planned.target, case.protocol)) {
         return unasked(Verdict::Error, reason.clone());
     }
-    let endpoint = target.endpoint(case.protocol)?;
+    let caller = Caller { endpoint: target.endpoint(case.protocol)?, deadlines, conversations };
     let start = Instant::now();
-    let stream = match connect(&endpoint.address, deadlines.connect).await {
-        Ok(stream) => stream,
-        Err(error) => {
-            return unasked(Verdict::Error, format!("failed to connect to {}: {error}", endpoint.address));
-        }
+    let found = if question.against.is_some() {
+        compare(&question, case.level, &caller).await.map(|found| found.map(|(one, compared)| (one, Some(compared))))
+    } else {
+        caller.call(session(&question, case.protocol)).await.map(|conversation| Some((conversation, None)))
     };
-    conversations.fetch_add(1, Ordering::Relaxed);
-    let session = session(&question, case.protocol);
-    let conversation = converse(stream, session, deadlines, None, Security::Plaintext).await;
-    let answered = Answered { planned: planned.clone(), question, conversation, took: start.elapsed() };
+    let (conversation, compared) = match found {
+        Ok(found) => found?,
+        Err(reason) => return unasked(Verdict::Error, reason),
+    };
+    let answered = Answered { planned: planned.clone(), question, conversation, compared, took: start.elapsed() };
     Some(Found::Answered(Box::new(answered)))
+}
+
+/// Has conversations with one endpoint, each on a connection of its own.
+pub(super) struct Caller<'c> {
+    endpoint: &'c Endpoint,
+    deadlines: Deadlines,
+    conversations: &'c AtomicUsize,
+}
+
+impl Caller<'_> {
+    /// One conversation; an error says why there was none.
+    pub async fn call(&self, session: Session) -> Result<Conversation, String> {
+        let address = &self.endpoint.address;
+        let stream = connect(address, self.deadlines.connect)
+            .await
+            .map_err(|error| format!("failed to connect to {address}: {error}"))?;
+        self.conversations.fetch_add(1, Ordering::Relaxed);
+        Ok(converse(stream, session, self.deadlines, None, Security::Plaintext).await)
+    }
 }
 
 fn session(question: &Question, protocol: Protocol) -> Session {
     match &question.request {
         Request::Login(login) => Session::login(login.clone()),
         Request::Dialogue(steps) => Session::dialogue(protocol, Security::Plaintext, steps.clone()),
-    }
-}
-
-fn settle(found: Found, siblings: &mut Siblings, targets: &[Arc<Target>]) -> Vec<CaseReport> {
-    match found {
-        Found::Answered(answered) => siblings.settle(*answered, targets),
-        Found::Unasked { planned, verdict, reason } => {
-            let mut reports = siblings.drop_out(&planned, targets);
-            let target = targets.get(planned.target);
-            reports.extend(target.and_then(|target| unasked(&planned, target, verdict, reason)));
-            reports
-        }
     }
 }
 
@@ -197,6 +243,15 @@ fn used_endpoints(plan: &Plan) -> Vec<(usize, Protocol)> {
         }
     }
     used
+}
+
+/// Where the login that must work does not.
+fn troubled(used: &[(usize, Protocol)], targets: &[Arc<Target>], summary: &Summary) -> Vec<(usize, Protocol)> {
+    let is_troubled = |(index, protocol): &&(usize, Protocol)| {
+        let name = targets.get(*index).map(|target| &target.name);
+        summary.troubles().any(|sanity| Some(&sanity.target) == name && sanity.protocol == *protocol)
+    };
+    used.iter().filter(is_troubled).copied().collect()
 }
 
 /// Tries the login that must work on each endpoint, all at once; gives back the endpoints that are not there.

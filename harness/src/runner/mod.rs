@@ -6,12 +6,16 @@
 
 mod event;
 mod execute;
+mod findings;
+mod paired;
 mod plan;
 mod question;
+mod refusal;
 mod sanity;
 mod settle;
+mod statistics;
 
-pub use event::{CaseReport, Reporter, RunEvent, Sanity, Summary, TargetFacts};
+pub use event::{Blame, CaseReport, DeviationReport, Reporter, RunEvent, Sanity, Sibling, Summary, TargetFacts};
 pub use execute::{RunOptions, run};
 pub use plan::{Plan, Planned, Shard};
 pub use question::{Question, Request, ask};

@@ -38,6 +38,17 @@ impl Planned {
     pub fn case(&self) -> Option<&Case> {
         self.scenario.cases.get(self.case)
     }
+
+    /// Whether other conversations at the same time would disturb the measurement.
+    pub(super) fn wants_quiet(&self) -> bool {
+        self.case().is_some_and(|case| case.expectation == Expectation::Indistinguishable)
+    }
+
+    /// What the combinations of one `[[case]]`, put to one target, have in common and no other case has.
+    pub(super) fn group(&self) -> (usize, usize, usize) {
+        let group = self.case().map_or(0, |case| case.group);
+        (Arc::as_ptr(&self.scenario) as usize, group, self.target)
+    }
 }
 
 impl Plan {
@@ -83,6 +94,13 @@ impl Plan {
             (groups - 1) % shard.of == shard.part - 1
         });
         Self { list }
+    }
+
+    /// Puts last what is asked one by one, in quiet: cases that take the time. The order is kept otherwise.
+    #[must_use]
+    pub(super) fn quiet_last(self) -> Self {
+        let (quiet, loud): (Vec<Planned>, Vec<Planned>) = self.list.into_iter().partition(Planned::wants_quiet);
+        Self { list: loud.into_iter().chain(quiet).collect() }
     }
 
     /// How many cases of each scenario are planned, in order.

@@ -5,8 +5,8 @@ use crate::identity::{Access, Account, Cause, Manner, Part, Resolution, resolve,
 use crate::protocol::dialogue::{DialogueStep, Expected as ExpectedAnswer, WordPattern};
 use crate::protocol::{Login, Outgoing};
 use crate::scenario::{
-    Action, Case, Cast, Expectation, Expected, Filled, Lacking, PasswordChoice, ScriptAnswer, ScriptLine, ScriptStep,
-    Value,
+    Action, Against, Case, Cast, Expectation, Expected, Filled, Lacking, PasswordChoice, ScriptAnswer, ScriptLine,
+    ScriptStep, Value,
 };
 use crate::secret::Password;
 use crate::target::Target;
@@ -18,6 +18,8 @@ const NOBODYS_PASSWORD: &[u8] = b"not-the-password-of-anybody";
 pub struct Question {
     /// The login or the dialogue.
     pub request: Request,
+    /// The login whose refusal must look the same.
+    pub against: Option<Login>,
     /// What should happen.
     pub expected: Expected,
     /// The passwords in it, for redaction.
@@ -46,8 +48,12 @@ pub fn ask(case: &Case, target: &Target) -> Result<Question, String> {
             let expected = expected(case, target, &name, &password).map_err(|lacking| lacking.to_string())?;
             let login =
                 Login { encoding: case.encoding, ..Login::new(case.protocol, mechanism, name, password.clone()) };
-            let passwords = if password.expose() == NOBODYS_PASSWORD { Vec::new() } else { vec![password] };
-            Ok(Question { request: Request::Login(login), expected, passwords })
+            let against =
+                case.against.as_ref().map(|against| other_login(&login, against, case, &players)).transpose()?;
+            let mut passwords = vec![password];
+            passwords.extend(against.as_ref().map(|against| against.password.clone()));
+            passwords.retain(|password| password.expose() != NOBODYS_PASSWORD);
+            Ok(Question { request: Request::Login(login), against, expected, passwords })
         }
         Action::Dialogue(lines) => {
             let steps = lines
@@ -59,9 +65,17 @@ pub fn ask(case: &Case, target: &Target) -> Result<Question, String> {
             let accounts = &target.directory.accounts;
             let tokens = accounts.iter().filter_map(|account| account.token.clone());
             let passwords = accounts.iter().map(|account| account.password.clone()).chain(tokens).collect();
-            Ok(Question { request: Request::Dialogue(steps), expected: Expected::Dialogue, passwords })
+            Ok(Question { request: Request::Dialogue(steps), against: None, expected: Expected::Dialogue, passwords })
         }
     }
+}
+
+/// The login that is compared with `login`: the same in everything but the name and the password.
+fn other_login(login: &Login, against: &Against, case: &Case, cast: &dyn Cast) -> Result<Login, String> {
+    let name = against.name.fill(cast, &case.role).map_err(|lacking| lacking.to_string())?.octets;
+    let password =
+        choose(&against.password, cast, &case.role, login.mechanism).map_err(|lacking| lacking.to_string())?;
+    Ok(Login { name, password, ..login.clone() })
 }
 
 fn choose(choice: &PasswordChoice, cast: &dyn Cast, role: &str, mechanism: Mechanism) -> Result<Password, Lacking> {

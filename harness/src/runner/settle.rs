@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::CaseReport;
+use super::event::{Blame, CaseReport, DeviationReport};
+use super::findings::Settled;
+use super::paired::Compared;
 use super::plan::{Plan, Planned};
 use super::question::{Question, Request};
+use crate::axes::Protocol;
 use crate::identity::escape;
-use crate::protocol::{Outcome, Proof, Redactor};
+use crate::protocol::{Deviation, Mark, Outcome, Proof, Redactor};
 use crate::scenario::{Action, Case, Expectation, Expected, Judgement, Verdict, judge, judge_same, reply_of};
 use crate::secret::Password;
 use crate::target::Target;
@@ -19,7 +22,16 @@ pub(super) struct Answered {
     pub planned: Planned,
     pub question: Question,
     pub conversation: Conversation,
+    /// What the comparison of refusals came to, where the case asks for one.
+    pub compared: Option<Compared>,
     pub took: Duration,
+}
+
+/// What the reports need to know of the servers under test.
+pub(super) struct Tested<'t> {
+    pub targets: &'t [Arc<Target>],
+    /// Where even the login does not work that must: what goes wrong there is no finding about the server yet.
+    pub troubled: Vec<(usize, Protocol)>,
 }
 
 /// Cases that wait for their siblings, by scenario, group and target.
@@ -35,77 +47,85 @@ impl Siblings {
         let mut awaited = HashMap::new();
         for planned in &plan.list {
             if planned.case().is_some_and(|case| case.expectation == Expectation::Same) {
-                *awaited.entry(key(planned)).or_insert(0) += 1;
+                *awaited.entry(planned.group()).or_insert(0) += 1;
             }
         }
         Self { waiting: HashMap::new(), awaited }
     }
 
     /// Takes an answer in; gives back what can be reported now.
-    pub fn settle(&mut self, answered: Answered, targets: &[Arc<Target>]) -> Vec<CaseReport> {
+    pub fn settle(&mut self, answered: Answered, tested: &Tested<'_>) -> Vec<Settled> {
         let Some(case) = answered.planned.case() else { return Vec::new() };
         if case.expectation != Expectation::Same {
-            let judgement =
-                judge(&answered.question.expected, case.code.as_deref(), case.level, &answered.conversation.outcome);
-            return report(answered, judgement, targets).into_iter().collect();
+            let judgement = match &answered.compared {
+                Some(compared) => compared.judgement.clone(),
+                None => {
+                    let outcome = &answered.conversation.outcome;
+                    judge(&answered.question.expected, case.code.as_deref(), case.level, outcome)
+                }
+            };
+            return report(answered, judgement, tested).into_iter().collect();
         }
-        let key = key(&answered.planned);
+        let key = answered.planned.group();
         self.waiting.entry(key).or_default().push(answered);
-        self.one_less(key, targets)
+        self.one_less(key, tested)
     }
 
     /// A sibling that will not come: skipped, or not to be asked.
-    pub fn drop_out(&mut self, planned: &Planned, targets: &[Arc<Target>]) -> Vec<CaseReport> {
-        self.one_less(key(planned), targets)
+    pub fn drop_out(&mut self, planned: &Planned, tested: &Tested<'_>) -> Vec<Settled> {
+        self.one_less(planned.group(), tested)
     }
 
     /// What is left when the run is cut short, judged by the siblings that did come.
-    pub fn rest(&mut self, targets: &[Arc<Target>]) -> Vec<CaseReport> {
+    pub fn rest(&mut self, tested: &Tested<'_>) -> Vec<Settled> {
         let waiting = std::mem::take(&mut self.waiting);
-        waiting.into_values().flat_map(|siblings| settle_siblings(siblings, targets)).collect()
+        waiting.into_values().flat_map(|siblings| settle_siblings(siblings, tested)).collect()
     }
 
-    fn one_less(&mut self, key: (usize, usize, usize), targets: &[Arc<Target>]) -> Vec<CaseReport> {
+    fn one_less(&mut self, key: (usize, usize, usize), tested: &Tested<'_>) -> Vec<Settled> {
         let Some(left) = self.awaited.get_mut(&key) else { return Vec::new() };
         *left = left.saturating_sub(1);
         if *left > 0 {
             return Vec::new();
         }
-        self.waiting.remove(&key).map(|siblings| settle_siblings(siblings, targets)).unwrap_or_default()
+        self.waiting.remove(&key).map(|siblings| settle_siblings(siblings, tested)).unwrap_or_default()
     }
 }
 
 /// A report on a case that was not asked.
-pub(super) fn unasked(planned: &Planned, target: &Target, verdict: Verdict, reason: String) -> Option<CaseReport> {
-    let case = planned.case()?;
-    Some(CaseReport { verdict, reason, ..blank(planned, case, target) })
+pub(super) fn unasked(planned: Planned, tested: &Tested<'_>, verdict: Verdict, reason: String) -> Option<Settled> {
+    let (case, target) = (planned.case()?, tested.targets.get(planned.target)?);
+    let blame = Some(if verdict == Verdict::Error { Blame::Network } else { Blame::TargetFile });
+    let report = CaseReport { verdict, reason, blame, ..blank(&planned, case, target) };
+    Some(Settled { planned, report })
 }
 
-fn settle_siblings(mut siblings: Vec<Answered>, targets: &[Arc<Target>]) -> Vec<CaseReport> {
+fn settle_siblings(mut siblings: Vec<Answered>, tested: &Tested<'_>) -> Vec<Settled> {
     // In the matrix's order, so that the measure does not depend on who came first.
     siblings.sort_by_key(|answered| answered.planned.case);
     let level = siblings.first().and_then(|first| first.planned.case()).map(|case| case.level);
     let Some(level) = level else { return Vec::new() };
     let outcomes: Vec<Outcome> = siblings.iter().map(|answered| answered.conversation.outcome.clone()).collect();
     let judgements = judge_same(level, &outcomes);
-    siblings.into_iter().zip(judgements).filter_map(|(answered, one)| report(answered, one, targets)).collect()
+    siblings.into_iter().zip(judgements).filter_map(|(answered, one)| report(answered, one, tested)).collect()
 }
 
-fn report(answered: Answered, judgement: Judgement, targets: &[Arc<Target>]) -> Option<CaseReport> {
-    let Answered { planned, question, conversation, took } = answered;
+fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Option<Settled> {
+    let Answered { planned, question, conversation, compared, took } = answered;
     let case = planned.case()?;
-    let target = targets.get(planned.target)?;
+    let target = tested.targets.get(planned.target)?;
     let judgement = crate::target::apply_known(&target.known, &case.id, &conversation.outcome, judgement);
+    let is_troubled = tested.troubled.contains(&(planned.target, case.protocol));
     let mut report = CaseReport {
         login: match &question.request {
             Request::Login(login) => Some(shown_name(&login.name, &question.passwords)),
             Request::Dialogue(_) => None,
         },
-        expected: describe_expected(&question.expected, case),
+        expected: describe_expected(&question, case),
         outcome: Some(conversation.outcome.word()),
         verdict: judgement.verdict,
+        blame: blame(&judgement, &conversation, is_troubled),
         took,
-        deviations: conversation.deviations,
         ..blank(&planned, case, target)
     };
     if conversation.outcome != Outcome::Followed
@@ -123,9 +143,9 @@ fn report(answered: Answered, judgement: Judgement, targets: &[Arc<Target>]) -> 
         });
     }
     // Nearly every case passes, says nothing that could hold a password, and needs no redactor.
-    let says_something = reply_of(&conversation.outcome).is_some();
-    if judgement.verdict == Verdict::Pass && !says_something {
-        return Some(report);
+    let says_something = reply_of(&conversation.outcome).is_some() || !conversation.deviations.is_empty();
+    if judgement.verdict == Verdict::Pass && !says_something && compared.is_none() {
+        return Some(Settled { planned, report });
     }
     let redactor = Redactor::new(&question.passwords);
     if let Some(reply) = reply_of(&conversation.outcome) {
@@ -134,10 +154,55 @@ fn report(answered: Answered, judgement: Judgement, targets: &[Arc<Target>]) -> 
     }
     report.reason = redactor.redact_text(&judgement.reason);
     report.mailbox = report.mailbox.map(|mailbox| redactor.redact_text(&mailbox));
-    if !matches!(judgement.verdict, Verdict::Pass | Verdict::Skip) {
-        report.transcript = Some(conversation.transcript.render(&redactor));
+    let told = |deviation: &Deviation| told(deviation, &conversation, &redactor);
+    report.deviations = conversation.deviations.iter().map(told).collect();
+    if let Outcome::Garbled { deviation, .. } = &conversation.outcome {
+        report.deviation = Some(told(deviation));
     }
-    Some(report)
+    if !matches!(judgement.verdict, Verdict::Pass | Verdict::Skip) {
+        let marks = marks(&report, &conversation.outcome);
+        let mut transcript = conversation.transcript.render_marked(&redactor, &marks);
+        if let Some(compared) = &compared {
+            transcript.push_str(&compared.rendered(&redactor));
+        }
+        report.transcript = Some(transcript);
+    }
+    if let Some(compared) = compared {
+        report.answers = compared.answers(&redactor);
+    }
+    Some(Settled { planned, report })
+}
+
+/// What is pointed at in the transcript.
+fn marks(report: &CaseReport, outcome: &Outcome) -> Vec<Mark> {
+    let broken = report.deviation.iter().chain(&report.deviations);
+    let mut marks: Vec<Mark> =
+        broken.map(|deviation| Mark { index: deviation.index, remark: deviation.to_string() }).collect();
+    if let Outcome::Diverged { index, .. } = outcome {
+        marks.insert(0, Mark { index: *index, remark: "this line was not expected".to_string() });
+    }
+    marks
+}
+
+/// A deviation for reports. An octet of a password is not told, not even one that breaks a rule.
+fn told(deviation: &Deviation, conversation: &Conversation, redactor: &Redactor) -> DeviationReport {
+    let octet = deviation.octet.filter(|_| !conversation.transcript.is_secret(deviation.index, redactor));
+    DeviationReport { rule: deviation.rule.to_string(), octet, index: deviation.index }
+}
+
+fn blame(judgement: &Judgement, conversation: &Conversation, is_troubled: bool) -> Option<Blame> {
+    // What this client cannot spell it does not even begin.
+    let cannot_say = matches!(conversation.outcome, Outcome::NotOffered(_)) && conversation.transcript.is_empty();
+    let misbehaved = matches!(conversation.outcome, Outcome::Garbled { .. } | Outcome::NoAnswer(_));
+    match judgement.verdict {
+        Verdict::Pass => None,
+        Verdict::Skip | Verdict::Fail | Verdict::Warn | Verdict::Known if cannot_say => Some(Blame::Us),
+        Verdict::Skip => None,
+        // Nothing is proven without a canary, and a record that no longer holds is to be removed.
+        Verdict::Error | Verdict::Fixed => Some(Blame::TargetFile),
+        Verdict::Fail | Verdict::Warn | Verdict::Known if is_troubled && !misbehaved => Some(Blame::TargetFile),
+        Verdict::Fail | Verdict::Warn | Verdict::Known => Some(Blame::Server),
+    }
 }
 
 fn blank(planned: &Planned, case: &Case, target: &Target) -> CaseReport {
@@ -164,7 +229,12 @@ fn blank(planned: &Planned, case: &Case, target: &Target) -> CaseReport {
         span: case.span.clone(),
         took: Duration::ZERO,
         transcript: None,
+        deviation: None,
         deviations: Vec::new(),
+        blame: None,
+        sibling: None,
+        combinations: 0,
+        answers: Vec::new(),
     }
 }
 
@@ -177,14 +247,12 @@ fn shown_name(name: &[u8], passwords: &[Password]) -> String {
     if passwords.iter().any(holds) { escape(&Redactor::new(passwords).redact(name)) } else { escape(name) }
 }
 
-fn describe_expected(expected: &Expected, case: &Case) -> String {
-    match &case.code {
-        Some(code) => format!("{expected} with [{code}]"),
-        None => expected.to_string(),
+fn describe_expected(question: &Question, case: &Case) -> String {
+    match (&question.expected, &question.against, &case.code) {
+        (Expected::Indistinguishable, Some(against), _) => {
+            format!("indistinguishable from the login as `{}`", shown_name(&against.name, &question.passwords))
+        }
+        (expected, _, Some(code)) => format!("{expected} with [{code}]"),
+        (expected, _, None) => expected.to_string(),
     }
-}
-
-fn key(planned: &Planned) -> (usize, usize, usize) {
-    let group = planned.case().map_or(0, |case| case.group);
-    (Arc::as_ptr(&planned.scenario) as usize, group, planned.target)
 }

@@ -22,6 +22,8 @@ pub enum Expectation {
     Any(Vec<Expectation>),
     /// The same as in every other combination of the matrix.
     Same,
+    /// Refused in such a way that the refusal of another login cannot be told from it.
+    Indistinguishable,
     /// Never another identity's mailbox, never a hang, a crash or a garbled reply.
     Safe,
     /// What the dialect and the directory come to.
@@ -68,7 +70,7 @@ impl Level {
 impl Expectation {
     /// The words that stand alone in files.
     pub const WORDS: &'static [&'static str] =
-        &["rejected", "bad", "refused", "closed", "unbound", "same", "safe", "dialect"];
+        &["rejected", "bad", "refused", "closed", "unbound", "same", "indistinguishable", "safe", "dialect"];
 
     /// What a word that stands alone stands for.
     pub fn from_word(word: &str) -> Option<Self> {
@@ -79,6 +81,7 @@ impl Expectation {
             "closed" => Self::Closed,
             "unbound" => Self::Unbound,
             "same" => Self::Same,
+            "indistinguishable" => Self::Indistinguishable,
             "safe" => Self::Safe,
             "dialect" => Self::Dialect,
             _ => return None,
@@ -94,6 +97,7 @@ impl Expectation {
             Self::Closed => Expected::Closed,
             Self::Unbound => Expected::Unbound,
             Self::Same => Expected::Same,
+            Self::Indistinguishable => Expected::Indistinguishable,
             Self::Dialogue => Expected::Dialogue,
             Self::Opens(template) => Expected::Opens(template.fill(cast, role)?.octets),
             Self::Any(list) => Expected::Any(list.iter().map(|one| one.fill(cast, role)).collect::<Result<_, _>>()?),
@@ -123,6 +127,8 @@ pub enum Expected {
     Any(Vec<Expected>),
     /// The same as its siblings.
     Same,
+    /// Not to be told from another login's refusal.
+    Indistinguishable,
     /// No mailbox but these opens, and the server keeps its wits.
     Safe(Vec<Vec<u8>>),
     /// The dialogue runs as written.
@@ -139,6 +145,7 @@ impl std::fmt::Display for Expected {
             Self::Opens(mailbox) => write!(f, "opens {}", escape(mailbox)),
             Self::Unbound => f.write_str("unbound"),
             Self::Same => f.write_str("same"),
+            Self::Indistinguishable => f.write_str("indistinguishable"),
             Self::Safe(_) => f.write_str("safe"),
             Self::Dialogue => f.write_str("followed"),
             Self::Any(list) => {

@@ -68,6 +68,14 @@ pub const SCENARIO_FIELDS: &[Field] = &[
                 Kind::Text,
                 "`right` (the default), `wrong`, `empty`, or a text such as '{twin.password}'.",
             ),
+            Field::new(
+                "against",
+                Kind::Table(&[
+                    Field::new("login", Kind::Text, "The other login name."),
+                    Field::new("password", Kind::Text, "The other password, as in `password`."),
+                ]),
+                "The login whose refusal must look the same, for expect = \"indistinguishable\".",
+            ),
             Field::new("expect", Kind::Custom(EXPECT), "What should happen."),
             Field::new("code", Kind::Text, "The response code that the refusal should carry."),
             Field::new("dialogue", Kind::Text, "A script of `C:` and `S:` lines, instead of `login` and `expect`."),

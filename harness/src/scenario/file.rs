@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::expectation::{Expectation, Level};
 use super::fields::{EXPECT_FIELDS, SCENARIO_FIELDS};
 use super::matrix::{Accounts, Axes, Combination, combinations};
-use super::model::{Action, Case, PasswordChoice, Scenario, ScriptLine};
+use super::model::{Action, Against, Case, PasswordChoice, Scenario, ScriptLine};
 use super::script::read_script;
 use super::template::Template;
 use crate::axes::{Encoding, Mechanism, Protocol, Security};
@@ -109,6 +109,7 @@ fn read_case(table: &Table<'_>, group: usize, shared: &Shared<'_>) -> Option<Vec
     let is_dialogue = table.has("dialogue");
     let action = action?;
     let expectation = expectation?;
+    let against = against(table, &expectation, roles)?;
     let dialects = dialects(table, shared.vocabulary);
     let code = table.text("code").map(|text| text.value);
     let id = id?.value;
@@ -140,6 +141,7 @@ fn read_case(table: &Table<'_>, group: usize, shared: &Shared<'_>) -> Option<Vec
         security: combination.security,
         role: combination.role,
         action: action.clone(),
+        against: against.clone(),
         expectation: expectation.clone(),
         code: code.clone(),
         span: span.clone(),
@@ -149,20 +151,43 @@ fn read_case(table: &Table<'_>, group: usize, shared: &Shared<'_>) -> Option<Vec
 
 fn login(table: &Table<'_>, roles: &[String]) -> Option<Action> {
     let name = table.required_text("login").and_then(|text| template(table, &text, roles));
-    let password = match table.text("password") {
-        None => Some(PasswordChoice::Right),
-        Some(text) => match text.value.as_str() {
-            "right" => Some(PasswordChoice::Right),
-            "wrong" => Some(PasswordChoice::Wrong),
-            "empty" => Some(PasswordChoice::Empty),
-            _ => template(table, &text, roles).map(PasswordChoice::Text),
-        },
-    };
+    let password = password(table, roles);
     Some(Action::Login { name: name?, password: password? })
 }
 
+fn password(table: &Table<'_>, roles: &[String]) -> Option<PasswordChoice> {
+    let Some(text) = table.text("password") else { return Some(PasswordChoice::Right) };
+    match text.value.as_str() {
+        "right" => Some(PasswordChoice::Right),
+        "wrong" => Some(PasswordChoice::Wrong),
+        "empty" => Some(PasswordChoice::Empty),
+        _ => template(table, &text, roles).map(PasswordChoice::Text),
+    }
+}
+
+/// The login to compare with; nothing but a mistake where it is missing, or where nothing is compared.
+fn against(table: &Table<'_>, expectation: &Expectation, roles: &[String]) -> Option<Option<Against>> {
+    let is_compared = *expectation == Expectation::Indistinguishable;
+    if is_compared != table.has("against") && *expectation != Expectation::Dialogue {
+        let (field, reason) = if is_compared {
+            ("expect", "`indistinguishable` needs a login to compare with")
+        } else {
+            ("against", "`against` means nothing unless `expect` is `indistinguishable`")
+        };
+        table.mistake(
+            Mistake::new(table.span_of(field), reason, "here")
+                .with_help("for example: against = { login = 'nobody-{user}', password = \"wrong\" }"),
+        );
+        return None;
+    }
+    let Some(other) = table.table("against") else { return Some(None) };
+    let name = other.required_text("login").and_then(|text| template(&other, &text, roles));
+    let password = password(&other, roles);
+    Some(Some(Against { name: name?, password: password? }))
+}
+
 fn dialogue(table: &Table<'_>, roles: &[String]) -> Option<Action> {
-    for other in ["login", "expect", "password", "code", "mechanism", "encoding"] {
+    for other in ["login", "expect", "password", "code", "against", "mechanism", "encoding"] {
         if table.has(other) {
             let reason = format!("`{other}` means nothing beside `dialogue`, which says it all itself");
             table.mistake(Mistake::new(table.span_of(other), reason, "one or the other"));
@@ -209,8 +234,13 @@ fn one_expectation(table: &Table<'_>, value: &Either<'_>, roles: &[String]) -> O
             let mut any = Vec::new();
             for one in &list {
                 match one_expectation(table, one, roles)? {
-                    Expectation::Same | Expectation::Safe | Expectation::Dialect | Expectation::Any(_) => {
-                        let reason = "`same`, `safe`, `dialect` and `any` cannot be one of several";
+                    Expectation::Same
+                    | Expectation::Indistinguishable
+                    | Expectation::Safe
+                    | Expectation::Dialect
+                    | Expectation::Any(_) => {
+                        let reason =
+                            "`same`, `indistinguishable`, `safe`, `dialect` and `any` cannot be one of several";
                         table.mistake(Mistake::new(inner.span_of("any"), reason, "in this list"));
                         return None;
                     }

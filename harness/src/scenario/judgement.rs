@@ -133,7 +133,8 @@ fn met(expected: &Expected, outcome: &Outcome) -> Met {
         (Expected::Closed, Outcome::Closed { .. }) => true,
         (Expected::Unbound, Outcome::Unbound(_)) => true,
         (Expected::Dialogue, Outcome::Followed) => true,
-        (Expected::Same, _) => true,
+        // These two are judged by comparing.
+        (Expected::Same | Expected::Indistinguishable, _) => true,
         _ => false,
     };
     if is { Met::Yes } else { Met::No(describe(outcome)) }
@@ -161,7 +162,8 @@ fn check_code(code: Option<&str>, outcome: &Outcome) -> Met {
     }
 }
 
-fn by_level(level: Level, reason: String) -> Judgement {
+/// What something else than what was expected comes to.
+pub(crate) fn by_level(level: Level, reason: String) -> Judgement {
     match level {
         Level::Must => Judgement::new(Verdict::Fail, reason),
         Level::Should => Judgement::new(Verdict::Warn, reason),

@@ -19,8 +19,8 @@ pub use fields::{SCENARIO_FIELDS, scenario_schema};
 pub use file::{Vocabulary, read_scenario};
 pub use judgement::{Judgement, Verdict, judge, judge_same};
 #[cfg(feature = "net")]
-pub(crate) use judgement::{describe, reply_of};
+pub(crate) use judgement::{by_level, describe, reply_of};
 pub use load::{LoadError, bundled_scenarios, load};
-pub use model::{Action, Case, PasswordChoice, Scenario, ScriptAnswer, ScriptLine, ScriptStep};
+pub use model::{Action, Against, Case, PasswordChoice, Scenario, ScriptAnswer, ScriptLine, ScriptStep};
 pub use select::{Glob, Selection};
 pub use template::{Cast, Filled, Lacking, Template, Value};

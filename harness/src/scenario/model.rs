@@ -54,6 +54,8 @@ pub struct Case {
     pub role: String,
     /// What the client does.
     pub action: Action,
+    /// The login whose refusal must look the same.
+    pub against: Option<Against>,
     /// What should happen.
     pub expectation: Expectation,
     /// The response code that the refusal should carry.
@@ -74,6 +76,15 @@ pub enum Action {
     },
     /// It follows a script.
     Dialogue(Arc<Vec<ScriptLine>>),
+}
+
+/// A second login, to be compared with the case's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Against {
+    /// The login name.
+    pub name: Template,
+    /// The password.
+    pub password: PasswordChoice,
 }
 
 /// Which password is given.

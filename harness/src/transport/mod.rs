@@ -17,7 +17,7 @@ pub use tls_client::{TlsClient, TlsSettingsError};
 
 use self::connection::{Connection, alert};
 use crate::axes::Security;
-use crate::protocol::{Action, Outcome, Session, Stage, Transcript};
+use crate::protocol::{Action, Deviation, Outcome, Session, Stage, Transcript};
 
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +58,8 @@ pub struct Conversation {
     pub dialogue_step: Option<usize>,
     /// Every octet of it.
     pub transcript: Transcript,
-    /// The rules that the server broke without consequence, in words.
-    pub deviations: Vec<String>,
+    /// The rules that the server broke without consequence.
+    pub deviations: Vec<Deviation>,
 }
 
 /// Connects.
@@ -137,11 +137,7 @@ where
         }
     }
     stream.part().await;
-    let deviations = session
-        .deviations()
-        .iter()
-        .map(|deviation| format!("{} (octet {} of the server's)", deviation.rule, deviation.index))
-        .collect();
+    let deviations = session.deviations().to_vec();
     let dialogue_step = session.dialogue_step();
     Conversation { outcome: session.outcome(), dialogue_step, transcript, deviations }
 }

@@ -119,6 +119,7 @@ impl ImapSession {
     }
 
     fn conclude(&mut self, tag: &[u8], decision: Decision, verb: &str, out: &mut Vec<u8>) {
+        self.took_time |= self.authority.takes_time(&decision);
         let (cause, manner, code, text) = match self.flawed(decision) {
             Decision::Open { mailbox } => return self.accept(tag, Binding::Mailbox(mailbox), verb, out),
             Decision::Fail { cause, manner, code, text } => (cause, manner, code, text),

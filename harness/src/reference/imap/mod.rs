@@ -52,6 +52,8 @@ pub struct ImapSession {
     to_drop: usize,
     before_login: usize,
     failures: u8,
+    /// Whether a password was verified, where that is to show.
+    took_time: bool,
     flow: Flow,
 }
 
@@ -95,6 +97,7 @@ impl ImapSession {
             to_drop: 0,
             before_login: 0,
             failures: 0,
+            took_time: false,
             flow: Flow::Continue,
         }
     }
@@ -152,6 +155,11 @@ impl ImapSession {
         } else {
             self.pending.clear();
         }
+    }
+
+    /// Whether a password was verified since this was last asked, where that is to show.
+    pub const fn takes_time(&mut self) -> bool {
+        std::mem::replace(&mut self.took_time, false)
     }
 
     /// Whether a login has been accepted.

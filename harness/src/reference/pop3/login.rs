@@ -131,6 +131,7 @@ impl Pop3Session {
     pub(super) fn conclude(&mut self, decision: Decision, out: &mut Vec<u8>) {
         let refuses = self.failures > 0 && self.authority.flaws().has(Flaw::RefusesAfterFailure);
         let decision = if refuses { self.authority.refusal(access(Mechanism::Login)) } else { decision };
+        self.took_time |= self.authority.takes_time(&decision);
         let (cause, manner, code, text) = match decision {
             Decision::Open { mailbox } => {
                 self.state = State::Transaction { mailbox };

@@ -38,6 +38,8 @@ pub struct Pop3Session {
     searched: usize,
     before_login: usize,
     failures: u8,
+    /// Whether a password was verified, where that is to show.
+    took_time: bool,
     flow: Flow,
 }
 
@@ -70,6 +72,7 @@ impl Pop3Session {
             searched: 0,
             before_login: 0,
             failures: 0,
+            took_time: false,
             flow: Flow::Continue,
         }
     }
@@ -133,6 +136,11 @@ impl Pop3Session {
         } else {
             self.pending.clear();
         }
+    }
+
+    /// Whether a password was verified since this was last asked, where that is to show.
+    pub const fn takes_time(&mut self) -> bool {
+        std::mem::replace(&mut self.took_time, false)
     }
 
     /// Whether a login has been accepted.

@@ -1,0 +1,226 @@
+//! Two logins that must not be told apart by their refusals (RFC 9051 §11.7, RFC 5530 §3, RFC 1939 §13): asked
+//! alternately, each on a connection of its own, and compared by words and by time.
+
+use super::execute::Caller;
+use super::question::{Question, Request};
+use super::refusal::{Refusal, Words, compare_words};
+use super::statistics::{Answer, Timing};
+use crate::identity::escape;
+use crate::protocol::{Login, Outcome, Redactor, Session};
+use crate::scenario::{Expected, Judgement, Level, Verdict, by_level, describe, judge};
+use crate::transport::Conversation;
+
+/// How many pairs there are at first.
+const FIRST_PAIRS: usize = 8;
+/// How many more are drawn at once while the answer is open.
+const MORE_PAIRS: usize = 8;
+/// How many pairs there are at most: each may cost an account a failed login.
+const MOST_PAIRS: usize = 48;
+
+/// What the comparison of two refusals came to.
+pub(super) struct Compared {
+    pub judgement: Judgement,
+    this: Shown,
+    that: Shown,
+    /// The conversation of the second login that is shown; the first login's is the case's own.
+    conversation: Conversation,
+}
+
+/// One side of the comparison, for reports.
+struct Shown {
+    name: Vec<u8>,
+    refusal: Option<Refusal>,
+}
+
+/// Asks until the answer is known, or more would not help; an error is a connection that could not be had.
+pub(super) async fn compare(
+    question: &Question,
+    level: Level,
+    caller: &Caller<'_>,
+) -> Result<Option<(Conversation, Compared)>, String> {
+    let (Request::Login(this), Some(that)) = (&question.request, &question.against) else { return Ok(None) };
+    let mut pairs: Vec<(Refusal, Refusal)> = Vec::new();
+    loop {
+        // The order alternates, so that neither is always the one that warms the server up.
+        let (one, other) = if pairs.len().is_multiple_of(2) {
+            let one = caller.call(Session::login(this.clone())).await?;
+            (one, caller.call(Session::login(that.clone())).await?)
+        } else {
+            let other = caller.call(Session::login(that.clone())).await?;
+            (caller.call(Session::login(this.clone())).await?, other)
+        };
+        let refusals = (Refusal::of(&one, &this.name), Refusal::of(&other, &that.name));
+        let judgement = match (refused(this, &one.outcome, level), refused(that, &other.outcome, level)) {
+            (Some(judgement), _) | (None, Some(judgement)) => Some(judgement),
+            (None, None) => {
+                pairs.push(refusals.clone());
+                judge_pairs(&pairs, level)
+            }
+        };
+        if let Some(judgement) = judgement {
+            let shown = |login: &Login, refusal| Shown { name: login.name.clone(), refusal: Some(refusal) };
+            let (this, that) = (shown(this, refusals.0), shown(that, refusals.1));
+            return Ok(Some((one, Compared { judgement, this, that, conversation: other })));
+        }
+    }
+}
+
+/// The judgement where a login was not refused at all: there is nothing to compare then.
+fn refused(login: &Login, outcome: &Outcome, level: Level) -> Option<Judgement> {
+    let name = escape(&login.name);
+    match outcome {
+        Outcome::Rejected(_) | Outcome::Bad(_) | Outcome::Closed { .. } => None,
+        Outcome::NotOffered(_) => Some(judge(&Expected::Rejected, None, level, outcome)),
+        _ => Some(by_level(level, format!("the login as `{name}` is not refused: {}", describe(outcome)))),
+    }
+}
+
+/// The judgement on the pairs so far; nothing where more are needed.
+fn judge_pairs(pairs: &[(Refusal, Refusal)], level: Level) -> Option<Judgement> {
+    if pairs.len() < FIRST_PAIRS || !(pairs.len() - FIRST_PAIRS).is_multiple_of(MORE_PAIRS) {
+        return None;
+    }
+    match compare_words(pairs) {
+        Words::Differ(aspects) => return Some(by_level(level, format!("distinguishable by {}", aspects.join(", ")))),
+        Words::Vary(aspects) => {
+            return Some(inconclusive(&format!("the answers differ now and then, in {}", aspects.join(", "))));
+        }
+        Words::Same => {}
+    }
+    let times: Vec<(u64, u64)> = pairs.iter().filter_map(|(this, that)| Some((this.nanos?, that.nanos?))).collect();
+    if times.is_empty() {
+        // Nothing was said at all, by neither: the same silence.
+        return Some(Judgement::pass());
+    }
+    let timing = Timing::of(&times);
+    let is_last = pairs.len() >= MOST_PAIRS;
+    match timing.answer() {
+        Answer::Differs => Some(by_level(
+            level,
+            format!(
+                "distinguishable by time: median {} against {}, p < {} ({} pairs)",
+                seconds(timing.this),
+                seconds(timing.that),
+                bound(timing.p),
+                times.len()
+            ),
+        )),
+        Answer::Same if is_last || !timing.is_suspicious() => Some(Judgement::pass()),
+        Answer::Open if is_last => Some(inconclusive(&unseen(&timing, times.len()))),
+        Answer::Same | Answer::Open => None,
+    }
+}
+
+fn inconclusive(reason: &str) -> Judgement {
+    Judgement::new(Verdict::Skip, format!("inconclusive: {reason}"))
+}
+
+/// What was missing.
+fn unseen(timing: &Timing, pairs: usize) -> String {
+    let threshold = seconds(timing.threshold());
+    match timing.interval {
+        Some((low, high)) => format!(
+            "after {pairs} pairs the difference in time lies between {} and {}, too wide to see one of {threshold}; \
+             fewer jobs or a quieter network would help",
+            seconds(low),
+            seconds(high),
+        ),
+        None => format!("only {pairs} answers could be timed, too few to see a difference of {threshold}"),
+    }
+}
+
+fn seconds(nanos: f64) -> String {
+    if nanos.abs() >= 1e8 { format!("{:.2} s", nanos / 1e9) } else { format!("{:.2} ms", nanos / 1e6) }
+}
+
+/// The next power of ten above a probability.
+fn bound(p: f64) -> String {
+    let digits = (3..=9).rev().find(|digits| p < 10f64.powi(-digits)).unwrap_or(3);
+    format!("{:.*}", usize::try_from(digits).unwrap_or(3), 10f64.powi(-digits))
+}
+
+impl Compared {
+    /// Both answers, each with the login name that it was given to.
+    pub fn answers(&self, redactor: &Redactor) -> Vec<(String, String)> {
+        let shown = |shown: &Shown| {
+            let answer = shown.refusal.as_ref().map(|refusal| refusal.shown(redactor)).unwrap_or_default();
+            (escape(&redactor.redact(&shown.name)), answer)
+        };
+        vec![shown(&self.this), shown(&self.that)]
+    }
+
+    /// The second login's transcript.
+    pub fn rendered(&self, redactor: &Redactor) -> String {
+        let name = escape(&redactor.redact(&self.that.name));
+        format!("[the login as {name}]\n{}", self.conversation.transcript.render(redactor))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pairs with the same words, and these times in microseconds.
+    fn pairs(count: usize, times: impl Fn(usize) -> (u64, u64)) -> Vec<(Refusal, Refusal)> {
+        let made =
+            |(this, that): (u64, u64)| (Refusal::made("no", "x", this * 1000), Refusal::made("no", "y", that * 1000));
+        (0..count).map(|at| made(times(at))).collect()
+    }
+
+    fn by_time(count: usize, times: impl Fn(usize) -> (u64, u64)) -> Option<(Verdict, String)> {
+        judge_pairs(&pairs(count, times), Level::Must).map(|judgement| (judgement.verdict, judgement.reason))
+    }
+
+    #[test]
+    fn eight_quiet_pairs_are_enough_to_pass() {
+        let quiet = |at: usize| (200 + at as u64 % 3, 200 + at as u64 % 2);
+        assert_eq!(by_time(7, quiet), None);
+        assert_eq!(by_time(8, quiet), Some((Verdict::Pass, String::new())));
+        // Where the first eight differ in the same direction, more are drawn, however small the difference.
+        let lean = |at: usize| (210 + at as u64, 200);
+        assert_eq!(by_time(8, lean), None);
+        assert_eq!(by_time(9, lean), None);
+        assert_eq!(by_time(48, lean), Some((Verdict::Pass, String::new())));
+    }
+
+    #[test]
+    fn a_difference_in_time_is_told_with_its_size() {
+        let told = "distinguishable by time: median 0.52 s against 10.00 ms, p < 0.0001 (16 pairs)";
+        let slow = |at: usize| (520_000 + at as u64 % 5, 10_000);
+        assert_eq!(by_time(8, slow), None);
+        assert_eq!(by_time(16, slow), Some((Verdict::Fail, told.to_string())));
+        let fast = |at: usize| (200, 3_300 + at as u64 % 5);
+        assert!(by_time(24, fast).unwrap().1.ends_with("median 0.20 ms against 3.30 ms, p < 0.000001 (24 pairs)"));
+    }
+
+    #[test]
+    fn noise_is_inconclusive_and_says_what_was_missing() {
+        // Half of the pairs lean far to one side, half to the other.
+        let noise = |at: usize| if at.is_multiple_of(2) { (9_000, 1_000) } else { (1_000, 9_000) };
+        assert_eq!(by_time(8, noise), None);
+        let (verdict, reason) = by_time(48, noise).unwrap();
+        assert_eq!(verdict, Verdict::Skip);
+        let told = "inconclusive: after 48 pairs the difference in time lies between -8.00 ms and 8.00 ms, too wide to \
+                    see one of 1.00 ms; fewer jobs or a quieter network would help";
+        assert_eq!(reason, told);
+    }
+
+    #[test]
+    fn words_come_before_times() {
+        let mut differing = pairs(8, |_| (1, 1));
+        for pair in &mut differing {
+            pair.1 = Refusal::made("no such user", "y", 1000);
+        }
+        let judgement = judge_pairs(&differing, Level::Should).unwrap();
+        assert_eq!(
+            (judgement.verdict, judgement.reason.as_str()),
+            (Verdict::Warn, "distinguishable by the text, the length")
+        );
+        differing[3].1 = Refusal::made("no", "y", 1000);
+        let judgement = judge_pairs(&differing, Level::Should).unwrap();
+        assert_eq!(judgement.verdict, Verdict::Skip);
+        assert!(
+            judgement.reason.starts_with("inconclusive: the answers differ now and then, in the text (7 of 8 pairs)")
+        );
+    }
+}
