@@ -7,7 +7,7 @@ use super::line::{Frame, Framer};
 use super::outcome::{Deviation, Deviations, Outcome, Stage};
 use super::outgoing::Outgoing;
 use super::pop3::Pop3Login;
-use super::sasl::Sasl;
+use super::sasl;
 use super::secured::Secured;
 use super::step::Step;
 use crate::axes::{Encoding, Fault, Mechanism, Protocol, Security};
@@ -34,6 +34,8 @@ pub struct Login {
     pub fault: Option<Fault>,
     /// What makes this login differ from the next.
     pub fresh: Fresh,
+    /// The name by which the server is reached, for mechanisms that name it (DIGEST-MD5's `digest-uri`).
+    pub host: Option<String>,
 }
 
 impl Login {
@@ -49,6 +51,7 @@ impl Login {
             password,
             fault: None,
             fresh: Fresh::default(),
+            host: None,
         }
     }
 }
@@ -103,8 +106,10 @@ impl Session {
     pub fn login(login: Login) -> Self {
         let Login { protocol, mechanism, .. } = login;
         let encoding = login.encoding.or(Encoding::default_for(protocol, mechanism));
-        let unspoken = if !Sasl::speaks(mechanism) && mechanism != Mechanism::Login {
-            Some(format!("a client that speaks {mechanism}"))
+        let unspoken = if !mechanism.fits(protocol) {
+            Some(format!("{mechanism} over {protocol}"))
+        } else if let Some(unfit) = sasl::unfit(&login) {
+            Some(unfit)
         } else {
             let unfit = encoding.filter(|encoding| !encoding.fits(protocol, mechanism));
             unfit.map(|encoding| format!("the encoding {encoding} with {protocol} {mechanism}"))
@@ -182,7 +187,13 @@ impl Session {
     }
 
     /// TLS stands, and everything from here on travels within it.
-    pub fn secured(&mut self, _secured: Secured) {}
+    pub fn secured(&mut self, secured: Secured) {
+        match &mut self.machine {
+            Machine::Imap(login) => login.set_secured(secured),
+            Machine::Pop3(login) => login.set_secured(secured),
+            Machine::Dialogue(_) => {}
+        }
+    }
 
     /// TLS could not be begun, for this reason.
     pub fn tls_failed(&mut self, reason: String) {
