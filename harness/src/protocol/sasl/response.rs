@@ -128,7 +128,7 @@ mod tests {
     fn the_meaning_masks_the_secret() {
         let outgoing = wire(b"\0tim\x01\xE4 ", b"tanstaaf", None);
         assert_eq!(outgoing.meaning.as_deref(), Some("{nul}tim{x01}{xE4} <password>"));
-        assert_eq!(outgoing.secrets, [0..outgoing.octets.len()]);
+        assert_eq!(outgoing.secrets.first(), Some(&(0..outgoing.octets.len())));
         assert_eq!(wire(b"", b"", None).meaning.as_deref(), None);
     }
 
@@ -151,7 +151,7 @@ mod tests {
     fn half_a_secret_is_a_secret() {
         let outgoing = wire(b"ab", b"cdef", Some(Fault::Truncated));
         assert_eq!(outgoing.octets, b"YWJj");
-        assert_eq!(outgoing.secrets, [0..4]);
+        assert_eq!(outgoing.secrets.first(), Some(&(0..4)));
         assert_eq!(outgoing.meaning.as_deref(), Some("ab<password>"));
     }
 }
