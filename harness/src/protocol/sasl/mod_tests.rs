@@ -197,7 +197,8 @@ proptest! {
             for challenge in &challenges {
                 let Ok(turn) = sasl.next(challenge) else { break };
                 let outgoing = wire(&turn.response);
-                prop_assert_eq!(outgoing.secrets.is_empty(), !outgoing.meaning.is_some_and(|text| text.contains(PLACEHOLDER)));
+                let masks = outgoing.meaning.is_some_and(|text| text.contains(PLACEHOLDER));
+                prop_assert!(outgoing.secrets.is_empty() || masks);
                 given += 1;
             }
             prop_assert!(given <= 3);

@@ -33,14 +33,15 @@ pub(super) fn authenticate(login: &Login, challenge: &[u8]) -> Result<Outgoing, 
     let challenge = Challenge::parse(challenge)?;
     let (domain, user) = split(&login.name);
     let key = response_key(user, login.password.expose(), domain);
-    let [client_challenge, ..] = login.fresh.nonce.as_chunks::<8>().0 else { return Err("") };
+    let [a, b, c, d, e, f, g, h, ..] = login.fresh.nonce;
+    let client_challenge = [a, b, c, d, e, f, g, h];
     // Where the server tells its time, the client uses that and sends no LM response (MS-NLMP §3.1.5.1.2).
     let timestamp = challenge.timestamp();
     let time = timestamp.unwrap_or(login.fresh.filetime);
-    let mut nt_response = nt_response(&key, &challenge, time, *client_challenge);
+    let mut nt_response = nt_response(&key, &challenge, time, client_challenge);
     let mut lm_response = match timestamp {
         Some(_) => vec![0; 24],
-        None => lm_response(&key, challenge.server_challenge, *client_challenge),
+        None => lm_response(&key, challenge.server_challenge, client_challenge),
     };
     if login.fault == Some(Fault::WrongProof) {
         // Both begin with the proof; what follows it is not secret and has to fit it.

@@ -75,6 +75,10 @@ impl SaslResponse {
 fn truncate(message: &mut Outgoing) {
     let half = message.octets.len() / 2;
     message.octets.truncate(half);
+    // What the message says of itself is true of the whole alone.
+    if let Some(meaning) = &mut message.meaning {
+        meaning.insert_str(0, "the first half of ");
+    }
     message.secrets.retain(|secret| secret.start < half);
     if let Some(last) = message.secrets.last_mut() {
         last.end = last.end.min(half);
@@ -145,6 +149,13 @@ mod tests {
         assert_eq!(decoded, Ok([&b"abcdef"[..], &[b'A'; OVERSIZE]].concat()));
         let meaning = wire(b"abc", b"def", Some(Fault::Oversize)).meaning;
         assert_eq!(meaning.as_deref(), Some("abc<password> and 65536 times A"));
+    }
+
+    #[test]
+    fn half_a_message_does_not_pass_for_the_whole() {
+        let whole = Outgoing { meaning: Some("type 3".to_owned()), ..Outgoing::plain("abcd") };
+        let response = SaslResponse::new(whole, Some(Fault::Truncated));
+        assert_eq!(response.meaning.as_deref(), Some("the first half of type 3"));
     }
 
     #[test]

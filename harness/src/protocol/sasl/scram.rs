@@ -17,6 +17,7 @@ use crate::protocol::secured::Secured;
 pub(super) const UNPROVEN: &str = "the client takes no success before the server's signature (RFC 5802 §5)";
 /// The rule that a success after the server's `e=` breaks.
 pub(super) const REFUSED: &str = "after `e=` the authentication has failed (RFC 5802 §5.1)";
+const NO_TLS: &str = "channel binding (no TLS)";
 const SIGNATURE: &str = "the server's signature proves that it knows the password's keys (RFC 5802 §3)";
 
 /// One exchange.
@@ -146,8 +147,6 @@ impl Scram {
         header
     }
 }
-
-const NO_TLS: &str = "channel binding (no TLS)";
 
 /// The password by SASLprep (RFC 4013); as it is where that does not take it.
 fn prepared(password: &[u8]) -> Vec<u8> {
