@@ -8,7 +8,7 @@ use super::outcome::{Deviation, Deviations, Outcome, Stage};
 use super::outgoing::Outgoing;
 use super::pop3::Pop3Login;
 use super::prelude::{Greeting, Prelude};
-use super::sasl::Sasl;
+use super::sasl;
 use super::secured::Secured;
 use super::step::Step;
 use crate::axes::{Encoding, Fault, Mechanism, Protocol, Security};
@@ -35,6 +35,8 @@ pub struct Login {
     pub fault: Option<Fault>,
     /// What makes this login differ from the next.
     pub fresh: Fresh,
+    /// The name by which the server is reached, for mechanisms that name it (DIGEST-MD5's `digest-uri`).
+    pub host: Option<String>,
 }
 
 impl Login {
@@ -50,6 +52,7 @@ impl Login {
             password,
             fault: None,
             fresh: Fresh::default(),
+            host: None,
         }
     }
 }
@@ -114,8 +117,10 @@ impl Session {
     pub fn login(login: Login) -> Self {
         let Login { protocol, mechanism, security, .. } = login;
         let encoding = login.encoding.or(Encoding::default_for(protocol, mechanism));
-        let unspoken = if !Sasl::speaks(mechanism) && mechanism != Mechanism::Login {
-            Some(format!("a client that speaks {mechanism}"))
+        let unspoken = if !mechanism.fits(protocol) {
+            Some(format!("{mechanism} over {protocol}"))
+        } else if let Some(unfit) = sasl::unfit(&login) {
+            Some(unfit)
         } else {
             let unfit = encoding.filter(|encoding| !encoding.fits(protocol, mechanism));
             unfit.map(|encoding| format!("the encoding {encoding} with {protocol} {mechanism}"))

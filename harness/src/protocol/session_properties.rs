@@ -9,12 +9,20 @@ use proptest::sample::{Index, select};
 
 use super::imap::command::quoted_escapes;
 use super::*;
-use crate::axes::{Encoding, Mechanism, Protocol, Security};
+use crate::axes::{Encoding, Fault, Mechanism, Protocol, Security};
 use crate::secret::Password;
+
+/// What an IMAP server has to offer so that every way is tried.
+const IMAP_OFFER: &str = "* OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL+ AUTH=PLAIN AUTH=LOGIN AUTH=CRAM-MD5 AUTH=DIGEST-MD5 \
+    AUTH=SCRAM-SHA-1 AUTH=SCRAM-SHA-1-PLUS AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-256-PLUS AUTH=NTLM AUTH=XOAUTH2 \
+    AUTH=OAUTHBEARER AUTH=EXTERNAL AUTH=ANONYMOUS]\r\n";
+/// The same of a POP3 server.
+const POP3_OFFER: &str = "+OK <1@x>\r\n+OK\r\nSASL PLAIN LOGIN CRAM-MD5 DIGEST-MD5 SCRAM-SHA-1 SCRAM-SHA-1-PLUS \
+    SCRAM-SHA-256 SCRAM-SHA-256-PLUS NTLM XOAUTH2 OAUTHBEARER EXTERNAL ANONYMOUS\r\n.\r\n";
 
 /// Every way in which our client logs in.
 fn ways() -> Vec<(Protocol, Mechanism, Option<Encoding>)> {
-    let mut ways = vec![(Protocol::Pop3, Mechanism::Login, None)];
+    let mut ways = vec![(Protocol::Pop3, Mechanism::Login, None), (Protocol::Pop3, Mechanism::Apop, None)];
     for &protocol in Protocol::ALL {
         for &mechanism in Mechanism::ALL.iter().filter(|mechanism| mechanism.fits(protocol)) {
             let encodings = Encoding::ALL.iter().filter(|encoding| encoding.fits(protocol, mechanism));
@@ -30,7 +38,17 @@ fn login(
     password: &str,
 ) -> Session {
     let login = Login::new(protocol, mechanism, br"Domain1\User1", Password::new(password));
-    Session::login(Login { encoding, security, ..login })
+    secured(Login { encoding, security, ..login })
+}
+
+/// A session over TLS, so that a channel can be bound; with STARTTLS it gets there by itself.
+fn secured(login: Login) -> Session {
+    let is_early = login.security != Security::Starttls;
+    let mut session = Session::login(login);
+    if is_early {
+        session.secured(Secured { exporter: Some([7; 32]), ..Secured::default() });
+    }
+    session
 }
 
 fn dialogue(protocol: Protocol, security: Security) -> Session {
@@ -103,6 +121,13 @@ fn cut<'a>(stream: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
     pieces
 }
 
+/// `r=00000000000000000000000000000000x,s=QUJD,i=1`: few iterations, because these tests are many.
+const SCRAM_FIRST: &[u8] = b"+ cj0wMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMHgscz1RVUpELGk9MQ==\r\n";
+/// `nonce="a",algorithm=md5-sess`
+const DIGEST: &[u8] = b"+ bm9uY2U9ImEiLGFsZ29yaXRobT1tZDUtc2Vzcw==\r\n";
+/// A challenge of 32 octets, without target information.
+const NTLM: &[u8] = b"+ TlRMTVNTUAACAAAAAAAAAAAAAAABAgAAMTIzNDU2Nzg=\r\n";
+
 /// What a server may say: mostly lines that belong into a login, so that every stage is reached.
 fn server_stream() -> impl Strategy<Value = Vec<u8>> {
     let useful = select(vec![
@@ -125,6 +150,12 @@ fn server_stream() -> impl Strategy<Value = Vec<u8>> {
         b"a1 BAD\r\n",
         b"+ \r\n",
         b"+\n",
+        SCRAM_FIRST,
+        b"+ dj1RUT09\r\n",
+        b"+ ZT14\r\n",
+        DIGEST,
+        b"+ PDFAeD4=\r\n",
+        NTLM,
         b"+ !\r\n",
         b"+OK\r\n",
         b"+ok 1 1\r\n",
@@ -141,10 +172,10 @@ fn server_stream() -> impl Strategy<Value = Vec<u8>> {
         1 => prop::collection::vec(any::<u8>(), 0..12),
     ];
     let noise = prop::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat());
-    let imap = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN AUTH=LOGIN SASL-IR LITERAL+]\r\n".to_vec();
     let starttls = b"* OK\r\nt1 OK\r\n".to_vec();
-    let pop3 = b"+OK\r\n+OK\r\n".to_vec();
-    (select(vec![Vec::new(), imap, starttls, pop3]), noise).prop_map(|(start, rest)| [start, rest].concat())
+    let pop3 = b"+OK <1@x>\r\n+OK\r\n".to_vec();
+    (select(vec![Vec::new(), IMAP_OFFER.into(), POP3_OFFER.into(), starttls, pop3]), noise)
+        .prop_map(|(start, rest)| [start, rest].concat())
 }
 
 fn sessions(password: &'static str) -> Vec<Session> {
@@ -154,6 +185,36 @@ fn sessions(password: &'static str) -> Vec<Session> {
     let dialogues =
         both.into_iter().flat_map(|security| Protocol::ALL.iter().map(move |protocol| dialogue(*protocol, security)));
     logins.chain(dialogues).collect()
+}
+
+/// Challenges to which the client gives all of its responses.
+fn challenges(mechanism: Mechanism, encoding: Option<Encoding>) -> Vec<u8> {
+    let initial = encoding == Some(Encoding::InitialResponse);
+    match mechanism {
+        Mechanism::CramMd5 => b"+ PDFAeD4=\r\n".to_vec(),
+        Mechanism::DigestMd5 => DIGEST.to_vec(),
+        Mechanism::Ntlm if initial => NTLM.to_vec(),
+        Mechanism::Ntlm => [b"+ \r\n", NTLM].concat(),
+        _ if mechanism.is_scram() && initial => SCRAM_FIRST.to_vec(),
+        _ if mechanism.is_scram() => [b"+ \r\n", SCRAM_FIRST].concat(),
+        Mechanism::SaslLogin if !initial => b"+ \r\n+ \r\n".to_vec(),
+        Mechanism::SaslLogin | Mechanism::Login => b"+ \r\n".to_vec(),
+        _ if initial => Vec::new(),
+        _ => b"+ \r\n".to_vec(),
+    }
+}
+
+#[test]
+fn every_way_of_sasl_is_walked_to_its_end() {
+    for way in ways().into_iter().filter(|way| way.1.is_sasl()) {
+        let offer = if way.0 == Protocol::Imap { IMAP_OFFER } else { POP3_OFFER };
+        let stream = [offer.as_bytes(), &challenges(way.1, way.2)].concat();
+        let (sent, _, outcome) = run(login(way, Security::Plaintext, "Secret-User1"), &[&stream], false);
+        assert_eq!(outcome, Outcome::NoAnswer(Stage::Login), "{way:?}");
+        let responses = sent.iter().filter(|outgoing| outgoing.meaning.is_some()).count();
+        let two = way.1.is_scram() || matches!(way.1, Mechanism::Ntlm | Mechanism::SaslLogin);
+        assert_eq!(responses, if two { 2 } else { 1 }, "{way:?}");
+    }
 }
 
 /// A password as it may stand in a transcript: the forms in which it must not.
@@ -204,22 +265,29 @@ proptest! {
         filler in "[ -~]{0,6}",
         cuts in prop::collection::vec(any::<Index>(), 0..12),
         way in select(ways()),
+        fault in prop::option::of(select(Fault::ALL)),
     ) {
+        let fault = fault.filter(|fault| fault.fits(way.1));
         let echoed = forms(&password).join(&format!("{filler}\r\n"));
         let mut transcript = Transcript::new();
-        let start = match way.0 {
-            Protocol::Imap => "* OK [CAPABILITY AUTH=PLAIN AUTH=LOGIN SASL-IR LITERAL+]\r\n+ \r\n+ \r\n",
-            Protocol::Pop3 => "+OK\r\n+OK\r\nSASL PLAIN LOGIN\r\n.\r\n+ \r\n+ \r\n",
-        };
-        let mut session = Session::login(Login {
+        let offer = if way.0 == Protocol::Imap { IMAP_OFFER } else { POP3_OFFER };
+        let challenges = challenges(way.1, way.2);
+        let start = [offer.as_bytes(), &challenges].concat();
+        let mut session = secured(Login {
+            fault,
             encoding: way.2,
             ..Login::new(way.0, way.1, format!("Domain1\\{filler}"), Password::new(password.as_str()))
         });
-        session.receive(start.as_bytes());
+        session.receive(&start);
         let mut pieces = cut(echoed.as_bytes(), &cuts).into_iter();
         loop {
             match session.poll() {
                 Action::Send(outgoing) => {
+                    // The shortest passwords are part of words that are no secret.
+                    let meaning = outgoing.meaning.as_deref().unwrap_or_default().replace("<password>", "\n");
+                    let names = ["Domain1", &filler].into_iter().filter(|name| !name.is_empty());
+                    let shown = names.fold(meaning, |shown, name| shown.replace(name, "\n"));
+                    prop_assert!(password.len() < 6 || !shown.contains(&password), "{}", shown);
                     transcript.sent(Duration::ZERO, &outgoing);
                 }
                 Action::Receive => match pieces.next() {

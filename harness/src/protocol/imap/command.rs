@@ -95,6 +95,8 @@ pub(crate) fn quoted_escapes(octets: &[u8]) -> Vec<u8> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::axes::Protocol;
+    use crate::protocol::Login;
 
     fn rendered(name: &str, password: &str, encoding: Encoding) -> Vec<String> {
         let pieces = login("a1", name.as_bytes(), &Password::new(password), encoding);
@@ -138,7 +140,8 @@ mod tests {
 
     #[test]
     fn authenticate_with_and_without_an_initial_response() {
-        let sasl = || Sasl::new(Mechanism::Plain, b"test".to_vec(), Password::new("test")).unwrap();
+        let login = Login::new(Protocol::Imap, Mechanism::Plain, "test", Password::new("test"));
+        let sasl = || Sasl::new(&login, None, false).unwrap().unwrap();
         let without = authenticate("a1", Mechanism::Plain, &mut sasl(), false);
         assert_eq!(without, Outgoing::plain("a1 AUTHENTICATE PLAIN\r\n"));
         let with = authenticate("a1", Mechanism::Plain, &mut sasl(), true);

@@ -5,20 +5,18 @@
 use super::capabilities::Capabilities;
 use super::command::{self, LITERAL_MINUS_LIMIT};
 use super::response::{Condition, Response, header_fields, parse};
-use crate::axes::{Encoding, Mechanism};
-use crate::protocol::Login;
+use crate::axes::{Encoding, Fault, Mechanism};
 use crate::protocol::canary::canary_mailbox;
 use crate::protocol::line::Frame;
 use crate::protocol::outcome::{Deviation, Deviations, Outcome, Proof, Reply, Stage};
 use crate::protocol::outgoing::Outgoing;
-use crate::protocol::sasl::{Sasl, decode_challenge};
-use crate::protocol::secured::Secured;
+use crate::protocol::sasl::{Sasl, Stop, decode_challenge};
 use crate::protocol::step::Step;
+use crate::protocol::{Login, Secured};
 
 const GREETING: &str = "the greeting is an untagged OK, PREAUTH or BYE (RFC 9051 §7.1)";
 const TAG: &str = "a tagged response bears the tag of the command that it ends (RFC 9051 §2.2.1, §7)";
 const NO_CONTINUATION_DUE: &str = "a continuation request answers a literal or AUTHENTICATE (RFC 9051 §7.6)";
-const NO_CHALLENGE_DUE: &str = "the mechanism has no further challenge (RFC 4616 §2, draft-murchison-sasl-login)";
 const TOO_EARLY: &str = "a login succeeds only after the whole command and every response (RFC 9051 §2.2.1, §6.2.2)";
 const CHALLENGE: &str = "a challenge is BASE64 (RFC 9051 §6.2.2)";
 
@@ -36,12 +34,10 @@ pub(crate) struct ImapLogin {
     /// The pieces of a `LOGIN` that wait for a continuation.
     pieces: std::vec::IntoIter<Outgoing>,
     sasl: Option<Sasl>,
+    secured: Option<Secured>,
     farewell: Option<Reply>,
     messages: u32,
     canary: Option<Vec<u8>>,
-    /// The TLS connection under the login, for mechanisms that bind themselves to it.
-    #[allow(dead_code)]
-    secured: Option<Secured>,
 }
 
 /// Whose answer is due.
@@ -71,7 +67,7 @@ impl ImapLogin {
         }
     }
 
-    /// TLS stands under the login.
+    /// TLS stands under the connection.
     pub(crate) fn set_secured(&mut self, secured: Secured) {
         self.secured = Some(secured);
     }
@@ -174,6 +170,9 @@ impl ImapLogin {
                 if self.pieces.len() > 0 || self.sasl.as_ref().is_some_and(|sasl| !sasl.is_complete()) {
                     return Err(frame.deviation(TOO_EARLY, 0));
                 }
+                if let Some(unproven) = self.sasl.as_ref().and_then(Sasl::unproven) {
+                    return Err(frame.deviation(unproven, 0));
+                }
                 self.messages = 0;
                 self.command("EXAMINE INBOX", Awaiting::Examine)
             }
@@ -203,11 +202,17 @@ impl ImapLogin {
             deviations.note(frame.deviation(CHALLENGE, 2));
             text.to_vec()
         });
-        let Some(response) = sasl.next(&challenge) else {
-            return Err(frame.deviation(NO_CHALLENGE_DUE, 0));
+        let turn = match sasl.next(&challenge) {
+            Ok(turn) => turn,
+            Err(Stop::Broken(rule)) => return Err(frame.deviation(rule, 0)),
+            // In the middle of an exchange there is no command to take leave with.
+            Err(Stop::NotOffered(missing)) => return Ok(Step::Finish(Outcome::NotOffered(missing))),
         };
+        if let Some(rule) = turn.noted {
+            deviations.note(frame.deviation(rule, 2));
+        }
         let mut outgoing = Outgoing::default();
-        response.push_to(&mut outgoing);
+        turn.response.push_to(&mut outgoing);
         outgoing.push(b"\r\n");
         Ok(Step::Send(outgoing))
     }
@@ -217,11 +222,15 @@ impl ImapLogin {
         if let Some(missing) = self.missing() {
             return self.conclude(Outcome::NotOffered(missing));
         }
+        let sasl = match Sasl::new(&self.login, self.secured.as_ref(), self.offers_plus()) {
+            Ok(sasl) => sasl,
+            Err(missing) => return self.conclude(Outcome::NotOffered(missing)),
+        };
         self.awaiting = Awaiting::Login;
         self.tag += 1;
         let tag = self.tag();
         let Login { mechanism, name, password, .. } = &self.login;
-        if let Some(mut sasl) = Sasl::new(*mechanism, name.clone(), password.clone()) {
+        if let Some(mut sasl) = sasl {
             let initial_response = self.encoding == Encoding::InitialResponse;
             let outgoing = command::authenticate(&tag, *mechanism, &mut sasl, initial_response);
             self.sasl = Some(sasl);
@@ -229,6 +238,12 @@ impl ImapLogin {
         }
         self.pieces = command::login(&tag, name, password, self.encoding).into_iter();
         self.pieces.next().map_or(Step::Wait, Step::Send)
+    }
+
+    /// Whether the server offers the mechanism with channel binding too.
+    fn offers_plus(&self) -> bool {
+        let name = self.login.mechanism.sasl_name().unwrap_or_default();
+        self.capabilities.holds(format!("AUTH={name}-PLUS").as_bytes())
     }
 
     /// What the login needs and the server does not offer.
@@ -239,6 +254,10 @@ impl ImapLogin {
             let capability = format!("AUTH={sasl_name}");
             if !offered.holds(capability.as_bytes()) {
                 return Some(capability);
+            }
+            // Only what is offered can be denied.
+            if self.login.fault == Some(Fault::ChannelBindingDowngrade) && !self.offers_plus() {
+                return Some(format!("{capability}-PLUS"));
             }
         } else if *mechanism == Mechanism::Login && offered.holds(b"LOGINDISABLED") {
             return Some("LOGIN (LOGINDISABLED)".to_owned());

@@ -1,8 +1,12 @@
 //! Whole IMAP logins, as conversations.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 use crate::axes::Protocol;
 use crate::protocol::code::ResponseCode;
+use crate::protocol::sasl::NO_CHALLENGE_DUE;
 use crate::protocol::trace::{play, play_with_deviations};
 use crate::protocol::{Action, Session};
 use crate::secret::Password;
@@ -286,9 +290,92 @@ fn after_the_goodbye_nothing_changes_the_outcome() {
 
 #[test]
 fn what_we_cannot_spell_finishes_at_once() {
-    for (mechanism, encoding) in [(Mechanism::Ntlm, Encoding::Continuation), (Mechanism::Plain, Encoding::Quoted)] {
+    for (mechanism, encoding) in [(Mechanism::Apop, Encoding::Continuation), (Mechanism::Plain, Encoding::Quoted)] {
         let mut session = session(mechanism, encoding);
         assert_eq!(session.poll(), Action::Finished);
         assert!(matches!(session.outcome(), Outcome::NotOffered(_)));
     }
+}
+
+fn faulty(mechanism: Mechanism, encoding: Encoding, fault: Fault) -> Session {
+    Session::login(Login {
+        encoding: Some(encoding),
+        fault: Some(fault),
+        ..Login::new(Protocol::Imap, mechanism, "User1", Password::new("Secret-User1"))
+    })
+}
+
+#[test]
+fn a_success_without_the_servers_proof_is_none() {
+    let nonce = "0".repeat(32);
+    let first = STANDARD.encode(format!("n,,n=User1,r={nonce}"));
+    let server_first = STANDARD.encode(format!("r={nonce}x,s=QUJD,i=4096"));
+    let begun = format!(
+        "S: * OK [CAPABILITY AUTH=SCRAM-SHA-1]\nC: a1 AUTHENTICATE SCRAM-SHA-1\nS: + \nC: {first}\nS: + {server_first}\n"
+    );
+    let scram = || session_of("User1", Mechanism::ScramSha1, Encoding::Continuation);
+    let last =
+        "C: Yz1iaXdzLHI9MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDB4LHA9eFdQcFFCR1lYUDY0bDVmMEJ2UEhhcFhEYVVrPQ==";
+    let outcome = play(scram(), &format!("{begun}{last}\nS: a1 OK welcome"));
+    assert!(broken_rule(&outcome).0.contains("signature"), "{outcome:?}");
+    // The server says why it refuses, and the client lets it (RFC 5802 §7).
+    let refused = format!("{begun}{last}\nS: + ZT1pbnZhbGlkLXByb29m\nC: \nS: a1 ");
+    assert_eq!(play(scram(), &format!("{refused}NO\nC: a2 LOGOUT\nS: [closed]")), Outcome::Rejected(Reply::default()));
+    assert!(broken_rule(&play(scram(), &format!("{refused}OK"))).0.contains("e="));
+    let forged = play(scram(), &format!("{begun}{last}\nS: + dj1RUT09"));
+    assert!(broken_rule(&forged).0.contains("proves"), "{forged:?}");
+}
+
+#[test]
+fn a_cancelled_exchange_is_bad() {
+    let trace = "S: * OK [CAPABILITY AUTH=PLAIN]\nC: a1 AUTHENTICATE PLAIN\nS: + \nC: *\nS: a1 BAD cancelled
+                 C: a2 LOGOUT\nS: [closed]";
+    let outcome = play(faulty(Mechanism::Plain, Encoding::Continuation, Fault::Cancelled), trace);
+    assert_eq!(outcome, Outcome::Bad(reply("cancelled")));
+    let trace =
+        "S: * OK [CAPABILITY AUTH=PLAIN SASL-IR]\nC: a1 AUTHENTICATE PLAIN =\nS: a1 NO\nC: a2 LOGOUT\nS: [closed]";
+    let outcome = play(faulty(Mechanism::Plain, Encoding::InitialResponse, Fault::EmptyResponse), trace);
+    assert_eq!(outcome, Outcome::Rejected(Reply::default()));
+}
+
+#[test]
+fn a_fault_that_is_taken_is_a_login() {
+    let nonce = "0".repeat(32);
+    let mut session = faulty(Mechanism::ScramSha1, Encoding::Continuation, Fault::WrongNonce);
+    let server_first = STANDARD.encode(format!("r={nonce}x,s=QUJD,i=4096"));
+    let said = format!("* OK [CAPABILITY AUTH=SCRAM-SHA-1]\r\n+ \r\n+ {server_first}\r\na1 OK\r\na2 OK\r\n");
+    session.receive(said.as_bytes());
+    while matches!(session.poll(), Action::Send(_)) {}
+    assert_eq!(session.outcome(), Outcome::Opened { mailbox: None, proof: Proof::None });
+}
+
+#[test]
+fn channel_binding_needs_tls_and_a_downgrade_needs_an_offer() {
+    let plus = "S: * OK [CAPABILITY AUTH=SCRAM-SHA-1-PLUS AUTH=SCRAM-SHA-1]\n";
+    let trace = format!("{plus}C: a1 LOGOUT\nS: [closed]");
+    let outcome = play(session(Mechanism::ScramSha1Plus, Encoding::Continuation), &trace);
+    assert_eq!(outcome, Outcome::NotOffered("channel binding (no TLS)".to_owned()));
+    let mut bound = session(Mechanism::ScramSha1Plus, Encoding::Continuation);
+    bound.secured(Secured { exporter: Some([1; 32]), ..Secured::default() });
+    bound.receive(b"* OK [CAPABILITY AUTH=SCRAM-SHA-1-PLUS]\r\n+ \r\n");
+    assert!(matches!(bound.poll(), Action::Send(_)));
+    let Action::Send(first) = bound.poll() else { panic!("no response") };
+    assert!(first.meaning.is_some_and(|meaning| meaning.starts_with("p=tls-exporter,,n=")));
+    let trace = "S: * OK [CAPABILITY AUTH=SCRAM-SHA-1]\nC: a1 LOGOUT\nS: [closed]";
+    let denies = faulty(Mechanism::ScramSha1, Encoding::Continuation, Fault::ChannelBindingDowngrade);
+    assert_eq!(play(denies, trace), Outcome::NotOffered("AUTH=SCRAM-SHA-1-PLUS".to_owned()));
+}
+
+#[test]
+fn few_iterations_and_no_quality_are_told() {
+    let mut session = session_of("User1", Mechanism::ScramSha1, Encoding::Continuation);
+    let server_first = STANDARD.encode(format!("r={}x,s=QUJD,i=5", "0".repeat(32)));
+    let said = format!("* OK [CAPABILITY AUTH=SCRAM-SHA-1]\r\n+ \r\n+ {server_first}\r\n");
+    session.receive(said.as_bytes());
+    while matches!(session.poll(), Action::Send(_)) {}
+    assert!(session.deviations().iter().any(|deviation| deviation.rule.contains("RFC 5802 §5.1")));
+    let challenge = STANDARD.encode(r#"nonce="a",algorithm=md5-sess,qop="auth-conf""#);
+    let trace = format!("S: * OK [CAPABILITY AUTH=DIGEST-MD5]\nC: a1 AUTHENTICATE DIGEST-MD5\nS: + {challenge}");
+    let outcome = play(session_of("User1", Mechanism::DigestMd5, Encoding::Continuation), &trace);
+    assert_eq!(outcome, Outcome::NotOffered("DIGEST-MD5 with qop=auth".to_owned()));
 }

@@ -1,23 +1,23 @@
-//! One POP3 login: greeting, `USER` and `PASS` or `AUTH`, then the proof which mailbox is open.
+//! One POP3 login: greeting, `USER` and `PASS`, `APOP` or `AUTH`, then the proof which mailbox is open.
 //!
 //! Read-only throughout: nothing is retrieved whole and nothing is deleted.
 
+use super::apop;
 use super::response::{Response, message_count, multi_line, parse};
-use crate::axes::Encoding;
-use crate::protocol::Login;
+use crate::axes::{Encoding, Fault, Mechanism};
 use crate::protocol::canary::canary_mailbox;
 use crate::protocol::line::Frame;
 use crate::protocol::outcome::{Deviation, Deviations, Outcome, Proof, Stage};
 use crate::protocol::outgoing::Outgoing;
-use crate::protocol::sasl::{Sasl, decode_challenge};
-use crate::protocol::secured::Secured;
+use crate::protocol::sasl::{NO_CHALLENGE_DUE, Sasl, Stop, decode_challenge};
 use crate::protocol::step::Step;
+use crate::protocol::{Login, Secured};
 
 const GREETING: &str = "the greeting is +OK (RFC 1939 §4)";
 const NO_CONTINUATION_DUE: &str = "only AUTH is answered by `+` and a challenge (RFC 5034 §4)";
-const NO_CHALLENGE_DUE: &str = "the mechanism has no further challenge (RFC 4616 §2, draft-murchison-sasl-login)";
 const TOO_EARLY: &str = "AUTH succeeds only after every response (RFC 5034 §4)";
 const CHALLENGE: &str = "a challenge is BASE64 (RFC 5034 §4)";
+const TIMESTAMP: &str = "the timestamp in the greeting is a msg-id (RFC 1939 §7)";
 const STAT: &str = "STAT is answered by +OK, the number of messages and their size (RFC 1939 §5)";
 
 /// The longest `AUTH` line with an initial response; a longer response waits for the continuation (RFC 5034 §4).
@@ -32,11 +32,11 @@ pub(crate) struct Pop3Login {
     encoding: Option<Encoding>,
     awaiting: Awaiting,
     sasl: Option<Sasl>,
-    offers_mechanism: bool,
-    header: Vec<u8>,
-    /// The TLS connection under the login, for mechanisms that bind themselves to it.
-    #[allow(dead_code)]
     secured: Option<Secured>,
+    offers_mechanism: bool,
+    /// Whether the mechanism is offered with channel binding too.
+    offers_plus: bool,
+    header: Vec<u8>,
 }
 
 /// Whose answer is due.
@@ -47,6 +47,7 @@ enum Awaiting {
     CapaLines,
     User,
     Pass,
+    Apop,
     Auth,
     Stat,
     Top,
@@ -55,19 +56,19 @@ enum Awaiting {
 
 impl Pop3Login {
     pub(crate) fn new(login: Login, encoding: Option<Encoding>) -> Self {
-        let sasl = Sasl::new(login.mechanism, login.name.clone(), login.password.clone());
         Self {
             login,
             encoding,
             awaiting: Awaiting::Greeting,
-            sasl,
-            offers_mechanism: false,
-            header: Vec::new(),
+            sasl: None,
             secured: None,
+            offers_mechanism: false,
+            offers_plus: false,
+            header: Vec::new(),
         }
     }
 
-    /// TLS stands under the login.
+    /// TLS stands under the connection.
     pub(crate) fn set_secured(&mut self, secured: Secured) {
         self.secured = Some(secured);
     }
@@ -76,7 +77,7 @@ impl Pop3Login {
         match self.awaiting {
             Awaiting::Greeting => Stage::Greeting,
             Awaiting::Capa | Awaiting::CapaLines => Stage::Capabilities,
-            Awaiting::User | Awaiting::Pass | Awaiting::Auth => Stage::Login,
+            Awaiting::User | Awaiting::Pass | Awaiting::Apop | Awaiting::Auth => Stage::Login,
             Awaiting::Stat => Stage::Open,
             Awaiting::Top | Awaiting::TopLines => Stage::Canary,
         }
@@ -89,8 +90,11 @@ impl Pop3Login {
             _ => {}
         }
         Ok(match (self.awaiting, parse(frame, deviations)?) {
-            (Awaiting::Greeting, Response::Ok(_)) if self.sasl.is_some() => self.command("CAPA", Awaiting::Capa),
-            (Awaiting::Greeting, Response::Ok(_)) => self.user(),
+            (Awaiting::Greeting, Response::Ok(text)) => match self.login.mechanism {
+                Mechanism::Login => self.user(),
+                Mechanism::Apop => self.apop(frame, text, deviations),
+                _ => self.command("CAPA", Awaiting::Capa),
+            },
             (Awaiting::Greeting, Response::Err(reply)) => {
                 Step::Finish(Outcome::Closed { stage: Stage::Greeting, farewell: Some(reply) })
             }
@@ -103,11 +107,11 @@ impl Pop3Login {
             }
             (Awaiting::Capa, Response::Err(_)) => self.not_offered(" (no CAPA)"),
             (Awaiting::User, Response::Ok(_)) => self.pass(),
-            (Awaiting::Auth, Response::Ok(_)) if self.sasl.as_ref().is_some_and(|sasl| !sasl.is_complete()) => {
-                return Err(frame.deviation(TOO_EARLY, 0));
-            }
-            (Awaiting::Pass | Awaiting::Auth, Response::Ok(_)) => self.command("STAT", Awaiting::Stat),
-            (Awaiting::User | Awaiting::Pass | Awaiting::Auth, Response::Err(reply)) => {
+            (Awaiting::Pass | Awaiting::Apop | Awaiting::Auth, Response::Ok(_)) => match self.premature() {
+                Some(rule) => return Err(frame.deviation(rule, 0)),
+                None => self.command("STAT", Awaiting::Stat),
+            },
+            (Awaiting::User | Awaiting::Pass | Awaiting::Apop | Awaiting::Auth, Response::Err(reply)) => {
                 conclude(Outcome::Rejected(reply))
             }
             (Awaiting::Stat, Response::Ok(text)) => match message_count(text) {
@@ -128,12 +132,22 @@ impl Pop3Login {
     /// One line of the answer to `CAPA`: `SASL`, then the mechanisms (RFC 5034 §3).
     fn capability(&mut self, frame: &Frame<'_>) -> Step {
         let Some(line) = multi_line(frame) else {
-            return if self.offers_mechanism { self.auth() } else { self.not_offered("") };
+            // Only what is offered can be denied.
+            let denies = self.login.fault == Some(Fault::ChannelBindingDowngrade);
+            return match (self.offers_mechanism, self.offers_plus) {
+                (false, _) => self.not_offered(""),
+                (true, false) if denies => self.not_offered("-PLUS"),
+                (true, _) => self.auth(),
+            };
         };
         let mut words = line.split(|octet| *octet == b' ');
         if words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"SASL")) {
             let name = self.login.mechanism.sasl_name().unwrap_or_default();
-            self.offers_mechanism |= words.any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
+            let plus = format!("{name}-PLUS");
+            for word in words {
+                self.offers_mechanism |= word.eq_ignore_ascii_case(name.as_bytes());
+                self.offers_plus |= word.eq_ignore_ascii_case(plus.as_bytes());
+            }
         }
         Step::Wait
     }
@@ -166,23 +180,38 @@ impl Pop3Login {
         Step::Send(outgoing)
     }
 
+    fn apop(&mut self, frame: &Frame<'_>, greeting: &[u8], deviations: &mut Deviations) -> Step {
+        let Some(timestamp) = apop::timestamp(greeting) else {
+            return conclude(Outcome::NotOffered("APOP (no timestamp in the greeting)".to_owned()));
+        };
+        // Without this a forged challenge can be one half of a collision (CVE-2007-1558).
+        if !timestamp.contains(&b'@') {
+            deviations.note(frame.deviation(TIMESTAMP, 0));
+        }
+        self.awaiting = Awaiting::Apop;
+        Step::Send(apop::command(&self.login, timestamp))
+    }
+
     fn auth(&mut self) -> Step {
-        self.awaiting = Awaiting::Auth;
+        let begin = || Sasl::new(&self.login, self.secured.as_ref(), self.offers_plus);
+        let mut sasl = match begin() {
+            Ok(sasl) => sasl,
+            Err(missing) => return conclude(Outcome::NotOffered(missing)),
+        };
         let command = format!("AUTH {}", self.login.mechanism.sasl_name().unwrap_or_default());
         let mut outgoing = Outgoing::plain(command.clone());
         if self.encoding == Some(Encoding::InitialResponse)
-            && let Some(mut sasl) =
-                Sasl::new(self.login.mechanism, self.login.name.clone(), self.login.password.clone())
-            && let Some(response) = sasl.initial_response()
+            && let Some(response) = sasl.as_mut().and_then(Sasl::initial_response)
         {
             outgoing.push(b" ");
             response.push_initial_to(&mut outgoing);
-            if outgoing.octets.len() + 2 <= AUTH_LINE_LIMIT {
-                self.sasl = Some(sasl);
-            } else {
+            if outgoing.octets.len() + 2 > AUTH_LINE_LIMIT {
                 outgoing = Outgoing::plain(command);
+                sasl = begin().ok().flatten();
             }
         }
+        self.sasl = sasl;
+        self.awaiting = Awaiting::Auth;
         outgoing.push(b"\r\n");
         Step::Send(outgoing)
     }
@@ -192,14 +221,26 @@ impl Pop3Login {
             deviations.note(frame.deviation(CHALLENGE, 2));
             text.to_vec()
         });
-        let response = self.sasl.as_mut().and_then(|sasl| sasl.next(&challenge));
-        let Some(response) = response else {
-            return Err(frame.deviation(NO_CHALLENGE_DUE, 0));
+        let turn = match self.sasl.as_mut().map(|sasl| sasl.next(&challenge)) {
+            Some(Ok(turn)) => turn,
+            Some(Err(Stop::Broken(rule))) => return Err(frame.deviation(rule, 0)),
+            // In the middle of an exchange there is no command to take leave with.
+            Some(Err(Stop::NotOffered(missing))) => return Ok(Step::Finish(Outcome::NotOffered(missing))),
+            None => return Err(frame.deviation(NO_CHALLENGE_DUE, 0)),
         };
+        if let Some(rule) = turn.noted {
+            deviations.note(frame.deviation(rule, 2));
+        }
         let mut outgoing = Outgoing::default();
-        response.push_to(&mut outgoing);
+        turn.response.push_to(&mut outgoing);
         outgoing.push(b"\r\n");
         Ok(Step::Send(outgoing))
+    }
+
+    /// The rule that a success breaks now.
+    fn premature(&self) -> Option<&'static str> {
+        let sasl = self.sasl.as_ref()?;
+        if sasl.is_complete() { sasl.unproven() } else { Some(TOO_EARLY) }
     }
 
     fn opened(&mut self) -> Step {

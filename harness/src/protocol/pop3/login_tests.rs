@@ -1,7 +1,10 @@
 //! Whole POP3 logins, as conversations.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
-use crate::axes::{Mechanism, Protocol};
+use crate::axes::Protocol;
 use crate::protocol::code::ResponseCode;
 use crate::protocol::outcome::Reply;
 use crate::protocol::trace::{play, play_with_deviations};
@@ -160,4 +163,62 @@ fn what_nobody_asked_for_garbles() {
     assert_eq!(broken_rule(&after_pass("S: + ")), (NO_CONTINUATION_DUE, Stage::Login));
     assert_eq!(broken_rule(&after_pass("S: +OK\nC: STAT\nS: +OK many")), (STAT, Stage::Open));
     assert!(matches!(play(user_pass(), "S: * OK IMAP4rev1"), Outcome::Garbled { .. }));
+}
+
+fn apop(fault: Option<Fault>) -> Session {
+    Session::login(Login { fault, ..Login::new(Protocol::Pop3, Mechanism::Apop, "mrose", Password::new("tanstaaf")) })
+}
+
+#[test]
+fn apop_as_in_rfc_1939() {
+    let greeting = "S: +OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>\n";
+    let trace = format!("{greeting}C: APOP mrose c4c9334bac560ecc979e58001b3e22fb\n");
+    let opened = play(apop(None), &format!("{trace}S: +OK\nC: STAT\nS: +OK 0 0\nC: QUIT\nS: +OK"));
+    assert_eq!(opened, NO_PROOF);
+    assert_eq!(play(apop(None), &format!("{trace}S: -ERR no\nC: QUIT\nS: +OK")), Outcome::Rejected(reply("no")));
+    let short = format!("{greeting}C: APOP mrose c4c9334bac560ecc979e58001b3e22f\nS: -ERR\nC: QUIT\nS: +OK");
+    assert_eq!(play(apop(Some(Fault::ShortDigest)), &short), Outcome::Rejected(Reply::default()));
+}
+
+#[test]
+fn apop_needs_a_timestamp() {
+    let none = play(apop(None), "S: +OK POP3 server ready\nC: QUIT\nS: +OK");
+    assert_eq!(none, Outcome::NotOffered("APOP (no timestamp in the greeting)".to_owned()));
+    let mut session = apop(None);
+    session.receive(b"+OK <1>\r\n");
+    assert!(matches!(session.poll(), Action::Send(command) if command.octets.starts_with(b"APOP mrose ")));
+    assert_eq!(session.deviations().first().map(|deviation| deviation.rule), Some(TIMESTAMP));
+    let acting =
+        Login { authzid: Some(b"x".to_vec()), ..Login::new(Protocol::Pop3, Mechanism::Apop, "m", Password::new("p")) };
+    let outcome = Session::login(acting).outcome();
+    assert_eq!(outcome, Outcome::NotOffered("an authorization identity with apop".to_owned()));
+}
+
+#[test]
+fn auth_cram_md5_as_in_rfc_2195() {
+    let capa = "S: +OK\nC: CAPA\nS: +OK\nS: SASL CRAM-MD5\nS: .\n";
+    let login = Login::new(Protocol::Pop3, Mechanism::CramMd5, "tim", Password::new("tanstaaftanstaaf"));
+    let trace = format!(
+        "{capa}C: AUTH CRAM-MD5\nS: + PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+
+         C: dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw\nS: -ERR\nC: QUIT\nS: +OK"
+    );
+    assert_eq!(play(Session::login(login), &trace), Outcome::Rejected(Reply::default()));
+}
+
+#[test]
+fn a_success_without_rspauth_is_none() {
+    let challenge = STANDARD.encode(r#"nonce="a",algorithm=md5-sess"#);
+    let mut session = session_of("tim", Mechanism::DigestMd5, None);
+    session.receive(format!("+OK\r\n+OK\r\nSASL DIGEST-MD5\r\n.\r\n+ {challenge}\r\n").as_bytes());
+    let mut last = None;
+    while let Action::Send(outgoing) = session.poll() {
+        last = Some(outgoing);
+    }
+    let response = last.expect("a response");
+    assert!(
+        response.meaning.is_some_and(|meaning| meaning.contains("digest-uri=\"pop/localhost\",response=<password>"))
+    );
+    session.receive(b"+OK\r\n");
+    assert_eq!(session.poll(), Action::Finished);
+    assert!(broken_rule(&session.outcome()).0.contains("rspauth"));
 }

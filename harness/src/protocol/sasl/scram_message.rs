@@ -1,0 +1,140 @@
+//! SCRAM's grammar (RFC 5802 §7): names with escapes, and the server's two messages.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+const FIRST_FORM: &str = "the server's first message is r=, s= and i= in this order (RFC 5802 §7)";
+const EXTENSION: &str = "the server asks for an extension that nobody knows (RFC 5802 §5.1, m=)";
+const NONCE: &str = "the server's nonce is the client's, followed by printable ASCII of its own (RFC 5802 §5.1)";
+const SALT: &str = "the salt is BASE64 (RFC 5802 §5.1)";
+const ITERATIONS: &str = "the iteration count is a number from 1 on (RFC 5802 §7), to 1000000 (our bound)";
+const FEW_ITERATIONS: &str = "the iteration count is at least 4096 (RFC 5802 §5.1, RFC 7677 §4)";
+const FINAL_FORM: &str = "the server's last message is v= and BASE64, or e= (RFC 5802 §7)";
+
+/// More would let a server keep us busy.
+const MOST_ITERATIONS: u32 = 1_000_000;
+
+/// `server-first-message`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ServerFirst<'a> {
+    pub nonce: &'a [u8],
+    pub salt: Vec<u8>,
+    pub iterations: u32,
+}
+
+impl<'a> ServerFirst<'a> {
+    /// Reads the message in answer to one that held `client_nonce`; where it is wrong, the rule that it breaks.
+    pub(super) fn parse(message: &'a [u8], client_nonce: &[u8]) -> Result<Self, &'static str> {
+        if message.starts_with(b"m=") {
+            return Err(EXTENSION);
+        }
+        let mut attributes = message.split(|octet| *octet == b',');
+        let mut value = |name: &[u8]| attributes.next().and_then(|attribute| attribute.strip_prefix(name));
+        let (Some(nonce), Some(salt), Some(iterations)) = (value(b"r="), value(b"s="), value(b"i=")) else {
+            return Err(FIRST_FORM);
+        };
+        let own = nonce.strip_prefix(client_nonce).unwrap_or_default();
+        if own.is_empty() || !own.iter().all(u8::is_ascii_graphic) {
+            return Err(NONCE);
+        }
+        let salt = STANDARD.decode(salt).map_err(|_| SALT)?;
+        let digits = iterations.iter().all(u8::is_ascii_digit) && iterations.first() != Some(&b'0');
+        let iterations = std::str::from_utf8(iterations).ok().filter(|_| digits).and_then(|text| text.parse().ok());
+        let iterations = iterations.filter(|count| (1..=MOST_ITERATIONS).contains(count)).ok_or(ITERATIONS)?;
+        Ok(Self { nonce, salt, iterations })
+    }
+
+    /// The rule that the message breaks without harm.
+    pub(super) const fn weakness(&self) -> Option<&'static str> {
+        if self.iterations < 4096 { Some(FEW_ITERATIONS) } else { None }
+    }
+}
+
+/// The signature in `server-final-message`.
+pub(super) fn verifier(message: &[u8]) -> Result<Vec<u8>, &'static str> {
+    let first = message.split(|octet| *octet == b',').next().unwrap_or_default();
+    first.strip_prefix(b"v=").and_then(|encoded| STANDARD.decode(encoded).ok()).ok_or(FINAL_FORM)
+}
+
+/// Adds a name with `,` as `=2C` and `=` as `=3D` (RFC 5802 §5.1).
+pub(super) fn push_saslname(message: &mut Vec<u8>, name: &[u8]) {
+    for &octet in name {
+        match octet {
+            b',' => message.extend_from_slice(b"=2C"),
+            b'=' => message.extend_from_slice(b"=3D"),
+            _ => message.push(octet),
+        }
+    }
+}
+
+/// Adds a name in which `=` begins an escape that there is not. It spells the name's first plain octet, so that a
+/// server that decodes whatever follows a `=` finds the account, and is found out.
+pub(super) fn push_saslname_badly(message: &mut Vec<u8>, name: &[u8]) {
+    match name.iter().position(|octet| !matches!(octet, b',' | b'=')) {
+        Some(at) => {
+            push_saslname(message, name.get(..at).unwrap_or_default());
+            let octet = name.get(at).copied().unwrap_or_default();
+            message.extend_from_slice(format!("={octet:02X}").as_bytes());
+            push_saslname(message, name.get(at + 1..).unwrap_or_default());
+        }
+        None => {
+            push_saslname(message, name);
+            message.extend_from_slice(b"=");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken(message: &str) -> Option<&'static str> {
+        ServerFirst::parse(message.as_bytes(), b"abc").err()
+    }
+
+    #[test]
+    fn each_rule_of_the_first_message() {
+        let good = ServerFirst::parse(b"r=abcX,s=QSXCR+Q6sek8bf92,i=4096,x=ext", b"abc");
+        assert!(good.is_ok_and(|first| first.nonce == b"abcX" && first.iterations == 4096));
+        assert_eq!(broken(""), Some(FIRST_FORM));
+        assert_eq!(broken("s=,r=abcX,i=4096"), Some(FIRST_FORM));
+        assert_eq!(broken("r=abcX,s=QQ=="), Some(FIRST_FORM));
+        assert_eq!(broken("m=x,r=abcX,s=QQ==,i=4096"), Some(EXTENSION));
+        for nonce in ["abc", "abX", "", "Xabc", "abc\u{1}", "abc X"] {
+            assert_eq!(broken(&format!("r={nonce},s=QQ==,i=4096")), Some(NONCE), "{nonce}");
+        }
+        assert_eq!(broken("r=abcX,s=Q,i=4096"), Some(SALT));
+        for count in ["", "0", "-1", "+5", "04096", "1000001", "99999999999999999999", "x"] {
+            assert_eq!(broken(&format!("r=abcX,s=QQ==,i={count}")), Some(ITERATIONS), "{count}");
+        }
+        assert_eq!(broken("r=abcX,s=QQ==,i=1000000"), None);
+    }
+
+    #[test]
+    fn few_iterations_are_noted() {
+        let weakness = |count| ServerFirst { nonce: b"", salt: Vec::new(), iterations: count }.weakness();
+        assert_eq!((weakness(4095), weakness(4096)), (Some(FEW_ITERATIONS), None));
+    }
+
+    #[test]
+    fn each_rule_of_the_last_message() {
+        assert_eq!(verifier(b"v=QUI="), Ok(b"AB".to_vec()));
+        assert_eq!(verifier(b"v=QUI=,x=y"), Ok(b"AB".to_vec()));
+        for wrong in [&b""[..], b"v=Q", b"x=y,v=QUI=", b"\xff"] {
+            assert_eq!(verifier(wrong), Err(FINAL_FORM));
+        }
+    }
+
+    #[test]
+    fn names_are_escaped() {
+        let escaped = |name: &[u8], push: fn(&mut Vec<u8>, &[u8])| {
+            let mut message = Vec::new();
+            push(&mut message, name);
+            String::from_utf8(message).unwrap_or_default()
+        };
+        assert_eq!(escaped(b"a,b=c", push_saslname), "a=2Cb=3Dc");
+        assert_eq!(escaped(b"User1", push_saslname_badly), "=55ser1");
+        assert_eq!(escaped(b",a=", push_saslname_badly), "=2C=61=3D");
+        assert_eq!(escaped(b"", push_saslname_badly), "=");
+    }
+}
