@@ -29,9 +29,8 @@ fn login((protocol, mechanism, encoding): (Protocol, Mechanism, Option<Encoding>
 }
 
 fn dialogue(protocol: Protocol) -> Session {
-    let line = |words: &[&str]| Expected::Line {
-        words: words.iter().map(|word| WordPattern(vec![word.as_bytes().to_vec()])).collect(),
-    };
+    let line =
+        |words: &[&str]| Expected::Line { words: words.iter().map(|word| WordPattern::words([*word])).collect() };
     let greeting = if protocol == Protocol::Imap { line(&["*", "OK"]) } else { line(&["+OK"]) };
     let steps = vec![
         DialogueStep::Expect(vec![greeting]),

@@ -48,7 +48,12 @@ pub async fn run(
     let start = Instant::now();
     let mut summary = Summary { planned: plan.list.len(), ..Summary::default() };
     let facts: Vec<TargetFacts> = targets.iter().map(|target| facts(target)).collect();
-    reporter.event(&RunEvent::Started { cases: plan.list.len(), targets: &facts, scenarios: &plan.scenarios() })?;
+    reporter.event(&RunEvent::Started {
+        cases: plan.list.len(),
+        left_out: plan.left_out,
+        targets: &facts,
+        scenarios: &plan.scenarios(),
+    })?;
 
     let used = used_endpoints(&plan);
     let first = check_all(&used, targets, &options, false, &mut summary).await;

@@ -8,6 +8,7 @@ mod event;
 mod execute;
 mod plan;
 mod question;
+mod rules;
 mod sanity;
 mod settle;
 
@@ -15,3 +16,4 @@ pub use event::{CaseReport, Reporter, RunEvent, Sanity, Summary, TargetFacts};
 pub use execute::{RunOptions, run};
 pub use plan::{Plan, Planned, Shard};
 pub use question::{Question, Request, ask};
+pub use rules::{AxisPair, Clause, axis_pairs, clauses};

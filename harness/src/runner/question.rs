@@ -1,10 +1,12 @@
 //! One case put to one target: what is sent, and what is expected then.
 
-use crate::identity::{Access, Cause, Directory, Manner, Part, Resolution, resolve, resolve_reading};
-use crate::protocol::dialogue::{DialogueStep, Expected as ExpectedAnswer, WordPattern};
-use crate::protocol::{Login, Outgoing};
+use crate::axes::{Mechanism, Security};
+use crate::identity::{Access, Account, Cause, Directory, Manner, Part, Resolution, resolve, resolve_reading};
+use crate::protocol::dialogue::{DialogueStep, Expected as ExpectedAnswer, Word, WordPattern};
+use crate::protocol::{Login, Outgoing, Redactor};
 use crate::scenario::{
-    Action, Case, Expectation, Expected, Filled, Lacking, PasswordChoice, ScriptAnswer, ScriptLine, ScriptStep,
+    Action, Case, Expectation, Expected, Filled, Lacking, PasswordChoice, ScriptAnswer, ScriptLine, ScriptPattern,
+    ScriptStep, ScriptWord, Template,
 };
 use crate::secret::Password;
 use crate::target::Target;
@@ -36,43 +38,63 @@ pub fn ask(case: &Case, target: &Target) -> Result<Question, String> {
         return Err(format!("{} does not speak {}", target.name, case.protocol));
     }
     match &case.action {
-        Action::Login { name, password } => {
+        Action::Login { name, authzid, password } => {
             let directory: &Directory = &target.directory;
-            let name = name.fill(directory, &case.role).map_err(|lacking| lacking.to_string())?.octets;
-            let password = choose(password, directory, &case.role).map_err(|lacking| lacking.to_string())?;
-            let expected = expected(case, target, &name, &password).map_err(|lacking| lacking.to_string())?;
+            let said = |lacking: Lacking| lacking.to_string();
+            let fill = |text: &Template| text.fill(directory, &case.role).map(|filled| filled.octets).map_err(said);
             let mechanism = case.mechanism.ok_or("a login needs a mechanism")?;
-            let login =
-                Login { encoding: case.encoding, ..Login::new(case.protocol, mechanism, name, password.clone()) };
+            let name = fill(name)?;
+            let authzid = authzid.as_ref().map(fill).transpose()?;
+            let password = choose(password, directory, &case.role, mechanism).map_err(said)?;
+            let expected = expected(case, target, &name, &password).map_err(said)?;
+            let login = Login {
+                encoding: case.encoding,
+                security: case.security.unwrap_or(Security::Plaintext),
+                authzid,
+                fault: case.fault,
+                ..Login::new(case.protocol, mechanism, name, password.clone())
+            };
             let passwords = if password.expose() == NOBODYS_PASSWORD { Vec::new() } else { vec![password] };
             Ok(Question { request: Request::Login(login), expected, passwords })
         }
         Action::Dialogue(lines) => {
+            // A dialogue may say any account's password.
+            let passwords: Vec<Password> =
+                target.directory.accounts.iter().map(|account| account.password.clone()).collect();
             let steps = lines
                 .iter()
-                .map(|line| step(line, &target.directory, &case.role))
+                .map(|line| step(line, &target.directory, &case.role, &passwords))
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|lacking| lacking.to_string())?;
-            // A dialogue may say any account's password.
-            let passwords = target.directory.accounts.iter().map(|account| account.password.clone()).collect();
             Ok(Question { request: Request::Dialogue(steps), expected: Expected::Dialogue, passwords })
         }
     }
 }
 
-fn choose(choice: &PasswordChoice, directory: &Directory, role: &str) -> Result<Password, Lacking> {
+fn choose(
+    choice: &PasswordChoice,
+    directory: &Directory,
+    role: &str,
+    mechanism: Mechanism,
+) -> Result<Password, Lacking> {
+    let lacks = |value| Lacking::Value { role: role.to_string(), value };
     match choice {
         PasswordChoice::Right => match directory.role(role) {
             None => Err(Lacking::Role(role.to_string())),
             Some(found) => match found.account {
-                Some(account) => Ok(account.password.clone()),
-                None => Err(Lacking::Value { role: role.to_string(), value: "password" }),
+                Some(account) => secret(account, mechanism).cloned().ok_or_else(|| lacks("token")),
+                None => Err(lacks("password")),
             },
         },
         PasswordChoice::Wrong => Ok(Password::new(NOBODYS_PASSWORD)),
         PasswordChoice::Empty => Ok(Password::new(Vec::new())),
         PasswordChoice::Text(template) => Ok(Password::new(template.fill(directory, role)?.octets)),
     }
+}
+
+/// What an account proves itself with.
+const fn secret(account: &Account, mechanism: Mechanism) -> Option<&Password> {
+    if mechanism.takes_token() { account.token.as_ref() } else { Some(&account.password) }
 }
 
 fn expected(case: &Case, target: &Target, name: &[u8], password: &Password) -> Result<Expected, Lacking> {
@@ -94,7 +116,7 @@ fn by_dialect(target: &Target, name: &[u8], password: &Password, access: Access)
     let cause = match (&resolution.credentials, resolution.opens) {
         (None, Err(cause)) => cause,
         (None, Ok(_)) => Cause::NoAccount,
-        (Some(account), _) if account.password != *password => Cause::WrongPassword,
+        (Some(account), _) if secret(account, access.mechanism) != Some(password) => Cause::WrongPassword,
         (Some(account), _) if account.disabled => Cause::Disabled,
         (Some(_), Ok(mailbox)) => return Expected::Opens(mailbox.to_vec()),
         (Some(_), Err(cause)) => cause,
@@ -117,7 +139,7 @@ fn by_dialect(target: &Target, name: &[u8], password: &Password, access: Access)
 /// The mailboxes that may open: those that belong to, or may be opened by, the very identity that is logging in.
 fn own_mailboxes(target: &Target, role: &str, name: &[u8], password: &Password, access: Access) -> Vec<Vec<u8>> {
     let Some(account) = target.directory.role(role).and_then(|found| found.account) else { return Vec::new() };
-    if account.password != *password {
+    if secret(account, access.mechanism) != Some(password) {
         return Vec::new();
     }
     let mut own: Vec<Vec<u8>> = account.mailbox.iter().cloned().collect();
@@ -138,28 +160,37 @@ fn own_mailboxes(target: &Target, role: &str, name: &[u8], password: &Password, 
     own
 }
 
-fn step(line: &ScriptLine, directory: &Directory, role: &str) -> Result<DialogueStep, Lacking> {
+fn step(line: &ScriptLine, directory: &Directory, role: &str, passwords: &[Password]) -> Result<DialogueStep, Lacking> {
     Ok(match &line.step {
         ScriptStep::Send(template) => {
-            let Filled { octets, secrets } = template.fill(directory, role)?;
-            DialogueStep::Send(Outgoing { octets, secrets, meaning: None })
+            let Filled { octets, secrets, meaning } = template.fill(directory, role)?;
+            // A script may spell a password out.
+            let meaning = meaning.map(|meaning| Redactor::new(passwords).redact_text(&meaning));
+            DialogueStep::Send(Outgoing { octets, secrets, meaning })
         }
-        ScriptStep::Expect(answers) => DialogueStep::Expect(
-            answers
-                .iter()
-                .map(|answer| match answer {
-                    ScriptAnswer::Closed => Ok(ExpectedAnswer::Closed),
-                    ScriptAnswer::Line(words) => Ok(ExpectedAnswer::Line {
-                        words: words
-                            .iter()
-                            .map(|choices| {
-                                let choices = choices.iter().map(|choice| Ok(choice.fill(directory, role)?.octets));
-                                choices.collect::<Result<Vec<_>, Lacking>>().map(WordPattern)
-                            })
-                            .collect::<Result<Vec<_>, Lacking>>()?,
-                    }),
-                })
-                .collect::<Result<Vec<_>, Lacking>>()?,
-        ),
+        ScriptStep::Expect(answers) => {
+            let answers = answers.iter().map(|one| answer(one, directory, role));
+            DialogueStep::Expect(answers.collect::<Result<_, Lacking>>()?)
+        }
+        ScriptStep::PassOver(without) => DialogueStep::PassOver { without: words(without, directory, role)? },
+        ScriptStep::StartTls { or_fails } => DialogueStep::StartTls { or_fails: *or_fails },
     })
+}
+
+fn answer(answer: &ScriptAnswer, directory: &Directory, role: &str) -> Result<ExpectedAnswer, Lacking> {
+    let ScriptAnswer::Line(patterns) = answer else { return Ok(ExpectedAnswer::Closed) };
+    let pattern = |pattern: &ScriptPattern| {
+        Ok(match pattern {
+            ScriptPattern::OneOf(list) => WordPattern::OneOf(words(list, directory, role)?),
+            ScriptPattern::NoneOf(list) => WordPattern::NoneOf(words(list, directory, role)?),
+            ScriptPattern::Gap => WordPattern::Gap,
+        })
+    };
+    Ok(ExpectedAnswer::Line { words: patterns.iter().map(pattern).collect::<Result<_, Lacking>>()? })
+}
+
+fn words(list: &[ScriptWord], directory: &Directory, role: &str) -> Result<Vec<Word>, Lacking> {
+    let word =
+        |word: &ScriptWord| Ok(Word { octets: word.text.fill(directory, role)?.octets, is_prefix: word.is_prefix });
+    list.iter().map(word).collect()
 }

@@ -7,9 +7,12 @@ use std::time::Duration;
 use super::event::CaseReport;
 use super::plan::{Plan, Planned};
 use super::question::{Question, Request};
+use crate::axes::Fault;
 use crate::identity::escape;
 use crate::protocol::{Outcome, Proof, Redactor};
-use crate::scenario::{Action, Case, Expectation, Expected, Judgement, Verdict, judge, judge_same, reply_of};
+use crate::scenario::{
+    Action, Case, Expectation, Expected, Judgement, Sibling, Verdict, judge, judge_distinct, judge_same, reply_of,
+};
 use crate::secret::Password;
 use crate::target::Target;
 use crate::transport::Conversation;
@@ -22,11 +25,21 @@ pub(super) struct Answered {
     pub took: Duration,
 }
 
-/// Cases that wait for their siblings, by scenario, group and target.
+/// Cases that wait for their siblings.
 #[derive(Default)]
 pub(super) struct Siblings {
-    waiting: HashMap<(usize, usize, usize), Vec<Answered>>,
-    awaited: HashMap<(usize, usize, usize), usize>,
+    waiting: HashMap<Key, Vec<Answered>>,
+    awaited: HashMap<Key, usize>,
+}
+
+/// Which cases are judged by each other: those of one scenario, group and target, and, where they must come to the
+/// same, of one account, fault and value of `each`: these are no carriers of one name.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    scenario: usize,
+    group: usize,
+    target: usize,
+    identity: Option<(String, Option<Fault>, Option<String>)>,
 }
 
 impl Siblings {
@@ -34,7 +47,7 @@ impl Siblings {
     pub fn new(plan: &Plan) -> Self {
         let mut awaited = HashMap::new();
         for planned in &plan.list {
-            if planned.case().is_some_and(|case| case.expectation == Expectation::Same) {
+            if planned.case().is_some_and(|case| case.expectation.is_joint()) {
                 *awaited.entry(key(planned)).or_insert(0) += 1;
             }
         }
@@ -44,19 +57,19 @@ impl Siblings {
     /// Takes an answer in; gives back what can be reported now.
     pub fn settle(&mut self, answered: Answered, targets: &[Arc<Target>]) -> Vec<CaseReport> {
         let Some(case) = answered.planned.case() else { return Vec::new() };
-        if case.expectation != Expectation::Same {
+        if !case.expectation.is_joint() {
             let judgement =
                 judge(&answered.question.expected, case.code.as_deref(), case.level, &answered.conversation.outcome);
             return report(answered, judgement, targets).into_iter().collect();
         }
         let key = key(&answered.planned);
-        self.waiting.entry(key).or_default().push(answered);
-        self.one_less(key, targets)
+        self.waiting.entry(key.clone()).or_default().push(answered);
+        self.one_less(&key, targets)
     }
 
     /// A sibling that will not come: skipped, or not to be asked.
     pub fn drop_out(&mut self, planned: &Planned, targets: &[Arc<Target>]) -> Vec<CaseReport> {
-        self.one_less(key(planned), targets)
+        self.one_less(&key(planned), targets)
     }
 
     /// What is left when the run is cut short, judged by the siblings that did come.
@@ -65,13 +78,13 @@ impl Siblings {
         waiting.into_values().flat_map(|siblings| settle_siblings(siblings, targets)).collect()
     }
 
-    fn one_less(&mut self, key: (usize, usize, usize), targets: &[Arc<Target>]) -> Vec<CaseReport> {
-        let Some(left) = self.awaited.get_mut(&key) else { return Vec::new() };
+    fn one_less(&mut self, key: &Key, targets: &[Arc<Target>]) -> Vec<CaseReport> {
+        let Some(left) = self.awaited.get_mut(key) else { return Vec::new() };
         *left = left.saturating_sub(1);
         if *left > 0 {
             return Vec::new();
         }
-        self.waiting.remove(&key).map(|siblings| settle_siblings(siblings, targets)).unwrap_or_default()
+        self.waiting.remove(key).map(|siblings| settle_siblings(siblings, targets)).unwrap_or_default()
     }
 }
 
@@ -84,11 +97,23 @@ pub(super) fn unasked(planned: &Planned, target: &Target, verdict: Verdict, reas
 fn settle_siblings(mut siblings: Vec<Answered>, targets: &[Arc<Target>]) -> Vec<CaseReport> {
     // In the matrix's order, so that the measure does not depend on who came first.
     siblings.sort_by_key(|answered| answered.planned.case);
-    let level = siblings.first().and_then(|first| first.planned.case()).map(|case| case.level);
-    let Some(level) = level else { return Vec::new() };
-    let outcomes: Vec<Outcome> = siblings.iter().map(|answered| answered.conversation.outcome.clone()).collect();
-    let judgements = judge_same(level, &outcomes);
+    let Some(case) = siblings.first().and_then(|first| first.planned.case()) else { return Vec::new() };
+    let seen: Vec<Sibling<'_>> = siblings.iter().filter_map(sibling).collect();
+    let judgements = match case.expectation {
+        Expectation::Distinct => judge_distinct(case.level, &seen),
+        _ => judge_same(case.level, &seen),
+    };
     siblings.into_iter().zip(judgements).filter_map(|(answered, one)| report(answered, one, targets)).collect()
+}
+
+fn sibling(answered: &Answered) -> Option<Sibling<'_>> {
+    let case = answered.planned.case()?;
+    Some(Sibling {
+        id: &case.id,
+        protocol: case.protocol,
+        identity: (&case.role, case.each.as_deref()),
+        outcome: &answered.conversation.outcome,
+    })
 }
 
 fn report(answered: Answered, judgement: Judgement, targets: &[Arc<Target>]) -> Option<CaseReport> {
@@ -184,7 +209,14 @@ fn describe_expected(expected: &Expected, case: &Case) -> String {
     }
 }
 
-fn key(planned: &Planned) -> (usize, usize, usize) {
-    let group = planned.case().map_or(0, |case| case.group);
-    (Arc::as_ptr(&planned.scenario) as usize, group, planned.target)
+fn key(planned: &Planned) -> Key {
+    let case = planned.case();
+    Key {
+        scenario: Arc::as_ptr(&planned.scenario) as usize,
+        group: case.map_or(0, |case| case.group),
+        target: planned.target,
+        identity: case
+            .filter(|case| case.expectation == Expectation::Same)
+            .map(|case| (case.role.clone(), case.fault, case.each.clone())),
+    }
 }

@@ -20,8 +20,10 @@ pub enum Expectation {
     Unbound,
     /// One of these.
     Any(Vec<Expectation>),
-    /// The same as in every other combination of the matrix.
+    /// The same as in every other combination of the same account, fault and value of `each`.
     Same,
+    /// No mailbox that opens for another account or value of `each` as well; a refusal will do.
+    Distinct,
     /// Never another identity's mailbox, never a hang, a crash or a garbled reply.
     Safe,
     /// What the dialect and the directory come to.
@@ -68,7 +70,7 @@ impl Level {
 impl Expectation {
     /// The words that stand alone in files.
     pub const WORDS: &'static [&'static str] =
-        &["rejected", "bad", "refused", "closed", "unbound", "same", "safe", "dialect"];
+        &["rejected", "bad", "refused", "closed", "unbound", "same", "distinct", "safe", "dialect"];
 
     /// What a word that stands alone stands for.
     pub fn from_word(word: &str) -> Option<Self> {
@@ -79,10 +81,34 @@ impl Expectation {
             "closed" => Self::Closed,
             "unbound" => Self::Unbound,
             "same" => Self::Same,
+            "distinct" => Self::Distinct,
             "safe" => Self::Safe,
             "dialect" => Self::Dialect,
             _ => return None,
         })
+    }
+
+    /// Whether a case can be judged only when its siblings are known.
+    pub const fn is_joint(&self) -> bool {
+        matches!(self, Self::Same | Self::Distinct)
+    }
+
+    /// Whether `{each}` stands in it.
+    pub(super) fn uses_each(&self) -> bool {
+        match self {
+            Self::Opens(text) => text.uses_each(),
+            Self::Any(list) => list.iter().any(Self::uses_each),
+            _ => false,
+        }
+    }
+
+    /// The expectation with a value of the axis `each` in its places.
+    pub(super) fn with_each(&self, each: &Template) -> Self {
+        match self {
+            Self::Opens(text) => Self::Opens(text.with_each(each)),
+            Self::Any(list) => Self::Any(list.iter().map(|one| one.with_each(each)).collect()),
+            other => other.clone(),
+        }
     }
 
     /// The expectation with the values of a role.
@@ -94,6 +120,7 @@ impl Expectation {
             Self::Closed => Expected::Closed,
             Self::Unbound => Expected::Unbound,
             Self::Same => Expected::Same,
+            Self::Distinct => Expected::Distinct,
             Self::Dialogue => Expected::Dialogue,
             Self::Opens(template) => Expected::Opens(template.fill(cast, role)?.octets),
             Self::Any(list) => Expected::Any(list.iter().map(|one| one.fill(cast, role)).collect::<Result<_, _>>()?),
@@ -123,6 +150,8 @@ pub enum Expected {
     Any(Vec<Expected>),
     /// The same as its siblings.
     Same,
+    /// No mailbox that a sibling opens.
+    Distinct,
     /// No mailbox but these opens, and the server keeps its wits.
     Safe(Vec<Vec<u8>>),
     /// The dialogue runs as written.
@@ -139,6 +168,7 @@ impl std::fmt::Display for Expected {
             Self::Opens(mailbox) => write!(f, "opens {}", escape(mailbox)),
             Self::Unbound => f.write_str("unbound"),
             Self::Same => f.write_str("same"),
+            Self::Distinct => f.write_str("distinct"),
             Self::Safe(_) => f.write_str("safe"),
             Self::Dialogue => f.write_str("followed"),
             Self::Any(list) => {
