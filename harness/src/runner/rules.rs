@@ -62,11 +62,15 @@ pub fn clauses(plan: &Plan) -> Vec<Clause> {
     found
 }
 
-/// The combinations of each two axes that a plan tries.
+/// The combinations of each two axes that a plan tries; an axis on which no case has a value is left out.
 pub fn axis_pairs(plan: &Plan) -> Vec<AxisPair> {
+    let is_used = |of: fn(&Case) -> (usize, &'static str)| {
+        plan.list.iter().filter_map(Planned::case).any(|case| of(case).1 != NONE)
+    };
+    let axes: Vec<Axis> = AXES.into_iter().filter(|(_, of)| is_used(*of)).collect();
     let mut found = Vec::new();
-    for (index, (first, first_of)) in AXES.iter().enumerate() {
-        for (second, second_of) in AXES.iter().skip(index + 1) {
+    for (index, (first, first_of)) in axes.iter().enumerate() {
+        for (second, second_of) in axes.iter().skip(index + 1) {
             let mut counts = BTreeMap::new();
             for case in plan.list.iter().filter_map(Planned::case) {
                 *counts.entry((first_of(case), second_of(case))).or_insert(0) += 1;
@@ -138,7 +142,7 @@ mod tests {
     #[test]
     fn pairs_of_axes_with_their_counts() {
         let pairs = axis_pairs(&plan());
-        assert_eq!(pairs.len(), 10);
+        assert_eq!(pairs.len(), 6, "nobody names a security");
         assert_eq!(pairs[0].axes, ("protocol", "mechanism"));
         let counts = [(("imap", "login"), 2), (("imap", "plain"), 4), (("pop3", "login"), 2), (("pop3", "plain"), 2)];
         assert_eq!(pairs[0].counts, counts);

@@ -186,3 +186,44 @@ fn left_open(span: Range<usize>) -> Mistake {
     Mistake::new(span, "`C>` sends together with the next line, and no `C` line follows", "in this line")
         .with_help("write `C:` where a line is sent alone")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<ScriptLine> {
+        // As in a file, between quotes of three.
+        let text = Text { value: text.to_string(), span: 0..text.len() + 6 };
+        read_script(&text, &[], |mistake| panic!("{}", mistake.reason))
+    }
+
+    #[test]
+    fn steps_and_lines_stay_in_step() {
+        let text = "S: * OK\nC> a STARTTLS\nC: b NOOP\nS: a OK\nTLS || [closed]\nS: ... !b\nS: c OK\nTLS";
+        let lines = lines(text);
+        let shown: Vec<&str> = lines.iter().map(|line| &text[line.span.start - 3..line.span.end - 3]).collect();
+        let wanted =
+            ["S: * OK", "C> a STARTTLS\nC: b NOOP", "S: a OK", "TLS || [closed]", "S: ... !b", "S: c OK", "TLS"];
+        assert_eq!(shown, wanted);
+        assert_eq!(lines[3].step, ScriptStep::StartTls { or_fails: true });
+        assert_eq!(lines[6].step, ScriptStep::StartTls { or_fails: false });
+        assert!(matches!(&lines[4].step, ScriptStep::PassOver(words) if words.len() == 1));
+    }
+
+    #[test]
+    fn a_word_forbidden_after_a_gap_is_forbidden_in_it() {
+        let lines = lines("S: * CAPABILITY ... !STARTTLS LOGINDISABLED");
+        let ScriptStep::Expect(answers) = &lines[0].step else { panic!("no expectation") };
+        let ScriptAnswer::Line(patterns) = &answers[0] else { panic!("no line") };
+        assert!(matches!(
+            patterns[..],
+            [
+                ScriptPattern::OneOf(_),
+                ScriptPattern::OneOf(_),
+                ScriptPattern::NoneOf(_),
+                ScriptPattern::Gap,
+                ScriptPattern::OneOf(_)
+            ]
+        ));
+    }
+}
