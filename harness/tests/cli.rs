@@ -269,6 +269,41 @@ fn explain_keeps_the_contract() {
 }
 
 #[test]
+fn list_tells_the_rules() {
+    let folder = folder();
+    let scenario = file(&folder, "one.toml", ONE);
+    let text = stdout(&loginspec(&["list", "--rules", &scenario]));
+    assert!(text.starts_with("KB Q184463: 4 cases\n  one/all-three\n\nprotocol × mechanism\n"), "{text}");
+    assert!(text.contains("  imap                login 1, plain 1\n"), "{text}");
+    let text = stdout(&loginspec(&["list", "--rules", "--json", "--filter", "*pop3*", &scenario]));
+    let clause: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(clause, serde_json::json!({ "clause": "KB Q184463", "cases": 2, "ids": ["one/all-three"] }));
+    refuses(&["list", "--json", &scenario], 2, "--rules");
+}
+
+#[test]
+fn large_matrices_are_thinned_out_unless_asked_in_full() {
+    let folder = folder();
+    let text = ONE
+        .replace("[matrix]", "[matrix]\neach = 'printable'")
+        .replace("{mailbox}'", "{mailbox}{each}'")
+        .replace("{ opens = \"{mailbox}\" }", "\"safe\"");
+    let scenario = file(&folder, "many.toml", text);
+    let output = loginspec(&["run", &scenario, "--target", "reference:exchange-5.5"]);
+    assert_eq!(code(&output), 0, "{}", stdout(&output));
+    let closing = stdout(&output).lines().last().unwrap().to_string();
+    assert!(closing.contains("more combinations with --full; "), "{closing}");
+    let lines = |arguments: &[&str]| stdout(&loginspec(arguments)).lines().count();
+    let thin = lines(&["list", &scenario]);
+    assert!(closing.starts_with(&format!("{thin} passed of {thin} cases; {} more", 380 - thin)), "{closing}");
+    assert_eq!(lines(&["list", "--full", &scenario]), 380);
+    // What is asked for by name is never left out.
+    assert_eq!(lines(&["list", &scenario, "--filter", "*x5c]"]), 4);
+    let output = loginspec(&["run", "--full", &scenario, "--target", "reference:exchange-5.5"]);
+    assert!(stdout(&output).contains("380 passed of 380 cases; ") && !stdout(&output).contains("--full"));
+}
+
+#[test]
 fn explain_in_plain_words() {
     let text = stdout(&loginspec(&["explain", r"Domain1\User1"]));
     let mut settings = insta::Settings::clone_current();

@@ -319,7 +319,7 @@ async fn a_server_that_stops_in_the_middle_of_the_handshake() {
 }
 
 fn line(words: &[&str]) -> DialogueStep {
-    let words = words.iter().map(|word| WordPattern(vec![word.as_bytes().to_vec()])).collect();
+    let words = words.iter().map(|word| WordPattern::words([*word])).collect();
     DialogueStep::Expect(vec![Expected::Line { words }])
 }
 

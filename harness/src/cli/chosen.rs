@@ -23,6 +23,10 @@ pub(super) struct CaseArgs {
     /// Only one of several parts, as in 2/5, to share a run between machines.
     #[arg(long, value_name = "K/N")]
     pub shard: Option<Shard>,
+    /// Every combination of every case; by default large matrices are thinned out so that every pair of values is
+    /// tried.
+    #[arg(long)]
+    pub full: bool,
 }
 
 impl CaseArgs {
@@ -62,6 +66,8 @@ pub(super) fn plan(args: &CaseArgs, dialects: &[Arc<Dialect>], vocabulary: &Voca
             dialects.join(", ")
         )));
     }
+    // Whoever asks for few combinations gets these: only what is chosen is thinned out.
+    let plan = if args.full { plan } else { plan.pairwise() };
     let plan = match args.shard {
         Some(shard) => plan.shard(shard),
         None => plan,

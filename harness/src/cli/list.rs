@@ -3,10 +3,12 @@
 use std::io::{self, Write as _};
 
 use clap::Args;
+use serde::Serialize;
 
 use super::chosen::{CaseArgs, plan};
 use super::exit_code::{CliError, ExitStatus};
 use super::prepared::{TargetArgs, prepare};
+use crate::runner::{Plan, axis_pairs, clauses};
 use crate::target::Passwords;
 
 /// List the cases that would run, one per line: the id, and the dialect in which it is put.
@@ -16,6 +18,19 @@ pub(super) struct ListArgs {
     cases: CaseArgs,
     #[command(flatten)]
     target: TargetArgs,
+    /// Instead of the cases, the clauses that they rest on, and which values of two axes are tried together.
+    #[arg(long)]
+    rules: bool,
+    /// Print the clauses as JSON Lines: one object per clause.
+    #[arg(long, requires = "rules")]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct ClauseLine<'c> {
+    clause: &'c str,
+    cases: usize,
+    ids: &'c [String],
 }
 
 pub(super) fn list(args: ListArgs) -> Result<ExitStatus, CliError> {
@@ -23,6 +38,11 @@ pub(super) fn list(args: ListArgs) -> Result<ExitStatus, CliError> {
     let dialects = prepared.dialects();
     let plan = plan(&args.cases, &dialects, &prepared.vocabulary()?)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
+    if args.rules {
+        print_rules(&plan, args.json, &mut out)?;
+        out.flush()?;
+        return Ok(ExitStatus::Success);
+    }
     for planned in &plan.list {
         if let (Some(case), Some(dialect)) = (planned.case(), dialects.get(planned.target)) {
             writeln!(out, "{}\t{}", case.id, dialect.name)?;
@@ -30,4 +50,31 @@ pub(super) fn list(args: ListArgs) -> Result<ExitStatus, CliError> {
     }
     out.flush()?;
     Ok(ExitStatus::Success)
+}
+
+fn print_rules(plan: &Plan, as_json: bool, out: &mut impl io::Write) -> io::Result<()> {
+    for clause in clauses(plan) {
+        if as_json {
+            let line = ClauseLine { clause: &clause.clause, cases: clause.cases, ids: &clause.ids };
+            writeln!(out, "{}", serde_json::to_string(&line)?)?;
+            continue;
+        }
+        let plural = if clause.cases == 1 { "" } else { "s" };
+        writeln!(out, "{}: {} case{plural}", clause.clause, clause.cases)?;
+        for id in &clause.ids {
+            writeln!(out, "  {id}")?;
+        }
+    }
+    if as_json {
+        return Ok(());
+    }
+    for pair in axis_pairs(plan) {
+        writeln!(out, "\n{} × {}", pair.axes.0, pair.axes.1)?;
+        for rows in pair.counts.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
+            let value = rows.first().map_or("", |((value, _), _)| value);
+            let counts: Vec<String> = rows.iter().map(|((_, other), count)| format!("{other} {count}")).collect();
+            writeln!(out, "  {value:<18}  {}", counts.join(", "))?;
+        }
+    }
+    Ok(())
 }

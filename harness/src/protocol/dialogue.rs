@@ -1,6 +1,8 @@
 //! A conversation that follows a script: octets to send, lines to expect.
 
 use super::code::split_word;
+use super::expected::any;
+pub use super::expected::{Expected, Word, WordPattern};
 use super::imap::response::{Condition, Response, parse};
 use super::line::Frame;
 use super::outcome::{Outcome, Reply, Stage};
@@ -15,28 +17,17 @@ pub enum DialogueStep {
     Send(Outgoing),
     /// Wait until the server does one of these.
     Expect(Vec<Expected>),
-    /// Begin TLS.
+    /// Pass over lines until one comes that the next step expects.
+    PassOver {
+        /// None of these lines holds any of these words.
+        without: Vec<Word>,
+    },
+    /// Begin TLS here.
     StartTls {
-        /// Whether the handshake may fail; the dialogue is followed then, and over.
+        /// Whether a handshake that fails, or the end of the connection, will do as well.
         or_fails: bool,
     },
 }
-
-/// What a server may do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expected {
-    /// Send a line that begins with words such as these. Further words are allowed.
-    Line {
-        /// A pattern for each of the line's first words.
-        words: Vec<WordPattern>,
-    },
-    /// Close the connection.
-    Closed,
-}
-
-/// One word of a line: any of these octet strings, compared without regard to the case of ASCII letters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WordPattern(pub Vec<Vec<u8>>);
 
 /// The machine of one dialogue.
 pub(crate) struct Dialogue {
@@ -45,28 +36,6 @@ pub(crate) struct Dialogue {
     at: usize,
     /// An untagged `BYE` that the script does not mention and that nothing has followed yet.
     farewell: Option<Reply>,
-}
-
-impl Expected {
-    /// Whether `line`, without its ending, is what is expected.
-    pub fn matches_line(&self, line: &[u8]) -> bool {
-        let Self::Line { words } = self else { return false };
-        let mut found = line.split(|octet| *octet == b' ');
-        words.iter().all(|pattern| found.next().is_some_and(|word| pattern.matches(word)))
-    }
-
-    /// Whether only an untagged IMAP response can be meant.
-    fn is_untagged(&self) -> bool {
-        let Self::Line { words } = self else { return false };
-        words.first().is_some_and(|pattern| pattern.0.iter().all(|word| word == b"*"))
-    }
-}
-
-impl WordPattern {
-    /// Whether `word` is one of the alternatives.
-    pub fn matches(&self, word: &[u8]) -> bool {
-        self.0.iter().any(|alternative| alternative.eq_ignore_ascii_case(word))
-    }
 }
 
 impl Dialogue {
@@ -83,7 +52,7 @@ impl Dialogue {
     pub(crate) fn advance(&mut self) -> Option<Step> {
         match self.steps.get_mut(self.at) {
             None => Some(Step::Finish(Outcome::Followed)),
-            Some(DialogueStep::Expect(_)) => None,
+            Some(DialogueStep::Expect(_) | DialogueStep::PassOver { .. }) => None,
             Some(DialogueStep::StartTls { .. }) => Some(Step::StartTls),
             Some(DialogueStep::Send(outgoing)) => {
                 self.at += 1;
@@ -113,12 +82,18 @@ impl Dialogue {
         self.farewell = None;
         let expected = self.expected();
         if expected.iter().any(|expected| expected.matches_line(frame.octets)) {
-            self.at += 1;
+            self.at += self.passed_over();
+            return Step::Wait;
+        }
+        if let Some(DialogueStep::PassOver { without }) = self.steps.get(self.at)
+            && !frame.octets.split(|octet| *octet == b' ').any(|word| any(without, word))
+        {
             return Step::Wait;
         }
         // Untagged responses may come at any time (RFC 9051 §7), so while something else is due they do no harm.
         let is_untagged = self.protocol == Protocol::Imap && split_word(frame.octets).0 == b"*";
-        if is_untagged && !expected.iter().all(Expected::is_untagged) {
+        let is_passing = matches!(self.steps.get(self.at), Some(DialogueStep::PassOver { .. }));
+        if is_untagged && !is_passing && !expected.iter().all(Expected::is_untagged) {
             if let Ok(Response::Status(Condition::Bye, text)) = parse(frame) {
                 self.farewell = Some(Reply::from_text(text));
             }
@@ -129,17 +104,27 @@ impl Dialogue {
 
     pub(crate) fn closed(&mut self) -> Step {
         if self.expected().contains(&Expected::Closed) {
-            self.at += 1;
+            self.at += self.passed_over();
             return Step::Wait;
         }
         Step::Finish(Outcome::Closed { stage: Stage::Dialogue, farewell: self.farewell.take() })
     }
 
+    /// What would take the script on: what this step expects, or the next where this one passes over lines.
     fn expected(&self) -> &[Expected] {
-        match self.steps.get(self.at) {
+        let step = match self.steps.get(self.at) {
+            Some(DialogueStep::PassOver { .. }) => self.steps.get(self.at + 1),
+            step => step,
+        };
+        match step {
             Some(DialogueStep::Expect(expected)) => expected,
             _ => &[],
         }
+    }
+
+    /// How many steps are done with what was expected.
+    fn passed_over(&self) -> usize {
+        if matches!(self.steps.get(self.at), Some(DialogueStep::PassOver { .. })) { 2 } else { 1 }
     }
 }
 

@@ -12,6 +12,10 @@ fn script(protocol: Protocol, text: &str) -> Session {
         Some(("C", octets)) => DialogueStep::Send(Outgoing::plain(format!("{octets}\r\n"))),
         Some(("S", "[starttls]")) => DialogueStep::StartTls { or_fails: false },
         Some(("S", "[starttls] or fails")) => DialogueStep::StartTls { or_fails: true },
+        Some(("S", "...")) => DialogueStep::PassOver { without: Vec::new() },
+        Some(("S", passed)) if passed.starts_with("... !") => {
+            DialogueStep::PassOver { without: passed.split(" !").skip(1).map(Word::new).collect() }
+        }
         Some(("S", expected)) => DialogueStep::Expect(expected.split(" ; ").map(expect).collect()),
         _ => panic!("neither C: nor S:"),
     });
@@ -22,8 +26,7 @@ fn expect(text: &str) -> Expected {
     if text == "[closed]" {
         return Expected::Closed;
     }
-    let alternatives = |word: &str| WordPattern(word.split('|').map(|word| word.as_bytes().to_vec()).collect());
-    Expected::Line { words: text.split(' ').map(alternatives).collect() }
+    Expected::Line { words: text.split(' ').map(|word| WordPattern::words(word.split('|'))).collect() }
 }
 
 fn imap(text: &str) -> Session {
@@ -87,6 +90,27 @@ fn pop3_skips_nothing() {
     assert_eq!(play(script(Protocol::Pop3, text), "S: +OK hi\nC: USER x\nS: -err no"), Outcome::Followed);
     let outcome = play(script(Protocol::Pop3, text), "S: +OK hi\nC: USER x\nS: * OK");
     assert_eq!(outcome, diverged_from(2, b"* OK", 8));
+}
+
+#[test]
+fn lines_are_passed_over_until_the_next_one_fits() {
+    let capa = |passed: &str| script(Protocol::Pop3, &format!("S: +OK\nC: CAPA\nS: +OK\nS: {passed}\nS: .\nC: QUIT"));
+    let begun = "S: +OK\nC: CAPA\nS: +OK\n";
+    assert_eq!(play(capa("..."), &format!("{begun}S: TOP\nS: STLS\nS: .\nC: QUIT")), Outcome::Followed);
+    assert_eq!(play(capa("..."), &format!("{begun}S: .\nC: QUIT")), Outcome::Followed);
+    assert_eq!(play(capa("... !STLS"), &format!("{begun}S: TOP\nS: .\nC: QUIT")), Outcome::Followed);
+    let outcome = play(capa("... !SASL !STLS"), &format!("{begun}S: TOP\nS: stls"));
+    assert_eq!(outcome, Outcome::Diverged { step: 3, got: b"stls".to_vec(), index: 15 });
+    // In IMAP, too, where other untagged lines are passed over anyway.
+    let text = "S: * OK\nC: a X\nS: ... !STARTTLS\nS: a OK";
+    let trace = |line: &str| format!("S: * OK\nC: a X\nS: * CAPABILITY {line}\nS: a OK");
+    assert_eq!(play(imap(text), &trace("ID")), Outcome::Followed);
+    let got = b"* CAPABILITY STARTTLS".to_vec();
+    assert_eq!(
+        play(imap(text), "S: * OK\nC: a X\nS: * CAPABILITY STARTTLS"),
+        Outcome::Diverged { step: 2, got, index: 8 }
+    );
+    assert_eq!(play(imap("S: ...\nS: [closed]"), "S: a OK\nS: [closed]"), Outcome::Followed);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod canary;
 mod code;
 pub mod dialogue;
+mod expected;
 mod fresh;
 pub mod imap;
 pub mod line;
@@ -30,10 +31,10 @@ mod trace;
 
 pub use canary::{CANARY_FIELD, canary_mailbox};
 pub use code::ResponseCode;
-pub use dialogue::{DialogueStep, Expected, WordPattern};
+pub use dialogue::{DialogueStep, Expected, Word, WordPattern};
 pub use fresh::Fresh;
 pub use outcome::{Deviation, Deviations, Outcome, Proof, Reply, Stage};
-pub use outgoing::Outgoing;
+pub use outgoing::{Outgoing, PLACEHOLDER};
 pub use redaction::Redactor;
 pub use secured::Secured;
 pub use session::{Action, Login, Session};

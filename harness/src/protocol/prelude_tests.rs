@@ -124,7 +124,7 @@ fn what_is_injected_is_noted_and_never_heard() {
 #[test]
 fn a_dialogue_hears_the_greeting_within_tls() {
     let line = |words: &[&str]| {
-        let words = words.iter().map(|word| WordPattern(vec![word.as_bytes().to_vec()])).collect();
+        let words = words.iter().map(|word| WordPattern::words([*word])).collect();
         DialogueStep::Expect(vec![Expected::Line { words }])
     };
     let script =

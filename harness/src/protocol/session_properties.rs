@@ -52,9 +52,8 @@ fn secured(login: Login) -> Session {
 }
 
 fn dialogue(protocol: Protocol, security: Security) -> Session {
-    let line = |words: &[&str]| Expected::Line {
-        words: words.iter().map(|word| WordPattern(vec![word.as_bytes().to_vec()])).collect(),
-    };
+    let line =
+        |words: &[&str]| Expected::Line { words: words.iter().map(|word| WordPattern::words([*word])).collect() };
     let greeting = if protocol == Protocol::Imap { line(&["*", "OK"]) } else { line(&["+OK"]) };
     let steps = vec![
         DialogueStep::Expect(vec![greeting]),

@@ -30,6 +30,7 @@ pub struct Human<W> {
     scenarios: Vec<Group>,
     repeated: Vec<String>,
     unexpected: usize,
+    left_out: usize,
     skipped: BTreeMap<String, usize>,
     replay: Replay,
 }
@@ -59,6 +60,7 @@ impl<W: Write> Human<W> {
             scenarios: Vec::new(),
             repeated: Vec::new(),
             unexpected: 0,
+            left_out: 0,
             skipped: BTreeMap::new(),
             replay: Replay::default(),
         }
@@ -205,14 +207,17 @@ impl<W: Write> Human<W> {
         for reason in &summary.unreachable {
             self.print(&format!("{RED}unreachable{RED:#}: {reason}"))?;
         }
-        self.print(&closing(summary))
+        self.print(&closing(summary, self.left_out))
     }
 }
 
 impl<W: Write> Reporter for Human<W> {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
         match event {
-            RunEvent::Started { cases, targets, scenarios } => self.started(*cases, targets, scenarios),
+            RunEvent::Started { cases, left_out, targets, scenarios } => {
+                self.left_out = *left_out;
+                self.started(*cases, targets, scenarios)
+            }
             RunEvent::CaseFinished(case) => self.case_finished(case),
             RunEvent::Finished(summary) => self.finished(summary),
         }
@@ -242,13 +247,16 @@ fn totals(counts: &[usize; Verdict::ALL.len()]) -> String {
     if words.is_empty() { "nothing".to_string() } else { words.join(", ") }
 }
 
-fn closing(summary: &Summary) -> String {
+fn closing(summary: &Summary, left_out: usize) -> String {
     let seconds = summary.took.as_secs_f64();
     let rate = if seconds > 0.0 { summary.conversations as f64 / seconds } else { 0.0 };
     let style = if summary.is_success() { GREEN } else { RED };
     let mut text = format!("\n{style}{}{style:#} of {}", totals(&summary.counts), count(summary.planned, "case"));
     if summary.interrupted {
         text.push_str(&format!(", interrupted with {} not asked", summary.planned - summary.finished()));
+    }
+    if left_out > 0 {
+        text.push_str(&format!("; {} with --full", count(left_out, "more combination")));
     }
     text.push_str(&format!("; {seconds:.2} s, {rate:.0} logins per second"));
     text

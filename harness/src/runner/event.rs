@@ -16,6 +16,8 @@ pub enum RunEvent<'r> {
     Started {
         /// How many cases are planned.
         cases: usize,
+        /// How many more combinations there are, whose pairs of values the planned ones try already.
+        left_out: usize,
         /// The servers under test.
         targets: &'r [TargetFacts],
         /// How many cases of each scenario are planned, in the order in which they will be asked.

@@ -51,7 +51,12 @@ pub async fn run(
     let plan = plan.quiet_last();
     let mut summary = Summary { planned: plan.list.len(), ..Summary::default() };
     let facts: Vec<TargetFacts> = targets.iter().map(|target| facts(target)).collect();
-    reporter.event(&RunEvent::Started { cases: plan.list.len(), targets: &facts, scenarios: &plan.scenarios() })?;
+    reporter.event(&RunEvent::Started {
+        cases: plan.list.len(),
+        left_out: plan.left_out,
+        targets: &facts,
+        scenarios: &plan.scenarios(),
+    })?;
 
     let used = used_endpoints(&plan);
     let unreachable = Arc::new(check_all(&used, targets, &options, false, &mut summary).await);

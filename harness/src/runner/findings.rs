@@ -136,7 +136,7 @@ struct Axis<'c> {
 
 /// The axes in which cases of one group can differ, the most telling first. An axis that is missing here is never
 /// told.
-fn axes(case: &Case) -> [Axis<'_>; 5] {
+fn axes(case: &Case) -> [Axis<'_>; 7] {
     let axis = |name, preposition, value| Axis { name, preposition, value };
     [
         axis("encoding", "as", case.encoding.map(|value| value.word())),
@@ -144,6 +144,8 @@ fn axes(case: &Case) -> [Axis<'_>; 5] {
         axis("mechanism", "with", case.mechanism.map(|value| value.word())),
         axis("protocol", "over", Some(case.protocol.word())),
         axis("account", "for", Some(case.role.as_str())),
+        axis("each", "with", case.each.as_deref()),
+        axis("fault", "with the fault", case.fault.map(|value| value.word())),
     ]
 }
 

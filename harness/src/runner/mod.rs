@@ -11,6 +11,7 @@ mod paired;
 mod plan;
 mod question;
 mod refusal;
+mod rules;
 mod sanity;
 mod settle;
 mod statistics;
@@ -19,3 +20,4 @@ pub use event::{Blame, CaseReport, DeviationReport, Reporter, RunEvent, Sanity, 
 pub use execute::{RunOptions, run};
 pub use plan::{Plan, Planned, Shard};
 pub use question::{Question, Request, ask};
+pub use rules::{AxisPair, Clause, axis_pairs, clauses};

@@ -1,10 +1,14 @@
 //! Which cases are put to which targets, and in which order.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::axes::Mechanism;
 use crate::identity::{Access, Dialect};
-use crate::scenario::{Case, Expectation, Scenario, Selection};
+use crate::scenario::{Case, Expectation, Scenario, Selection, reduce};
+
+/// The most combinations of one `[[case]]` that are all tried: more are thinned out.
+const ALL_TRIED: usize = 24;
 
 /// A case, and the target to which it is put.
 #[derive(Debug, Clone)]
@@ -22,6 +26,8 @@ pub struct Planned {
 pub struct Plan {
     /// What is asked of whom.
     pub list: Vec<Planned>,
+    /// How many combinations [`Plan::pairwise`] has left out, of the whole plan also where only a part is kept.
+    pub left_out: usize,
 }
 
 /// One of several parts of a plan, to be run elsewhere at the same time.
@@ -73,7 +79,38 @@ impl Plan {
                 list.extend(chosen.map(|(case, _)| Planned { scenario: Arc::clone(scenario), case, target }));
             }
         }
-        Self { list }
+        Self { list, left_out: 0 }
+    }
+
+    /// Leaves out combinations of large groups, so that every pair of values of two axes is tried still.
+    ///
+    /// A group is a `[[case]]`, and the targets are one more of its axes; where the scenario or the case names
+    /// dialects, each target's combinations are a group. Where all must come to the `same`, those of one account,
+    /// fault and value of `each` on one target are never left with one combination, as long as there are more.
+    #[must_use]
+    pub fn pairwise(mut self) -> Self {
+        let mut groups: HashMap<(usize, usize, Option<usize>), Vec<usize>> = HashMap::new();
+        for (index, planned) in self.list.iter().enumerate() {
+            let Some(case) = planned.case() else { continue };
+            let names_dialects = case.dialects.is_some() || planned.scenario.dialects.is_some();
+            let scenario = Arc::as_ptr(&planned.scenario) as usize;
+            groups.entry((scenario, case.group, names_dialects.then_some(planned.target))).or_default().push(index);
+        }
+        let mut is_kept = vec![true; self.list.len()];
+        for group in groups.into_values().filter(|group| group.len() > ALL_TRIED) {
+            let members: Vec<&Planned> = group.iter().filter_map(|&index| self.list.get(index)).collect();
+            let chosen = thinned(&members);
+            for (at, index) in group.iter().enumerate() {
+                if let Some(is_kept) = is_kept.get_mut(*index) {
+                    *is_kept = chosen.contains(&at);
+                }
+            }
+        }
+        let before = self.list.len();
+        let mut is_kept = is_kept.into_iter();
+        self.list.retain(|_| is_kept.next().unwrap_or(true));
+        self.left_out += before - self.list.len();
+        self
     }
 
     /// Keeps one part. Cases of one group stay together, since they may be judged against each other, and the parts
@@ -93,14 +130,14 @@ impl Plan {
             }
             (groups - 1) % shard.of == shard.part - 1
         });
-        Self { list }
+        Self { list, left_out: self.left_out }
     }
 
     /// Puts last what is asked one by one, in quiet: cases that take the time. The order is kept otherwise.
     #[must_use]
     pub(super) fn quiet_last(self) -> Self {
         let (quiet, loud): (Vec<Planned>, Vec<Planned>) = self.list.into_iter().partition(Planned::wants_quiet);
-        Self { list: loud.into_iter().chain(quiet).collect() }
+        Self { list: loud.into_iter().chain(quiet).collect(), ..self }
     }
 
     /// How many cases of each scenario are planned, in order.
@@ -131,6 +168,56 @@ impl std::str::FromStr for Shard {
 /// The dialect for what one dialect is enough for: the one that takes names as they are, or the first.
 fn plainest(dialects: &[Arc<Dialect>]) -> Option<usize> {
     dialects.iter().position(|dialect| dialect.name == "opaque").or((!dialects.is_empty()).then_some(0))
+}
+
+/// Which members of a group are kept, by their places in it.
+fn thinned(members: &[&Planned]) -> HashSet<usize> {
+    let mut words = Words::default();
+    let rows: Vec<Vec<usize>> = members.iter().map(|planned| row(planned, &mut words)).collect();
+    let mut chosen: HashSet<usize> = reduce(&rows).into_iter().collect();
+    let is_same = |planned: &&Planned| planned.case().is_some_and(|case| case.expectation == Expectation::Same);
+    if members.first().is_some_and(is_same) {
+        let mut classes: HashMap<[usize; 4], Vec<usize>> = HashMap::new();
+        for (at, row) in rows.iter().enumerate() {
+            if let [account, .., fault, each, target] = row[..] {
+                classes.entry([account, fault, each, target]).or_default().push(at);
+            }
+        }
+        for class in classes.values() {
+            // One alone would be compared with nothing.
+            if class.iter().filter(|at| chosen.contains(at)).count() == 1 {
+                let another = class.iter().copied().find(|at| !chosen.contains(at));
+                chosen.extend(another);
+            }
+        }
+    }
+    chosen
+}
+
+/// Numbers for the words of open axes.
+#[derive(Default)]
+struct Words<'w>(HashMap<&'w str, usize>);
+
+impl<'w> Words<'w> {
+    fn number(&mut self, word: &'w str) -> usize {
+        let next = self.0.len();
+        *self.0.entry(word).or_insert(next)
+    }
+}
+
+/// A combination as numbers: account, protocol, mechanism, encoding, security, fault, each, target.
+fn row<'p>(planned: &'p Planned, words: &mut Words<'p>) -> Vec<usize> {
+    let Some(case) = planned.case() else { return Vec::new() };
+    vec![
+        words.number(&case.role),
+        case.protocol as usize,
+        case.mechanism.map_or(0, |value| value as usize + 1),
+        case.encoding.map_or(0, |value| value as usize + 1),
+        case.security.map_or(0, |value| value as usize + 1),
+        case.fault.map_or(0, |value| value as usize + 1),
+        case.each.as_deref().map_or(0, |word| words.number(word) + 1),
+        planned.target,
+    ]
 }
 
 fn applies(scenario: &Scenario, case: &Case, dialect: &Dialect) -> bool {
@@ -178,6 +265,54 @@ mod tests {
         assert!(ids(&planned("exchange-5.0")).iter().all(|id| id.contains("pop3")));
         let online = ids(&planned("exchange-online"));
         assert!(online.len() == 4 && online.iter().all(|id| id.starts_with("x/refused")), "{online:?}");
+    }
+
+    /// 2 protocols, 2 mechanisms, 33 octets, and two targets.
+    fn many(head: &str, expect: &str) -> Plan {
+        let text = format!(
+            "title = 'x'\ncites = ['y']\n{head}\n[matrix]\nmechanism = ['login', 'plain']\neach = 'specials'\n\
+             [[case]]\nid = 'many'\nlogin = 'a{{each}}'\nexpect = {expect}\n"
+        );
+        let dialects = ["exchange-5.5", "exchange-2003"];
+        let vocabulary = Vocabulary {
+            roles: vec!["same".to_string()],
+            dialects: dialects.iter().map(ToString::to_string).collect(),
+        };
+        let scenario = read_scenario("x", &SourceText::new("x.toml", text), &vocabulary).unwrap();
+        let dialects = dialects.map(|name| Arc::new(bundled_dialect(name).unwrap().unwrap()));
+        Plan::new(&[Arc::new(scenario)], &dialects, &Selection::default())
+    }
+
+    #[test]
+    fn large_groups_are_thinned_out() {
+        let full = many("", "'rejected'");
+        assert_eq!((full.list.len(), full.left_out), (264, 0));
+        let plan = full.pairwise();
+        assert_eq!(plan.list.len() + plan.left_out, 264);
+        // Every octet with every protocol, mechanism and target, and with each of three ways to spell it.
+        assert!((99..110).contains(&plan.list.len()), "{}", plan.list.len());
+        // A small group is left as it is.
+        assert_eq!(planned("exchange-5.5").pairwise().left_out, 0);
+    }
+
+    #[test]
+    fn where_dialects_are_named_each_has_its_own() {
+        let plan = many("dialects = ['exchange-5.5', 'exchange-2003']", "'rejected'").pairwise();
+        for target in 0..2 {
+            let count = plan.list.iter().filter(|planned| planned.target == target).count();
+            assert!((99..110).contains(&count), "{count}");
+        }
+    }
+
+    #[test]
+    fn what_must_be_the_same_keeps_something_to_compare() {
+        let plan = many("", "'same'").pairwise();
+        assert!(plan.left_out > 50, "{}", plan.left_out);
+        let mut classes: HashMap<(Option<String>, usize), usize> = HashMap::new();
+        for planned in &plan.list {
+            *classes.entry((planned.case().unwrap().each.clone(), planned.target)).or_default() += 1;
+        }
+        assert!(classes.len() == 66 && classes.values().all(|&count| count >= 2), "{classes:?}");
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! One case put to one target: what is sent, and what is expected then.
 
-use crate::axes::Mechanism;
+use crate::axes::{Mechanism, Security};
 use crate::identity::{Access, Account, Cause, Manner, Part, Resolution, resolve, resolve_reading};
-use crate::protocol::dialogue::{DialogueStep, Expected as ExpectedAnswer, WordPattern};
-use crate::protocol::{Login, Outgoing};
+use crate::protocol::dialogue::{DialogueStep, Expected as ExpectedAnswer, Word, WordPattern};
+use crate::protocol::{Login, Outgoing, Redactor};
 use crate::scenario::{
     Action, Against, Case, Cast, Expectation, Expected, Filled, Lacking, PasswordChoice, ScriptAnswer, ScriptLine,
-    ScriptStep, Value,
+    ScriptPattern, ScriptStep, ScriptWord, Template, Value,
 };
 use crate::secret::Password;
 use crate::target::Target;
@@ -42,12 +42,20 @@ pub fn ask(case: &Case, target: &Target) -> Result<Question, String> {
     let mechanism = case.mechanism.unwrap_or(Mechanism::Login);
     let players = target.players(Access { protocol: case.protocol, mechanism });
     match &case.action {
-        Action::Login { name, password } => {
-            let name = name.fill(&players, &case.role).map_err(|lacking| lacking.to_string())?.octets;
-            let password = choose(password, &players, &case.role, mechanism).map_err(|lacking| lacking.to_string())?;
-            let expected = expected(case, target, &name, &password).map_err(|lacking| lacking.to_string())?;
-            let login =
-                Login { encoding: case.encoding, ..Login::new(case.protocol, mechanism, name, password.clone()) };
+        Action::Login { name, authzid, password } => {
+            let said = |lacking: Lacking| lacking.to_string();
+            let fill = |text: &Template| text.fill(&players, &case.role).map(|filled| filled.octets).map_err(said);
+            let name = fill(name)?;
+            let authzid = authzid.as_ref().map(fill).transpose()?;
+            let password = choose(password, &players, &case.role, mechanism).map_err(said)?;
+            let expected = expected(case, target, &name, &password).map_err(said)?;
+            let login = Login {
+                encoding: case.encoding,
+                security: case.security.unwrap_or(Security::Plaintext),
+                authzid,
+                fault: case.fault,
+                ..Login::new(case.protocol, mechanism, name, password.clone())
+            };
             let against =
                 case.against.as_ref().map(|against| other_login(&login, against, case, &players)).transpose()?;
             let mut passwords = vec![password];
@@ -56,15 +64,14 @@ pub fn ask(case: &Case, target: &Target) -> Result<Question, String> {
             Ok(Question { request: Request::Login(login), against, expected, passwords })
         }
         Action::Dialogue(lines) => {
+            // A dialogue may say any account's password.
+            let passwords: Vec<Password> =
+                target.directory.accounts.iter().map(|account| account.password.clone()).collect();
             let steps = lines
                 .iter()
-                .map(|line| step(line, &players, &case.role))
+                .map(|line| step(line, &players, &case.role, &passwords))
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|lacking| lacking.to_string())?;
-            // A dialogue may say any account's secrets.
-            let accounts = &target.directory.accounts;
-            let tokens = accounts.iter().filter_map(|account| account.token.clone());
-            let passwords = accounts.iter().map(|account| account.password.clone()).chain(tokens).collect();
             Ok(Question { request: Request::Dialogue(steps), against: None, expected: Expected::Dialogue, passwords })
         }
     }
@@ -89,7 +96,6 @@ fn choose(choice: &PasswordChoice, cast: &dyn Cast, role: &str, mechanism: Mecha
         PasswordChoice::Text(template) => Ok(Password::new(template.fill(cast, role)?.octets)),
     }
 }
-
 fn expected(case: &Case, target: &Target, name: &[u8], password: &Password) -> Result<Expected, Lacking> {
     let Some(mechanism) = case.mechanism else { return Ok(Expected::Dialogue) };
     let access = Access { protocol: case.protocol, mechanism };
@@ -158,28 +164,36 @@ fn own_mailboxes(target: &Target, role: &str, name: &[u8], password: &Password, 
     own
 }
 
-fn step(line: &ScriptLine, cast: &dyn Cast, role: &str) -> Result<DialogueStep, Lacking> {
+fn step(line: &ScriptLine, cast: &dyn Cast, role: &str, passwords: &[Password]) -> Result<DialogueStep, Lacking> {
     Ok(match &line.step {
         ScriptStep::Send(template) => {
-            let Filled { octets, secrets } = template.fill(cast, role)?;
-            DialogueStep::Send(Outgoing { octets, secrets, meaning: None })
+            let Filled { octets, secrets, meaning } = template.fill(cast, role)?;
+            // A script may spell a password out.
+            let meaning = meaning.map(|meaning| Redactor::new(passwords).redact_text(&meaning));
+            DialogueStep::Send(Outgoing { octets, secrets, meaning })
         }
-        ScriptStep::Expect(answers) => DialogueStep::Expect(
-            answers
-                .iter()
-                .map(|answer| match answer {
-                    ScriptAnswer::Closed => Ok(ExpectedAnswer::Closed),
-                    ScriptAnswer::Line(words) => Ok(ExpectedAnswer::Line {
-                        words: words
-                            .iter()
-                            .map(|choices| {
-                                let choices = choices.iter().map(|choice| Ok(choice.fill(cast, role)?.octets));
-                                choices.collect::<Result<Vec<_>, Lacking>>().map(WordPattern)
-                            })
-                            .collect::<Result<Vec<_>, Lacking>>()?,
-                    }),
-                })
-                .collect::<Result<Vec<_>, Lacking>>()?,
-        ),
+        ScriptStep::Expect(answers) => {
+            let answers = answers.iter().map(|one| answer(one, cast, role));
+            DialogueStep::Expect(answers.collect::<Result<_, Lacking>>()?)
+        }
+        ScriptStep::PassOver(without) => DialogueStep::PassOver { without: words(without, cast, role)? },
+        ScriptStep::StartTls { or_fails } => DialogueStep::StartTls { or_fails: *or_fails },
     })
+}
+
+fn answer(answer: &ScriptAnswer, cast: &dyn Cast, role: &str) -> Result<ExpectedAnswer, Lacking> {
+    let ScriptAnswer::Line(patterns) = answer else { return Ok(ExpectedAnswer::Closed) };
+    let pattern = |pattern: &ScriptPattern| {
+        Ok(match pattern {
+            ScriptPattern::OneOf(list) => WordPattern::OneOf(words(list, cast, role)?),
+            ScriptPattern::NoneOf(list) => WordPattern::NoneOf(words(list, cast, role)?),
+            ScriptPattern::Gap => WordPattern::Gap,
+        })
+    };
+    Ok(ExpectedAnswer::Line { words: patterns.iter().map(pattern).collect::<Result<_, Lacking>>()? })
+}
+
+fn words(list: &[ScriptWord], cast: &dyn Cast, role: &str) -> Result<Vec<Word>, Lacking> {
+    let word = |word: &ScriptWord| Ok(Word { octets: word.text.fill(cast, role)?.octets, is_prefix: word.is_prefix });
+    list.iter().map(word).collect()
 }

@@ -9,10 +9,12 @@ use super::findings::Settled;
 use super::paired::Compared;
 use super::plan::{Plan, Planned};
 use super::question::{Question, Request};
-use crate::axes::Protocol;
+use crate::axes::{Fault, Protocol};
 use crate::identity::escape;
 use crate::protocol::{Deviation, Mark, Outcome, Proof, Redactor};
-use crate::scenario::{Action, Case, Expectation, Expected, Judgement, Verdict, judge, judge_same, reply_of};
+use crate::scenario::{
+    Action, Case, Expectation, Expected, Judgement, Sibling, Verdict, judge, judge_distinct, judge_same, reply_of,
+};
 use crate::secret::Password;
 use crate::target::Target;
 use crate::transport::Conversation;
@@ -34,11 +36,21 @@ pub(super) struct Tested<'t> {
     pub troubled: Vec<(usize, Protocol)>,
 }
 
-/// Cases that wait for their siblings, by scenario, group and target.
+/// Cases that wait for their siblings.
 #[derive(Default)]
 pub(super) struct Siblings {
-    waiting: HashMap<(usize, usize, usize), Vec<Answered>>,
-    awaited: HashMap<(usize, usize, usize), usize>,
+    waiting: HashMap<Key, Vec<Answered>>,
+    awaited: HashMap<Key, usize>,
+}
+
+/// Which cases are judged by each other: those of one scenario, group and target, and, where they must come to the
+/// same, of one account, fault and value of `each`: these are no carriers of one name.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    scenario: usize,
+    group: usize,
+    target: usize,
+    identity: Option<(String, Option<Fault>, Option<String>)>,
 }
 
 impl Siblings {
@@ -46,8 +58,8 @@ impl Siblings {
     pub fn new(plan: &Plan) -> Self {
         let mut awaited = HashMap::new();
         for planned in &plan.list {
-            if planned.case().is_some_and(|case| case.expectation == Expectation::Same) {
-                *awaited.entry(planned.group()).or_insert(0) += 1;
+            if planned.case().is_some_and(|case| case.expectation.is_joint()) {
+                *awaited.entry(key(planned)).or_insert(0) += 1;
             }
         }
         Self { waiting: HashMap::new(), awaited }
@@ -56,7 +68,7 @@ impl Siblings {
     /// Takes an answer in; gives back what can be reported now.
     pub fn settle(&mut self, answered: Answered, tested: &Tested<'_>) -> Vec<Settled> {
         let Some(case) = answered.planned.case() else { return Vec::new() };
-        if case.expectation != Expectation::Same {
+        if !case.expectation.is_joint() {
             let judgement = match &answered.compared {
                 Some(compared) => compared.judgement.clone(),
                 None => {
@@ -66,14 +78,14 @@ impl Siblings {
             };
             return report(answered, judgement, tested).into_iter().collect();
         }
-        let key = answered.planned.group();
-        self.waiting.entry(key).or_default().push(answered);
-        self.one_less(key, tested)
+        let key = key(&answered.planned);
+        self.waiting.entry(key.clone()).or_default().push(answered);
+        self.one_less(&key, tested)
     }
 
     /// A sibling that will not come: skipped, or not to be asked.
     pub fn drop_out(&mut self, planned: &Planned, tested: &Tested<'_>) -> Vec<Settled> {
-        self.one_less(planned.group(), tested)
+        self.one_less(&key(planned), tested)
     }
 
     /// What is left when the run is cut short, judged by the siblings that did come.
@@ -82,13 +94,13 @@ impl Siblings {
         waiting.into_values().flat_map(|siblings| settle_siblings(siblings, tested)).collect()
     }
 
-    fn one_less(&mut self, key: (usize, usize, usize), tested: &Tested<'_>) -> Vec<Settled> {
-        let Some(left) = self.awaited.get_mut(&key) else { return Vec::new() };
+    fn one_less(&mut self, key: &Key, tested: &Tested<'_>) -> Vec<Settled> {
+        let Some(left) = self.awaited.get_mut(key) else { return Vec::new() };
         *left = left.saturating_sub(1);
         if *left > 0 {
             return Vec::new();
         }
-        self.waiting.remove(&key).map(|siblings| settle_siblings(siblings, tested)).unwrap_or_default()
+        self.waiting.remove(key).map(|siblings| settle_siblings(siblings, tested)).unwrap_or_default()
     }
 }
 
@@ -103,11 +115,23 @@ pub(super) fn unasked(planned: Planned, tested: &Tested<'_>, verdict: Verdict, r
 fn settle_siblings(mut siblings: Vec<Answered>, tested: &Tested<'_>) -> Vec<Settled> {
     // In the matrix's order, so that the measure does not depend on who came first.
     siblings.sort_by_key(|answered| answered.planned.case);
-    let level = siblings.first().and_then(|first| first.planned.case()).map(|case| case.level);
-    let Some(level) = level else { return Vec::new() };
-    let outcomes: Vec<Outcome> = siblings.iter().map(|answered| answered.conversation.outcome.clone()).collect();
-    let judgements = judge_same(level, &outcomes);
+    let Some(case) = siblings.first().and_then(|first| first.planned.case()) else { return Vec::new() };
+    let seen: Vec<Sibling<'_>> = siblings.iter().filter_map(sibling).collect();
+    let judgements = match case.expectation {
+        Expectation::Distinct => judge_distinct(case.level, &seen),
+        _ => judge_same(case.level, &seen),
+    };
     siblings.into_iter().zip(judgements).filter_map(|(answered, one)| report(answered, one, tested)).collect()
+}
+
+fn sibling(answered: &Answered) -> Option<Sibling<'_>> {
+    let case = answered.planned.case()?;
+    Some(Sibling {
+        id: &case.id,
+        protocol: case.protocol,
+        identity: (&case.role, case.each.as_deref()),
+        outcome: &answered.conversation.outcome,
+    })
 }
 
 fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Option<Settled> {
@@ -254,5 +278,17 @@ fn describe_expected(question: &Question, case: &Case) -> String {
         }
         (expected, _, Some(code)) => format!("{expected} with [{code}]"),
         (expected, _, None) => expected.to_string(),
+    }
+}
+
+fn key(planned: &Planned) -> Key {
+    let case = planned.case();
+    Key {
+        scenario: Arc::as_ptr(&planned.scenario) as usize,
+        group: case.map_or(0, |case| case.group),
+        target: planned.target,
+        identity: case
+            .filter(|case| case.expectation == Expectation::Same)
+            .map(|case| (case.role.clone(), case.fault, case.each.clone())),
     }
 }

@@ -20,10 +20,12 @@ pub enum Expectation {
     Unbound,
     /// One of these.
     Any(Vec<Expectation>),
-    /// The same as in every other combination of the matrix.
+    /// The same as in every other combination of the same account, fault and value of `each`.
     Same,
     /// Refused in such a way that the refusal of another login cannot be told from it.
     Indistinguishable,
+    /// No mailbox that opens for another account or value of `each` as well; a refusal will do.
+    Distinct,
     /// Never another identity's mailbox, never a hang, a crash or a garbled reply.
     Safe,
     /// What the dialect and the directory come to.
@@ -69,8 +71,18 @@ impl Level {
 
 impl Expectation {
     /// The words that stand alone in files.
-    pub const WORDS: &'static [&'static str] =
-        &["rejected", "bad", "refused", "closed", "unbound", "same", "indistinguishable", "safe", "dialect"];
+    pub const WORDS: &'static [&'static str] = &[
+        "rejected",
+        "bad",
+        "refused",
+        "closed",
+        "unbound",
+        "same",
+        "distinct",
+        "indistinguishable",
+        "safe",
+        "dialect",
+    ];
 
     /// What a word that stands alone stands for.
     pub fn from_word(word: &str) -> Option<Self> {
@@ -82,10 +94,34 @@ impl Expectation {
             "unbound" => Self::Unbound,
             "same" => Self::Same,
             "indistinguishable" => Self::Indistinguishable,
+            "distinct" => Self::Distinct,
             "safe" => Self::Safe,
             "dialect" => Self::Dialect,
             _ => return None,
         })
+    }
+
+    /// Whether a case can be judged only when its siblings are known.
+    pub const fn is_joint(&self) -> bool {
+        matches!(self, Self::Same | Self::Distinct)
+    }
+
+    /// Whether `{each}` stands in it.
+    pub(super) fn uses_each(&self) -> bool {
+        match self {
+            Self::Opens(text) => text.uses_each(),
+            Self::Any(list) => list.iter().any(Self::uses_each),
+            _ => false,
+        }
+    }
+
+    /// The expectation with a value of the axis `each` in its places.
+    pub(super) fn with_each(&self, each: &Template) -> Self {
+        match self {
+            Self::Opens(text) => Self::Opens(text.with_each(each)),
+            Self::Any(list) => Self::Any(list.iter().map(|one| one.with_each(each)).collect()),
+            other => other.clone(),
+        }
     }
 
     /// The expectation with the values of a role.
@@ -98,6 +134,7 @@ impl Expectation {
             Self::Unbound => Expected::Unbound,
             Self::Same => Expected::Same,
             Self::Indistinguishable => Expected::Indistinguishable,
+            Self::Distinct => Expected::Distinct,
             Self::Dialogue => Expected::Dialogue,
             Self::Opens(template) => Expected::Opens(template.fill(cast, role)?.octets),
             Self::Any(list) => Expected::Any(list.iter().map(|one| one.fill(cast, role)).collect::<Result<_, _>>()?),
@@ -129,6 +166,8 @@ pub enum Expected {
     Same,
     /// Not to be told from another login's refusal.
     Indistinguishable,
+    /// No mailbox that a sibling opens.
+    Distinct,
     /// No mailbox but these opens, and the server keeps its wits.
     Safe(Vec<Vec<u8>>),
     /// The dialogue runs as written.
@@ -146,6 +185,7 @@ impl std::fmt::Display for Expected {
             Self::Unbound => f.write_str("unbound"),
             Self::Same => f.write_str("same"),
             Self::Indistinguishable => f.write_str("indistinguishable"),
+            Self::Distinct => f.write_str("distinct"),
             Self::Safe(_) => f.write_str("safe"),
             Self::Dialogue => f.write_str("followed"),
             Self::Any(list) => {

@@ -1,7 +1,7 @@
 //! What a scenario file may hold: for the reader, and for the schema that editors use.
 
 use super::expectation::{Expectation, Level};
-use crate::axes::{Encoding, Mechanism, Protocol, Security};
+use crate::axes::{Encoding, Fault, Mechanism, Protocol, Security};
 use crate::source::{Field, Kind};
 
 const PROTOCOL: Field = Field::new("protocol", Kind::Words(Protocol::WORDS), "The protocols.");
@@ -12,6 +12,17 @@ const MECHANISM: Field = Field::new(
 );
 const ENCODING: Field = Field::new("encoding", Kind::Words(Encoding::WORDS), "How the octets are spelt on the wire.");
 const SECURITY: Field = Field::new("security", Kind::Words(Security::WORDS), "What protects the connection.");
+const FAULT: Field =
+    Field::new("fault", Kind::WordOrWords(Fault::WORDS), "How the client is wrong on purpose; left out: not at all.");
+const EACH: Field = Field::new("each", Kind::Custom(EACH_SCHEMA), "What stands in the place of `{each}`, one by one.");
+const EACH_SCHEMA: &str = r#""oneOf": [
+      { "enum": ["printable", "control", "high", "specials"] },
+      { "type": "object", "additionalProperties": { "type": "string" } }
+    ]"#;
+const NEEDS: Field =
+    Field::new("needs", Kind::Texts, "Capabilities without which this is not put to a server, in upper case.");
+const LACKS: Field =
+    Field::new("lacks", Kind::Texts, "Capabilities with which this is not put to a server, in upper case.");
 const CITES: Field =
     Field::new("cites", Kind::Texts, "The rules that this rests on: RFC sections, KB numbers, reports.");
 const LEVEL: Field = Field::new("level", Kind::Word(Level::WORDS), "How binding they are (RFC 2119); must by default.");
@@ -33,6 +44,8 @@ pub const SCENARIO_FIELDS: &[Field] = &[
     CITES,
     LEVEL,
     DIALECTS,
+    NEEDS,
+    LACKS,
     Field::new(
         "once",
         Kind::Flag,
@@ -46,6 +59,8 @@ pub const SCENARIO_FIELDS: &[Field] = &[
             MECHANISM,
             ENCODING,
             SECURITY,
+            FAULT,
+            EACH,
         ]),
         "Every combination is one case; combinations that make no sense are left out.",
     ),
@@ -57,12 +72,17 @@ pub const SCENARIO_FIELDS: &[Field] = &[
             CITES,
             LEVEL,
             DIALECTS,
+            NEEDS,
+            LACKS,
             PROTOCOL,
             MECHANISM,
             ENCODING,
             SECURITY,
+            FAULT,
+            EACH,
             Field::new("account", Kind::Custom(ACCOUNT), "The role that logs in, or several; `same` by default."),
             Field::new("login", Kind::Text, "The login name, with the role's values in braces. Use single quotes."),
+            Field::new("authzid", Kind::Text, "SASL's authorization identity, as `login`; left out: none is sent."),
             Field::new(
                 "password",
                 Kind::Text,
@@ -78,7 +98,11 @@ pub const SCENARIO_FIELDS: &[Field] = &[
             ),
             Field::new("expect", Kind::Custom(EXPECT), "What should happen."),
             Field::new("code", Kind::Text, "The response code that the refusal should carry."),
-            Field::new("dialogue", Kind::Text, "A script of `C:` and `S:` lines, instead of `login` and `expect`."),
+            Field::new(
+                "dialogue",
+                Kind::Text,
+                "A script of `C:`, `S:` and `TLS` lines, instead of `login` and `expect`.",
+            ),
         ]),
         "The cases.",
     ),

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
+use super::action::{action, against, places_of_each};
+use super::axes_of::axes;
 use super::expectation::{Expectation, Level};
-use super::fields::{EXPECT_FIELDS, SCENARIO_FIELDS};
-use super::matrix::{Accounts, Axes, Combination, combinations};
-use super::model::{Action, Against, Case, PasswordChoice, Scenario, ScriptLine};
-use super::script::read_script;
-use super::template::Template;
-use crate::axes::{Encoding, Mechanism, Protocol, Security};
-use crate::identity::{NotationError, place_within};
-use crate::source::{Either, Mistake, Mistakes, OneOrMany, SourceText, Table, Text, parse};
+use super::fields::SCENARIO_FIELDS;
+use super::matrix::{Axes, Combination, combinations, idle};
+use super::model::{Action, Case, Scenario};
+use crate::axes::{Mechanism, Protocol};
+use crate::source::{Mistake, Mistakes, SourceText, Table, Text, parse};
 
 /// The words that a scenario file may use besides the format's own.
 #[derive(Debug, Clone, Default)]
@@ -40,7 +39,9 @@ fn scenario(id: &str, source: &Arc<SourceText>, table: &Table<'_>, vocabulary: &
     }
     let level = table.word("level", Level::from_word).unwrap_or(Level::Must);
     let cites = texts(table, "cites");
-    let matrix = table.table("matrix").map(|matrix| axes(&matrix, vocabulary)).unwrap_or_default();
+    let matrix_table = table.table("matrix");
+    let matrix = matrix_table.as_ref().map(|matrix| axes(matrix, vocabulary)).unwrap_or_default();
+    let (needs, lacks) = (capabilities(table, "needs"), capabilities(table, "lacks"));
     let tables = table.tables("case");
     if tables.is_empty() && !table.has("case") {
         table.mistake(
@@ -49,6 +50,8 @@ fn scenario(id: &str, source: &Arc<SourceText>, table: &Table<'_>, vocabulary: &
         );
     }
     let mut cases = Vec::new();
+    let mut logins: Vec<(Axes, Vec<Combination>)> = Vec::new();
+    let mut are_sound = true;
     let mut ids: Vec<String> = Vec::new();
     for (group, case) in tables.iter().enumerate() {
         if let Some(text) = case.text("id") {
@@ -61,8 +64,25 @@ fn scenario(id: &str, source: &Arc<SourceText>, table: &Table<'_>, vocabulary: &
                 ids.push(text.value);
             }
         }
-        let shared = Shared { scenario: id, level, cites: &cites, matrix: &matrix, vocabulary };
-        cases.extend(read_case(case, group, &shared).unwrap_or_default());
+        let (needs, lacks) = (needs.as_deref().unwrap_or_default(), lacks.as_deref().unwrap_or_default());
+        let shared = Shared { scenario: id, level, cites: &cites, matrix: &matrix, needs, lacks, vocabulary };
+        match read_case(case, group, &shared) {
+            Some(read) => {
+                if !case.has("dialogue") {
+                    logins.push((read.own, read.combinations));
+                }
+                cases.extend(read.cases);
+            }
+            None => are_sound = false,
+        }
+    }
+    let heirs: Vec<(&Axes, &[Combination])> = logins.iter().map(|(own, found)| (own, found.as_slice())).collect();
+    if are_sound
+        && let Some(matrix_table) = &matrix_table
+        && let Some((axis, word)) = idle(&matrix, &heirs)
+    {
+        let reason = format!("the {axis} `{word}` fits nothing in any case of this file");
+        matrix_table.mistake(Mistake::new(matrix_table.span_of(axis), reason, "no case comes of it"));
     }
     Some(Scenario {
         id: id.to_string(),
@@ -81,15 +101,23 @@ struct Shared<'f> {
     level: Level,
     cites: &'f [String],
     matrix: &'f Axes,
+    needs: &'f [String],
+    lacks: &'f [String],
     vocabulary: &'f Vocabulary,
 }
 
-fn read_case(table: &Table<'_>, group: usize, shared: &Shared<'_>) -> Option<Vec<Case>> {
+/// What comes of one `[[case]]`.
+struct ReadCase {
+    own: Axes,
+    combinations: Vec<Combination>,
+    cases: Vec<Case>,
+}
+
+fn read_case(table: &Table<'_>, group: usize, shared: &Shared<'_>) -> Option<ReadCase> {
     let id = table.required_text("id");
     if let Some(id) = &id {
-        check_slug(table, id);
+        check_slug(table, id, "case id");
     }
-    let roles = &shared.vocabulary.roles;
     let own = axes(table, shared.vocabulary);
     let mut cites = texts(table, "cites");
     if cites.is_empty() {
@@ -101,206 +129,128 @@ fn read_case(table: &Table<'_>, group: usize, shared: &Shared<'_>) -> Option<Vec
                 .with_help("name the rule: cites = [\"RFC 9051 §6.2.3\"]"),
         );
     }
-    let (action, expectation) = if table.has("dialogue") {
-        (dialogue(table, roles), Some(Expectation::Dialogue))
-    } else {
-        (login(table, roles), expectation(table, roles))
-    };
     let is_dialogue = table.has("dialogue");
-    let action = action?;
-    let expectation = expectation?;
-    let against = against(table, &expectation, roles)?;
+    let read = action(table, &shared.vocabulary.roles);
     let dialects = dialects(table, shared.vocabulary);
     let code = table.text("code").map(|text| text.value);
+    let needs = capabilities(table, "needs").unwrap_or_else(|| shared.needs.to_vec());
+    let lacks = capabilities(table, "lacks").unwrap_or_else(|| shared.lacks.to_vec());
+    let level = table.word("level", Level::from_word).unwrap_or(shared.level);
+    let about = table.multi_line("about").map(|text| text.value.trim().to_string()).unwrap_or_default();
+    let (action, expectation) = read?;
+    let against = against(table, &expectation, &shared.vocabulary.roles)?;
     let id = id?.value;
-    let combinations = match combinations(shared.matrix, &own, is_dialogue) {
-        Ok(combinations) => combinations,
-        Err(reason) => {
-            let field = if own.encoding.is_some() { "encoding" } else { "mechanism" };
-            table.mistake(Mistake::new(table.span_of(field), reason, "nothing is left of this case"));
-            return None;
-        }
-    };
-    if expectation == Expectation::Same && combinations.len() < 2 {
-        table.mistake(
-            Mistake::new(table.span_of("expect"), "`same` compares nothing: the matrix has one combination", "here")
-                .with_help("widen the matrix, for example encoding = [\"quoted\", \"literal\"]"),
-        );
-    }
+    let axes = own.or(shared.matrix, is_dialogue);
+    check_each(table, &axes, &own, &action, &expectation);
+    let combinations = combinations(&axes, is_dialogue);
+    check_combinations(table, &own.or(&Axes::default(), is_dialogue), &axes, &combinations)?;
+    check_siblings(table, &expectation, &combinations);
+    let eaches = axes.each.unwrap_or_default();
+    let filled: Vec<(Action, Expectation)> =
+        eaches.iter().map(|each| (action.with_each(&each.text), expectation.with_each(&each.text))).collect();
     let span = table.span_of(if is_dialogue { "dialogue" } else { "expect" });
-    let case = |combination: Combination| Case {
-        id: format!("{}/{id}[{}]", shared.scenario, combination.suffix),
-        group,
-        about: table.multi_line("about").map(|text| text.value.trim().to_string()).unwrap_or_default(),
-        cites: cites.clone(),
-        level: table.word("level", Level::from_word).unwrap_or(shared.level),
-        dialects: dialects.clone(),
-        protocol: combination.protocol,
-        mechanism: combination.mechanism,
-        encoding: combination.encoding,
-        security: combination.security,
-        role: combination.role,
-        action: action.clone(),
-        against: against.clone(),
-        expectation: expectation.clone(),
-        code: code.clone(),
-        span: span.clone(),
+    let case = |combination: &Combination| {
+        let of_each = combination.each.and_then(|index| filled.get(index));
+        let (action, expectation) = of_each.cloned().unwrap_or_else(|| (action.clone(), expectation.clone()));
+        Case {
+            id: format!("{}/{id}[{}]", shared.scenario, combination.suffix),
+            group,
+            about: about.clone(),
+            cites: cites.clone(),
+            level,
+            dialects: dialects.clone(),
+            protocol: combination.protocol,
+            mechanism: combination.mechanism,
+            encoding: combination.encoding,
+            security: combination.security,
+            fault: combination.fault,
+            each: combination.each.and_then(|index| eaches.get(index)).map(|each| each.word.clone()),
+            needs: needs.clone(),
+            lacks: lacks.clone(),
+            role: combination.role.clone(),
+            action,
+            against: against.clone(),
+            expectation,
+            code: code.clone(),
+            span: span.clone(),
+        }
     };
-    Some(combinations.into_iter().map(case).collect())
+    let cases = combinations.iter().map(case).collect();
+    Some(ReadCase { own, combinations, cases })
 }
 
-fn login(table: &Table<'_>, roles: &[String]) -> Option<Action> {
-    let name = table.required_text("login").and_then(|text| template(table, &text, roles));
-    let password = password(table, roles);
-    Some(Action::Login { name: name?, password: password? })
-}
-
-fn password(table: &Table<'_>, roles: &[String]) -> Option<PasswordChoice> {
-    let Some(text) = table.text("password") else { return Some(PasswordChoice::Right) };
-    match text.value.as_str() {
-        "right" => Some(PasswordChoice::Right),
-        "wrong" => Some(PasswordChoice::Wrong),
-        "empty" => Some(PasswordChoice::Empty),
-        _ => template(table, &text, roles).map(PasswordChoice::Text),
-    }
-}
-
-/// The login to compare with; nothing but a mistake where it is missing, or where nothing is compared.
-fn against(table: &Table<'_>, expectation: &Expectation, roles: &[String]) -> Option<Option<Against>> {
-    let is_compared = *expectation == Expectation::Indistinguishable;
-    if is_compared != table.has("against") && *expectation != Expectation::Dialogue {
-        let (field, reason) = if is_compared {
-            ("expect", "`indistinguishable` needs a login to compare with")
-        } else {
-            ("against", "`against` means nothing unless `expect` is `indistinguishable`")
-        };
+/// An axis whose value stands nowhere would ask the same over and over; a place without a value means nothing.
+fn check_each(table: &Table<'_>, axes: &Axes, own: &Axes, action: &Action, expectation: &Expectation) {
+    let places = places_of_each(table, action, expectation);
+    if axes.each.is_some() && places.is_empty() {
+        let span = if own.each.is_some() { table.span_of("each") } else { table.span() };
         table.mistake(
-            Mistake::new(table.span_of(field), reason, "here")
-                .with_help("for example: against = { login = 'nobody-{user}', password = \"wrong\" }"),
+            Mistake::new(span, "`each` is named, and `{each}` stands in none of this case's texts", "of no use here")
+                .with_help("put it where the value belongs: login = '{user}{each}'"),
         );
-        return None;
     }
-    let Some(other) = table.table("against") else { return Some(None) };
-    let name = other.required_text("login").and_then(|text| template(&other, &text, roles));
-    let password = password(&other, roles);
-    Some(Some(Against { name: name?, password: password? }))
-}
-
-fn dialogue(table: &Table<'_>, roles: &[String]) -> Option<Action> {
-    for other in ["login", "expect", "password", "code", "against", "mechanism", "encoding"] {
-        if table.has(other) {
-            let reason = format!("`{other}` means nothing beside `dialogue`, which says it all itself");
-            table.mistake(Mistake::new(table.span_of(other), reason, "one or the other"));
-        }
-    }
-    let text = table.multi_line("dialogue")?;
-    let lines: Vec<ScriptLine> = read_script(&text, roles, |mistake| table.mistake(mistake));
-    Some(Action::Dialogue(Arc::new(lines)))
-}
-
-fn expectation(table: &Table<'_>, roles: &[String]) -> Option<Expectation> {
-    if !table.has("expect") {
-        table.mistake(
-            Mistake::new(table.span(), "missing field `expect`", "it belongs here")
-                .with_help("for example: expect = \"rejected\" or expect = { opens = \"{mailbox}\" }"),
-        );
-        return None;
-    }
-    one_expectation(table, &table.either("expect", EXPECT_FIELDS)?, roles)
-}
-
-fn one_expectation(table: &Table<'_>, value: &Either<'_>, roles: &[String]) -> Option<Expectation> {
-    match value {
-        Either::Text(text) => {
-            let found = Expectation::from_word(&text.value);
-            if found.is_none() {
-                let known = [Expectation::WORDS, &["opens", "any"]].concat();
-                table.unknown(&text.value, text.span.clone(), "expectation", &known);
-            }
-            found
-        }
-        Either::Table(inner) => {
-            if inner.has("opens") == inner.has("any") {
-                table.mistake(
-                    Mistake::new(inner.span(), "an expectation is one of `opens` and `any`", "not so here")
-                        .with_help("for example: { opens = \"{mailbox}\" } or { any = [\"rejected\", \"bad\"] }"),
-                );
-                return None;
-            }
-            if let Some(text) = inner.text("opens") {
-                return template(table, &text, roles).map(Expectation::Opens);
-            }
-            let list = inner.eithers("any", EXPECT_FIELDS);
-            let mut any = Vec::new();
-            for one in &list {
-                match one_expectation(table, one, roles)? {
-                    Expectation::Same
-                    | Expectation::Indistinguishable
-                    | Expectation::Safe
-                    | Expectation::Dialect
-                    | Expectation::Any(_) => {
-                        let reason =
-                            "`same`, `indistinguishable`, `safe`, `dialect` and `any` cannot be one of several";
-                        table.mistake(Mistake::new(inner.span_of("any"), reason, "in this list"));
-                        return None;
-                    }
-                    one => any.push(one),
-                }
-            }
-            if any.is_empty() && inner.has("any") {
-                table.mistake(Mistake::new(inner.span_of("any"), "`any` is empty", "nothing would do"));
-                return None;
-            }
-            Some(Expectation::Any(any))
+    if axes.each.is_none() && !table.has("each") {
+        for place in places {
+            table.mistake(
+                Mistake::new(place, "`{each}` stands for nothing: no `each` is named", "in this text")
+                    .with_help("name the values, in the case or the matrix: each = \"specials\""),
+            );
         }
     }
 }
 
-fn axes(table: &Table<'_>, vocabulary: &Vocabulary) -> Axes {
-    Axes {
-        account: accounts(table, vocabulary),
-        protocol: table.words("protocol", Protocol::from_word),
-        mechanism: table.words("mechanism", |word| spoken(table, word)),
-        encoding: table.words("encoding", Encoding::from_word),
-        security: table.words("security", |word| available(table, word)),
-    }
-}
-
-/// Dialects have rules for mechanisms that the client cannot log in with.
-fn spoken(table: &Table<'_>, word: &str) -> Option<Mechanism> {
-    let mechanism = Mechanism::from_word(word)?;
-    if !matches!(mechanism, Mechanism::Login | Mechanism::Plain | Mechanism::SaslLogin) {
-        let reason = format!("the client cannot log in with `{word}` yet");
-        table.mistake(Mistake::new(table.span_of("mechanism"), reason, "login, plain and sasl-login are spoken"));
-    }
-    Some(mechanism)
-}
-
-fn available(table: &Table<'_>, word: &str) -> Option<Security> {
-    let security = Security::from_word(word)?;
-    if security != Security::Plaintext {
-        let reason = format!("the client cannot connect with `{word}` yet");
-        table.mistake(Mistake::new(table.span_of("security"), reason, "plaintext is all there is so far"));
-    }
-    Some(security)
-}
-
-/// One role is the case's own, and needs no mention in its id; a list of them is an axis.
-fn accounts(table: &Table<'_>, vocabulary: &Vocabulary) -> Option<Accounts> {
-    let (texts, is_axis) = match table.text_or_texts("account")? {
-        OneOrMany::One(text) => (vec![text], false),
-        OneOrMany::Many(list) => (list.texts, true),
+/// A value that the case names and that fits none of the other values is a mistake; nothing at all is one, too.
+fn check_combinations(table: &Table<'_>, own: &Axes, axes: &Axes, found: &[Combination]) -> Option<()> {
+    let Some((axis, word)) = idle(own, &[(&Axes::default(), found)]) else {
+        if found.is_empty() && !axes.has_empty_axis() {
+            let reason = "no combination of the matrix makes sense in this case";
+            table.mistake(Mistake::new(table.span(), reason, "nothing is left of it"));
+        }
+        return (!found.is_empty()).then_some(());
     };
-    if texts.is_empty() {
-        table.mistake(Mistake::new(table.span_of("account"), "`account` is empty", "nobody to log in"));
-    }
-    let known: Vec<&str> = vocabulary.roles.iter().map(String::as_str).collect();
-    for text in &texts {
-        if !known.contains(&text.value.as_str()) {
-            table.unknown(&text.value, text.span.clone(), "role", &known);
+    let protocols: Vec<_> = axes.protocol.as_deref().unwrap_or(Protocol::ALL).iter().map(|one| one.word()).collect();
+    let mechanisms = axes.mechanism.as_deref().unwrap_or(&[Mechanism::Login]);
+    let mechanisms: Vec<_> = mechanisms.iter().map(|one| one.word()).collect();
+    let (protocols, mechanisms) = (protocols.join(", "), mechanisms.join(", "));
+    let others = match axis {
+        "encoding" => format!("protocols and mechanisms of this case ({protocols} with {mechanisms})"),
+        "mechanism" => format!("protocols, securities and faults of this case ({protocols})"),
+        _ => format!("mechanisms of this case ({mechanisms})"),
+    };
+    let reason = format!("the {axis} `{word}` fits none of the {others}");
+    table.mistake(Mistake::new(table.span_of(axis), reason, "no case comes of it"));
+    None
+}
+
+/// What is judged by its siblings needs some.
+fn check_siblings(table: &Table<'_>, expectation: &Expectation, found: &[Combination]) {
+    let reason = match expectation {
+        Expectation::Same => {
+            let is_like = |a: &Combination, b: &Combination| (&a.role, a.fault, a.each) == (&b.role, b.fault, b.each);
+            let has_sibling = |one: &Combination| found.iter().filter(|other| is_like(other, one)).count() > 1;
+            // Beside one that can be compared, lonely ones do no harm.
+            if found.iter().any(has_sibling) {
+                return;
+            }
+            match found.len() {
+                1 => "`same` compares nothing: the matrix has one combination",
+                _ => "`same` compares nothing: no two combinations are of one account, fault and value of `each`",
+            }
         }
-    }
-    Some(Accounts { roles: texts.into_iter().map(|text| text.value).collect(), is_axis })
+        Expectation::Distinct => {
+            let first = found.first().map(|first| (&first.role, first.each));
+            if found.iter().any(|one| Some((&one.role, one.each)) != first) {
+                return;
+            }
+            "`distinct` compares nothing: there is one account, and no `each`"
+        }
+        _ => return,
+    };
+    let help = match expectation {
+        Expectation::Same => "widen the matrix, for example encoding = [\"quoted\", \"literal\"]",
+        _ => "name several accounts or values: each = \"specials\"",
+    };
+    table.mistake(Mistake::new(table.span_of("expect"), reason, "here").with_help(help));
 }
 
 fn dialects(table: &Table<'_>, vocabulary: &Vocabulary) -> Option<Vec<String>> {
@@ -324,23 +274,28 @@ fn texts(table: &Table<'_>, name: &str) -> Vec<String> {
     table.texts(name).map(|list| list.texts.into_iter().map(|text| text.value).collect()).unwrap_or_default()
 }
 
-fn template(table: &Table<'_>, text: &Text, roles: &[String]) -> Option<Template> {
-    let mistake =
-        |error: NotationError| {
-            let shown = Mistake::new(place_within(text, &error.span), error.reason, "here");
-            table.mistake(shown.with_help(
-                "in braces stand a role's values such as `{user}` and octets such as `{x00}`; see the README",
-            ));
-        };
-    Template::parse(&text.value, roles).map_err(mistake).ok()
+/// Finds capability words that could never be offered: they are compared in upper case.
+fn capabilities(table: &Table<'_>, name: &str) -> Option<Vec<String>> {
+    let list = table.texts(name)?;
+    for text in &list.texts {
+        let is_word = !text.value.is_empty()
+            && text.value.bytes().all(|octet| octet.is_ascii_graphic() && !octet.is_ascii_lowercase());
+        if !is_word {
+            let reason = format!("`{}` is not the name of a capability", text.value);
+            let mistake = Mistake::new(text.span.clone(), reason, "no server offers this");
+            table.mistake(mistake.with_help("write it in upper case and without spaces: `LITERAL+`, `AUTH=PLAIN`"));
+        }
+    }
+    Some(list.texts.into_iter().map(|text| text.value).collect())
 }
 
-fn check_slug(table: &Table<'_>, id: &Text) {
+/// Finds names that would be awkward in ids.
+pub(super) fn check_slug(table: &Table<'_>, id: &Text, kind: &str) {
     let is_slug = !id.value.is_empty()
         && id.value.bytes().all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || octet == b'-');
     if !is_slug {
         table.mistake(
-            Mistake::new(id.span.clone(), format!("the case id `{}` is not a slug", id.value), "in this id")
+            Mistake::new(id.span.clone(), format!("the {kind} `{}` is not a slug", id.value), "in this name")
                 .with_help("use lower-case letters, digits and hyphens: `mailbox-alone`"),
         );
     }

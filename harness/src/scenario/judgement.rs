@@ -67,7 +67,7 @@ impl Judgement {
     }
 }
 
-/// Judges one outcome; `Expected::Same` is judged by [`judge_same`] once all siblings are known.
+/// Judges one outcome. `Expected::Same` and `Expected::Distinct` are judged in `siblings`, once all of them are known.
 pub fn judge(expected: &Expected, code: Option<&str>, level: Level, outcome: &Outcome) -> Judgement {
     let met = match met(expected, outcome) {
         Met::Yes => check_code(code, outcome),
@@ -85,25 +85,7 @@ pub fn judge(expected: &Expected, code: Option<&str>, level: Level, outcome: &Ou
     }
 }
 
-/// Judges the combinations of one matrix against each other: all must have come to the same.
-///
-/// The first outcome that could be asked is the measure; it passes itself.
-pub fn judge_same(level: Level, outcomes: &[Outcome]) -> Vec<Judgement> {
-    let measure = outcomes.iter().find(|outcome| !matches!(outcome, Outcome::NotOffered(_)));
-    let judge_one = |outcome: &Outcome| match (outcome, measure) {
-        (Outcome::NotOffered(what), _) => Judgement::new(Verdict::Skip, format!("the target does not offer {what}")),
-        (Outcome::NoAnswer(_) | Outcome::Garbled { .. }, _) => by_level(level, describe(outcome)),
-        (Outcome::Opened { mailbox: None, .. }, _) => Judgement::new(Verdict::Error, UNPROVEN),
-        (outcome, Some(measure)) if same(outcome, measure) => Judgement::pass(),
-        (outcome, Some(measure)) => {
-            by_level(level, format!("{}, where another combination came to: {}", describe(outcome), describe(measure)))
-        }
-        (_, None) => Judgement::pass(),
-    };
-    outcomes.iter().map(judge_one).collect()
-}
-
-const UNPROVEN: &str = "the login was accepted, but no canary names the mailbox, so nothing is proven";
+pub(super) const UNPROVEN: &str = "the login was accepted, but no canary names the mailbox, so nothing is proven";
 
 enum Met {
     Yes,
@@ -133,8 +115,8 @@ fn met(expected: &Expected, outcome: &Outcome) -> Met {
         (Expected::Closed, Outcome::Closed { .. }) => true,
         (Expected::Unbound, Outcome::Unbound(_)) => true,
         (Expected::Dialogue, Outcome::Followed) => true,
-        // These two are judged by comparing.
-        (Expected::Same | Expected::Indistinguishable, _) => true,
+        // These are judged by comparing.
+        (Expected::Same | Expected::Distinct | Expected::Indistinguishable, _) => true,
         _ => false,
     };
     if is { Met::Yes } else { Met::No(describe(outcome)) }
@@ -168,13 +150,6 @@ pub(crate) fn by_level(level: Level, reason: String) -> Judgement {
         Level::Must => Judgement::new(Verdict::Fail, reason),
         Level::Should => Judgement::new(Verdict::Warn, reason),
         Level::May => Judgement::new(Verdict::Skip, format!("optional, and not so here: {reason}")),
-    }
-}
-
-fn same(a: &Outcome, b: &Outcome) -> bool {
-    match (a, b) {
-        (Outcome::Opened { mailbox: a, .. }, Outcome::Opened { mailbox: b, .. }) => a == b,
-        _ => a.word() == b.word(),
     }
 }
 
@@ -291,22 +266,5 @@ mod tests {
         assert_eq!(with("authenticationfailed", &coded), Verdict::Pass);
         assert_eq!(with("EXPIRED", &coded), Verdict::Fail);
         assert_eq!(with("EXPIRED", &rejected()), Verdict::Fail);
-    }
-
-    #[test]
-    fn siblings_must_come_to_the_same() {
-        let verdicts = |outcomes: &[Outcome]| -> Vec<Verdict> {
-            judge_same(Level::Must, outcomes).into_iter().map(|judgement| judgement.verdict).collect()
-        };
-        assert_eq!(verdicts(&[rejected(), rejected()]), [Verdict::Pass, Verdict::Pass]);
-        assert_eq!(verdicts(&[opened("Own"), opened("Own")]), [Verdict::Pass, Verdict::Pass]);
-        assert_eq!(verdicts(&[opened("Own"), opened("Anothers")]), [Verdict::Pass, Verdict::Fail]);
-        assert_eq!(verdicts(&[opened("Own"), rejected(), closed()]), [Verdict::Pass, Verdict::Fail, Verdict::Fail]);
-        let not_offered = Outcome::NotOffered("LITERAL+".to_string());
-        assert_eq!(verdicts(&[not_offered, rejected(), rejected()]), [Verdict::Skip, Verdict::Pass, Verdict::Pass]);
-        // A hang is no sameness, not even if everything hangs; a login without proof proves nothing.
-        let hang = Outcome::NoAnswer(Stage::Login);
-        assert_eq!(verdicts(&[hang.clone(), hang]), [Verdict::Fail, Verdict::Fail]);
-        assert_eq!(verdicts(&[unproven(), unproven()]), [Verdict::Error, Verdict::Error]);
     }
 }

@@ -3,6 +3,8 @@
 //! A [`Scenario`] is a file; its matrix and its `[[case]]`s expand to [`Case`]s with stable ids. What a case
 //! expects ([`Expectation`]) and what happened (an outcome of [`crate::protocol`]) come to a [`Judgement`].
 
+mod action;
+mod axes_of;
 mod expectation;
 mod fields;
 mod file;
@@ -10,17 +12,23 @@ mod judgement;
 mod load;
 mod matrix;
 mod model;
+mod pairwise;
 mod script;
 mod select;
+mod siblings;
 mod template;
 
 pub use expectation::{Expectation, Expected, Level};
 pub use fields::{SCENARIO_FIELDS, scenario_schema};
 pub use file::{Vocabulary, read_scenario};
-pub use judgement::{Judgement, Verdict, judge, judge_same};
+pub use judgement::{Judgement, Verdict, judge};
 #[cfg(feature = "net")]
 pub(crate) use judgement::{by_level, describe, reply_of};
 pub use load::{LoadError, bundled_scenarios, load};
-pub use model::{Action, Against, Case, PasswordChoice, Scenario, ScriptAnswer, ScriptLine, ScriptStep};
+pub use model::{
+    Action, Against, Case, PasswordChoice, Scenario, ScriptAnswer, ScriptLine, ScriptPattern, ScriptStep, ScriptWord,
+};
+pub use pairwise::reduce;
 pub use select::{Glob, Selection};
+pub use siblings::{Sibling, judge_distinct, judge_same};
 pub use template::{Cast, Filled, Lacking, Template, Value};

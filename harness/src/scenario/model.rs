@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::expectation::{Expectation, Level};
 use super::template::Template;
-use crate::axes::{Encoding, Mechanism, Protocol, Security};
+use crate::axes::{Encoding, Fault, Mechanism, Protocol, Security};
 use crate::source::SourceText;
 
 /// A scenario: one file, one behaviour.
@@ -50,6 +50,14 @@ pub struct Case {
     pub encoding: Option<Encoding>,
     /// The security of the connection; nothing where the target's own will do.
     pub security: Option<Security>,
+    /// How the client is wrong on purpose, where it is.
+    pub fault: Option<Fault>,
+    /// The word for the value of `each`, where the case has that axis.
+    pub each: Option<String>,
+    /// Capabilities that the target has to offer, in upper case: without them the case says nothing.
+    pub needs: Vec<String>,
+    /// Capabilities that the target must not offer, in upper case.
+    pub lacks: Vec<String>,
     /// The role that logs in.
     pub role: String,
     /// What the client does.
@@ -71,6 +79,8 @@ pub enum Action {
     Login {
         /// The login name.
         name: Template,
+        /// SASL's authorization identity, where one is given.
+        authzid: Option<Template>,
         /// The password.
         password: PasswordChoice,
     },
@@ -116,13 +126,105 @@ pub enum ScriptStep {
     Send(Template),
     /// `S:` the server says one of these.
     Expect(Vec<ScriptAnswer>),
+    /// `S: ...` the server says what it likes, but none of these words, until the next line fits.
+    PassOver(Vec<ScriptWord>),
+    /// `TLS` both begin TLS.
+    StartTls {
+        /// Whether a handshake that fails, or the end of the connection, will do as well.
+        or_fails: bool,
+    },
 }
 
 /// One answer that a dialogue accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScriptAnswer {
-    /// A line that starts with these words, each one of several.
-    Line(Vec<Vec<Template>>),
+    /// A line that starts with words like these.
+    Line(Vec<ScriptPattern>),
     /// The end of the connection.
     Closed,
+}
+
+/// What may stand in a line at one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScriptPattern {
+    /// `NO|BAD`: one of these words.
+    OneOf(Vec<ScriptWord>),
+    /// `...`: any number of words.
+    Gap,
+    /// `!STARTTLS`: from here on none of these words.
+    NoneOf(Vec<ScriptWord>),
+}
+
+/// A word of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptWord {
+    /// The word.
+    pub text: Template,
+    /// `word*`: whether any octets may follow.
+    pub is_prefix: bool,
+}
+
+impl Action {
+    /// The action with a value of the axis `each` in its places.
+    pub(super) fn with_each(&self, each: &Template) -> Self {
+        match self {
+            Self::Login { name, authzid, password } => Self::Login {
+                name: name.with_each(each),
+                authzid: authzid.as_ref().map(|authzid| authzid.with_each(each)),
+                password: match password {
+                    PasswordChoice::Text(text) => PasswordChoice::Text(text.with_each(each)),
+                    other => other.clone(),
+                },
+            },
+            Self::Dialogue(lines) => Self::Dialogue(Arc::new(lines.iter().map(|line| line.with_each(each)).collect())),
+        }
+    }
+}
+
+impl ScriptLine {
+    fn with_each(&self, each: &Template) -> Self {
+        let step = match &self.step {
+            ScriptStep::Send(text) => ScriptStep::Send(text.with_each(each)),
+            ScriptStep::Expect(answers) => {
+                ScriptStep::Expect(answers.iter().map(|answer| answer.with_each(each)).collect())
+            }
+            ScriptStep::PassOver(words) => ScriptStep::PassOver(words_with_each(words, each)),
+            ScriptStep::StartTls { or_fails } => ScriptStep::StartTls { or_fails: *or_fails },
+        };
+        Self { step, span: self.span.clone() }
+    }
+
+    /// Whether `{each}` stands in it.
+    pub(super) fn uses_each(&self) -> bool {
+        let any = |words: &[ScriptWord]| words.iter().any(|word| word.text.uses_each());
+        match &self.step {
+            ScriptStep::Send(text) => text.uses_each(),
+            ScriptStep::PassOver(words) => any(words),
+            ScriptStep::StartTls { .. } => false,
+            ScriptStep::Expect(answers) => answers.iter().any(|answer| match answer {
+                ScriptAnswer::Closed => false,
+                ScriptAnswer::Line(patterns) => patterns.iter().any(|pattern| match pattern {
+                    ScriptPattern::OneOf(words) | ScriptPattern::NoneOf(words) => any(words),
+                    ScriptPattern::Gap => false,
+                }),
+            }),
+        }
+    }
+}
+
+impl ScriptAnswer {
+    fn with_each(&self, each: &Template) -> Self {
+        let Self::Line(patterns) = self else { return Self::Closed };
+        let patterns = patterns.iter().map(|pattern| match pattern {
+            ScriptPattern::OneOf(words) => ScriptPattern::OneOf(words_with_each(words, each)),
+            ScriptPattern::NoneOf(words) => ScriptPattern::NoneOf(words_with_each(words, each)),
+            ScriptPattern::Gap => ScriptPattern::Gap,
+        });
+        Self::Line(patterns.collect())
+    }
+}
+
+fn words_with_each(words: &[ScriptWord], each: &Template) -> Vec<ScriptWord> {
+    let word = |word: &ScriptWord| ScriptWord { text: word.text.with_each(each), is_prefix: word.is_prefix };
+    words.iter().map(word).collect()
 }

@@ -3,7 +3,8 @@
 //! On top of the notation for octets, `{domain}` `{dns}` `{user}` `{mailbox}` `{password}` and `{token}` stand for the
 //! values of the case's own role, `{login}` for the login name by which the target's dialect knows it, `{twin.user}` for
 //! another role's, `{user|lower}` (`upper`, `swapcase`) for the same in another case, `{login|escaped}` for the inside of
-//! a quoted string, `{base64:…}` for what is within in base64, and `{len:…}` for its length in octets.
+//! a quoted string, `{base64:…}` for what is within in base64, and `{len:…}` for its length in octets; `{each}` is the value of
+//! the axis `each`, put in when a case is made of a combination.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::identity::{NotationError, Token, tokens};
+use crate::protocol::PLACEHOLDER;
 use crate::source::{nearest, one_of};
 
 /// A text with places for a role's values.
@@ -45,6 +47,7 @@ enum Piece {
     Value { role: Option<String>, value: Value, spelling: Spelling },
     Base64(Template),
     Length(Template),
+    Each,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +67,8 @@ pub struct Filled {
     pub octets: Vec<u8>,
     /// The ranges that hold a password in some form.
     pub secrets: Vec<Range<usize>>,
+    /// What stands there in base64, readable and with passwords masked.
+    pub meaning: Option<String>,
 }
 
 /// A role lacks a value that a template asks for.
@@ -135,10 +140,43 @@ impl Template {
             match piece {
                 Piece::Value { role: Some(role), .. } => roles.push(role.as_str()),
                 Piece::Base64(inner) | Piece::Length(inner) => roles.extend(inner.other_roles()),
-                Piece::Octets(_) | Piece::Value { role: None, .. } => {}
+                Piece::Octets(_) | Piece::Each | Piece::Value { role: None, .. } => {}
             }
         }
         roles
+    }
+
+    /// These octets and nothing else.
+    pub(super) fn of_octets(octets: Vec<u8>) -> Self {
+        Self { pieces: vec![Piece::Octets(octets)] }
+    }
+
+    /// Adds another text at the end.
+    pub(super) fn append(&mut self, other: Self) {
+        self.pieces.extend(other.pieces);
+    }
+
+    /// Whether `{each}` stands in it.
+    pub(super) fn uses_each(&self) -> bool {
+        self.pieces.iter().any(|piece| match piece {
+            Piece::Each => true,
+            Piece::Base64(inner) | Piece::Length(inner) => inner.uses_each(),
+            Piece::Octets(_) | Piece::Value { .. } => false,
+        })
+    }
+
+    /// The text with a value of the axis `each` in its places.
+    pub(super) fn with_each(&self, each: &Self) -> Self {
+        let mut pieces = Vec::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Each => pieces.extend(each.pieces.iter().cloned()),
+                Piece::Base64(inner) => pieces.push(Piece::Base64(inner.with_each(each))),
+                Piece::Length(inner) => pieces.push(Piece::Length(inner.with_each(each))),
+                other => pieces.push(other.clone()),
+            }
+        }
+        Self { pieces }
     }
 
     /// The octets for a case whose own role is `role`.
@@ -161,8 +199,12 @@ impl Template {
                 Piece::Base64(inner) => {
                     let inner = inner.fill(cast, role)?;
                     filled.octets.extend_from_slice(STANDARD.encode(&inner.octets).as_bytes());
+                    let before = filled.meaning.take().map_or_else(String::new, |before| before + "; ");
+                    filled.meaning = Some(before + &inner.readable());
                     !inner.secrets.is_empty()
                 }
+                // Whoever makes cases of a file puts the value in, or says that there is none.
+                Piece::Each => false,
                 Piece::Length(inner) => {
                     let length = inner.fill(cast, role)?.octets.len();
                     filled.octets.extend_from_slice(length.to_string().as_bytes());
@@ -174,6 +216,23 @@ impl Template {
             }
         }
         Ok(filled)
+    }
+}
+
+impl Filled {
+    /// The octets for people: printable ASCII as it is, the rest in braces, passwords masked.
+    fn readable(&self) -> String {
+        let mut text = String::new();
+        for (at, &octet) in self.octets.iter().enumerate() {
+            match self.secrets.iter().find(|secret| secret.contains(&at)) {
+                Some(secret) if secret.start == at => text.push_str(PLACEHOLDER),
+                Some(_) => {}
+                None if octet == 0 => text.push_str("{nul}"),
+                None if octet == b' ' || octet.is_ascii_graphic() => text.push(char::from(octet)),
+                None => text.push_str(&format!("{{x{octet:02x}}}")),
+            }
+        }
+        text
     }
 }
 
@@ -193,6 +252,9 @@ impl Spelling {
 }
 
 fn piece(name: &str, roles: &[String]) -> Result<Piece, NotationError> {
+    if name == "each" {
+        return Ok(Piece::Each);
+    }
     if let Some(inner) = name.strip_prefix("base64:") {
         return Template::parse(inner, roles).map(Piece::Base64);
     }
@@ -266,6 +328,22 @@ mod tests {
         let plain = fill("{base64:{nul}{user}{nul}{password}} x").expect("filled");
         assert_eq!(plain.octets, b"AFVzZXIxAHB3 x");
         assert_eq!(plain.secrets, std::slice::from_ref(&(0..12)));
+    }
+
+    #[test]
+    fn base64_comes_with_its_meaning() {
+        let filled = fill("{base64:{nul}{user}{nul}{password}{xe9}} {base64:x{lf}}").expect("filled");
+        assert_eq!(filled.meaning.as_deref(), Some("{nul}User1{nul}<password>{xe9}; x{x0a}"));
+        assert_eq!(fill("{user}").expect("filled").meaning, None);
+    }
+
+    #[test]
+    fn each_is_put_in_raw_wherever_it_stands() {
+        let text = Template::parse("{each} {base64:{each}} {len:a{each}}", &roles()).expect("sound");
+        let each = Template::parse("{xff}{user}", &roles()).expect("sound");
+        assert!(text.uses_each() && !each.uses_each());
+        let filled = text.with_each(&each).fill(&OneRole, "renamed").expect("filled");
+        assert_eq!(filled.octets, b"\xffUser1 /1VzZXIx 7");
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub enum Kind {
     Word(&'static [&'static str]),
     /// A list of any strings.
     Texts,
+    /// One of the words, or a list of them.
+    WordOrWords(&'static [&'static str]),
     /// A list of words.
     Words(&'static [&'static str]),
     /// A whole number, not negative.
@@ -71,6 +73,11 @@ fn value(out: &mut String, kind: Kind, depth: usize) {
     let _ = match kind {
         Kind::Text => write!(out, "{pad}\"type\": \"string\""),
         Kind::Word(list) => write!(out, "{pad}\"enum\": [{}]", words(list)),
+        Kind::WordOrWords(list) => {
+            let list = words(list);
+            let many = format!("{{ \"type\": \"array\", \"items\": {{ \"enum\": [{list}] }} }}");
+            write!(out, "{pad}\"oneOf\": [\n{pad}  {{ \"enum\": [{list}] }},\n{pad}  {many}\n{pad}]")
+        }
         Kind::Texts => write!(out, "{pad}\"type\": \"array\",\n{pad}\"items\": {{ \"type\": \"string\" }}"),
         Kind::Words(list) => {
             write!(out, "{pad}\"type\": \"array\",\n{pad}\"items\": {{ \"enum\": [{}] }}", words(list))

@@ -13,5 +13,5 @@ mod text;
 pub use field::{Field, Kind, schema};
 pub use mistake::{Mistake, Mistakes, render};
 pub use nearest::{nearest, one_of};
-pub use table::{Either, List, OneOrMany, Table, Text, parse};
+pub use table::{Either, List, OneOrMany, OneOrNamed, Table, Text, parse};
 pub use text::{LONGEST, ReadError, SourceError, SourceText};

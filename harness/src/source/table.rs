@@ -169,6 +169,18 @@ impl<'t> Table<'t> {
     /// A list of words out of the field's list; an empty list is a mistake, and so is a word said twice.
     pub fn words<T: PartialEq>(&self, name: &str, find: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
         let list = self.texts(name)?;
+        self.find_all(name, list, find)
+    }
+
+    /// One word out of the field's list, or a list of them.
+    pub fn word_or_words<T: PartialEq>(&self, name: &str, find: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+        match self.text_or_texts(name)? {
+            OneOrMany::One(text) => self.find(name, &text, &find).map(|value| vec![value]),
+            OneOrMany::Many(list) => self.find_all(name, list, find),
+        }
+    }
+
+    fn find_all<T: PartialEq>(&self, name: &str, list: List, find: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
         if list.texts.is_empty() {
             self.mistake(
                 Mistake::new(list.span, format!("`{name}` is empty"), "nothing to choose from")
@@ -261,6 +273,20 @@ impl<'t> Table<'t> {
         }
     }
 
+    /// One string, or a table whose keys the file chooses, in the file's order.
+    pub fn text_or_named(&self, name: &str) -> Option<OneOrNamed> {
+        let value = self.get(name)?;
+        let DeValue::Table(table) = value.get_ref() else { return self.text(name).map(OneOrNamed::One) };
+        let mut named = Vec::new();
+        for (key, value) in table.iter() {
+            if let Some(text) = self.as_text(name, value) {
+                named.push((Text { value: key.get_ref().to_string(), span: key.span() }, text));
+            }
+        }
+        named.sort_by_key(|(key, _)| key.span.start);
+        Some(OneOrNamed::Named(named))
+    }
+
     fn as_either(&self, name: &str, value: &'t Spanned<DeValue<'t>>, fields: &'static [Field]) -> Option<Either<'t>> {
         match value.get_ref() {
             DeValue::String(_) => self.as_text(name, value).map(Either::Text),
@@ -312,7 +338,7 @@ impl<'t> Table<'t> {
         let found = find(&text.value);
         if found.is_none() {
             let known = match self.kind(name) {
-                Some(Kind::Word(words) | Kind::Words(words)) => words,
+                Some(Kind::Word(words) | Kind::WordOrWords(words) | Kind::Words(words)) => words,
                 _ => &[],
             };
             let kind = match name {
@@ -342,6 +368,14 @@ pub enum OneOrMany {
     One(Text),
     /// A list of strings.
     Many(List),
+}
+
+/// A value that may be a string or a table of strings.
+pub enum OneOrNamed {
+    /// A string.
+    One(Text),
+    /// Names and what they stand for.
+    Named(Vec<(Text, Text)>),
 }
 
 /// A value that may be a word or a table.

@@ -1,0 +1,207 @@
+//! Cases that are judged by each other: those that must come to the same, and those that must not.
+
+use super::expectation::Level;
+use super::judgement::{Judgement, UNPROVEN, Verdict, by_level, describe};
+use crate::axes::Protocol;
+use crate::identity::escape;
+use crate::protocol::Outcome;
+
+/// One of several cases that are judged by each other.
+#[derive(Debug, Clone, Copy)]
+pub struct Sibling<'s> {
+    /// The case's id.
+    pub id: &'s str,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// Who logs in: the account, and the value of `each`.
+    pub identity: (&'s str, Option<&'s str>),
+    /// What happened.
+    pub outcome: &'s Outcome,
+}
+
+/// Judges combinations of one account, fault and value of `each`: all must have come to the same.
+///
+/// The measure is the first that came to anything, of IMAP's where there are such, since IMAP tells more refusals
+/// apart; it passes itself.
+pub fn judge_same(level: Level, siblings: &[Sibling<'_>]) -> Vec<Judgement> {
+    let mut measures = siblings.iter().filter(|sibling| is_measure(sibling.outcome));
+    let first = measures.clone().next();
+    let measure = measures.find(|sibling| sibling.protocol == Protocol::Imap).or(first);
+    let judge_one = |sibling: &Sibling<'_>| match (unjudged(level, sibling.outcome), measure) {
+        (Some(judgement), _) => judgement,
+        (None, Some(measure)) if !is_same(sibling, measure) => {
+            let (found, wanted) = (describe(sibling.outcome), describe(measure.outcome));
+            by_level(level, format!("{found}, where {} came to: {wanted}", measure.id))
+        }
+        (None, _) => Judgement::pass(),
+    };
+    siblings.iter().map(judge_one).collect()
+}
+
+/// Judges the combinations of one `[[case]]`: no mailbox may open for two accounts or values of `each`.
+///
+/// Whoever comes first in the matrix is taken for the mailbox's owner, and passes.
+pub fn judge_distinct(level: Level, siblings: &[Sibling<'_>]) -> Vec<Judgement> {
+    let judge_one = |(index, sibling): (usize, &Sibling<'_>)| {
+        if let Some(judgement) = unjudged(level, sibling.outcome) {
+            return judgement;
+        }
+        let Outcome::Opened { mailbox: Some(mailbox), .. } = sibling.outcome else { return Judgement::pass() };
+        let opens_it = |other: &&Sibling<'_>| matches!(other.outcome, Outcome::Opened { mailbox: Some(found), .. } if found == mailbox);
+        // Two carriers of one identity open one mailbox, as they should.
+        match siblings.iter().take(index).find(opens_it) {
+            Some(owner) if owner.identity != sibling.identity => {
+                by_level(level, format!("opened {}, which {} opens too", escape(mailbox), owner.id))
+            }
+            _ => Judgement::pass(),
+        }
+    };
+    siblings.iter().enumerate().map(judge_one).collect()
+}
+
+/// What is wrong, or proves nothing, whatever the siblings came to.
+fn unjudged(level: Level, outcome: &Outcome) -> Option<Judgement> {
+    match outcome {
+        Outcome::NotOffered(what) => Some(Judgement::new(Verdict::Skip, format!("the target does not offer {what}"))),
+        Outcome::Opened { mailbox: None, .. } => Some(Judgement::new(Verdict::Error, UNPROVEN)),
+        _ if is_measure(outcome) => None,
+        _ => Some(by_level(level, describe(outcome))),
+    }
+}
+
+/// Whether an outcome says what the server makes of a login.
+const fn is_measure(outcome: &Outcome) -> bool {
+    !matches!(
+        outcome,
+        Outcome::NotOffered(_)
+            | Outcome::NoAnswer(_)
+            | Outcome::Garbled { .. }
+            | Outcome::TlsFailed(_)
+            | Outcome::Opened { mailbox: None, .. }
+    )
+}
+
+fn is_same(a: &Sibling<'_>, b: &Sibling<'_>) -> bool {
+    match (a.outcome, b.outcome) {
+        (Outcome::Opened { mailbox: a, .. }, Outcome::Opened { mailbox: b, .. }) => a == b,
+        // POP3's -ERR is IMAP's NO and BAD in one (RFC 1939 §3).
+        (Outcome::Rejected(_) | Outcome::Bad(_), Outcome::Rejected(_) | Outcome::Bad(_))
+            if a.protocol != b.protocol =>
+        {
+            true
+        }
+        (a, b) => a.word() == b.word(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Proof, Reply, Stage};
+
+    fn opened(mailbox: &str) -> Outcome {
+        Outcome::Opened { mailbox: Some(mailbox.as_bytes().to_vec()), proof: Proof::Canary }
+    }
+
+    fn rejected() -> Outcome {
+        Outcome::Rejected(Reply::default())
+    }
+
+    fn bad() -> Outcome {
+        Outcome::Bad(Reply::default())
+    }
+
+    fn unproven() -> Outcome {
+        Outcome::Opened { mailbox: None, proof: Proof::None }
+    }
+
+    fn closed() -> Outcome {
+        Outcome::Closed { stage: Stage::Login, farewell: None }
+    }
+
+    fn same(outcomes: &[(Protocol, Outcome)]) -> Vec<Judgement> {
+        let ids: Vec<String> = (0..outcomes.len()).map(|index| format!("x/{index}")).collect();
+        let siblings: Vec<Sibling<'_>> = outcomes
+            .iter()
+            .zip(&ids)
+            .map(|((protocol, outcome), id)| Sibling { id, protocol: *protocol, identity: ("same", None), outcome })
+            .collect();
+        judge_same(Level::Must, &siblings)
+    }
+
+    fn verdicts(outcomes: &[Outcome]) -> Vec<Verdict> {
+        let outcomes: Vec<_> = outcomes.iter().map(|outcome| (Protocol::Imap, outcome.clone())).collect();
+        same(&outcomes).into_iter().map(|judgement| judgement.verdict).collect()
+    }
+
+    #[test]
+    fn siblings_must_come_to_the_same() {
+        assert_eq!(verdicts(&[rejected(), rejected()]), [Verdict::Pass, Verdict::Pass]);
+        assert_eq!(verdicts(&[rejected(), bad()]), [Verdict::Pass, Verdict::Fail]);
+        assert_eq!(verdicts(&[opened("Own"), opened("Own")]), [Verdict::Pass, Verdict::Pass]);
+        assert_eq!(verdicts(&[opened("Own"), opened("Anothers")]), [Verdict::Pass, Verdict::Fail]);
+        assert_eq!(verdicts(&[opened("Own"), rejected(), closed()]), [Verdict::Pass, Verdict::Fail, Verdict::Fail]);
+        let not_offered = Outcome::NotOffered("LITERAL+".to_string());
+        assert_eq!(verdicts(&[not_offered, rejected(), rejected()]), [Verdict::Skip, Verdict::Pass, Verdict::Pass]);
+        // A hang is no sameness, not even if everything hangs, and no measure; a login without proof proves nothing.
+        let hang = Outcome::NoAnswer(Stage::Login);
+        assert_eq!(verdicts(&[hang.clone(), hang.clone()]), [Verdict::Fail, Verdict::Fail]);
+        assert_eq!(verdicts(&[hang, rejected(), rejected()]), [Verdict::Fail, Verdict::Pass, Verdict::Pass]);
+        assert_eq!(verdicts(&[unproven(), unproven()]), [Verdict::Error, Verdict::Error]);
+    }
+
+    #[test]
+    fn a_refusal_is_the_same_in_both_protocols() {
+        let (imap, pop3) = (Protocol::Imap, Protocol::Pop3);
+        let verdicts = |outcomes: &[(Protocol, Outcome)]| -> Vec<Verdict> {
+            same(outcomes).into_iter().map(|judgement| judgement.verdict).collect()
+        };
+        assert_eq!(verdicts(&[(imap, bad()), (pop3, rejected())]), [Verdict::Pass, Verdict::Pass]);
+        assert_eq!(verdicts(&[(pop3, rejected()), (imap, rejected())]), [Verdict::Pass, Verdict::Pass]);
+        assert_eq!(verdicts(&[(imap, closed()), (pop3, rejected())]), [Verdict::Pass, Verdict::Fail]);
+        // POP3's word does not make IMAP's two words one.
+        let three = [(pop3, rejected()), (imap, rejected()), (imap, bad())];
+        assert_eq!(verdicts(&three), [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
+    }
+
+    #[test]
+    fn the_measure_is_named() {
+        let judgements = same(&[(Protocol::Imap, rejected()), (Protocol::Imap, opened("Own"))]);
+        assert_eq!(judgements[1].reason, "opened Own, where x/0 came to: rejected without a word of explanation");
+    }
+
+    #[test]
+    fn no_mailbox_is_two_identities() {
+        let distinct = |list: &[(&str, Option<&str>, Outcome)]| -> Vec<(Verdict, String)> {
+            let siblings: Vec<Sibling<'_>> = list
+                .iter()
+                .map(|(role, each, outcome)| Sibling {
+                    id: each.unwrap_or(role),
+                    protocol: Protocol::Imap,
+                    identity: (role, *each),
+                    outcome,
+                })
+                .collect();
+            let judgements = judge_distinct(Level::Must, &siblings).into_iter();
+            judgements.map(|judgement| (judgement.verdict, judgement.reason)).collect()
+        };
+        let pass = (Verdict::Pass, String::new());
+        let alias = (Verdict::Fail, "opened Own, which x41 opens too".to_string());
+        assert_eq!(
+            distinct(&[
+                ("same", Some("x41"), opened("Own")),
+                ("same", Some("x41"), opened("Own")),
+                ("same", Some("x42"), rejected()),
+                ("same", Some("x43"), opened("Other")),
+                ("same", Some("x61"), opened("Own")),
+            ]),
+            [pass.clone(), pass.clone(), pass.clone(), pass.clone(), alias]
+        );
+        assert_eq!(
+            distinct(&[("same", None, opened("Own")), ("renamed", None, opened("Own"))])[1],
+            (Verdict::Fail, "opened Own, which same opens too".to_string())
+        );
+        let hang = distinct(&[("same", None, Outcome::NoAnswer(Stage::Login)), ("renamed", None, unproven())]);
+        assert_eq!([hang[0].0, hang[1].0], [Verdict::Fail, Verdict::Error]);
+    }
+}
