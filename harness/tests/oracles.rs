@@ -87,6 +87,7 @@ async fn the_reference_server_takes_what_imap_codec_writes() {
         flaws: Flaws::NONE,
         imap: None,
         pop3: None,
+        canaries: true,
     };
     let server = Arc::new(Server::start(config).unwrap());
     let name = r"Domain1\User1\Mailbox1";

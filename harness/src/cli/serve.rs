@@ -43,7 +43,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<ExitStatus, CliError> {
     runtime.block_on(async {
         let mut interrupt = watch_for_interrupt()?;
         let name = format!("reference:{}", dialect.name);
-        let config = Config { dialect, directory, flaws, imap: args.imap, pop3: args.pop3 };
+        let config = Config { dialect, directory, flaws, imap: args.imap, pop3: args.pop3, canaries: true };
         let server =
             Server::start(config).map_err(|error| CliError::Start { name: name.clone(), reason: error.to_string() })?;
         let mut out = io::stdout().lock();

@@ -19,6 +19,7 @@ pub mod sasl;
 mod secured;
 mod session;
 mod step;
+mod survey;
 mod transcript;
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::code::ResponseCode;
 use super::imap::command::quoted_escapes;
-use super::outcome::{Outcome, Reply};
+use super::outcome::{Outcome, Proof, Reply};
 use super::outgoing::PLACEHOLDER;
 use crate::secret::Password;
 
@@ -77,6 +77,10 @@ impl Redactor {
     pub fn redact_outcome(&self, outcome: Outcome) -> Outcome {
         match outcome {
             Outcome::Opened { mailbox, proof } => {
+                let proof = match proof {
+                    Proof::Fingerprint(octets) => Proof::Fingerprint(self.redact(&octets)),
+                    other => other,
+                };
                 Outcome::Opened { mailbox: mailbox.map(|mailbox| self.redact(&mailbox)), proof }
             }
             Outcome::Unbound(reply) => Outcome::Unbound(self.redact_reply(reply)),
@@ -89,6 +93,7 @@ impl Redactor {
             Outcome::TlsFailed(_)
             | Outcome::NotOffered(_)
             | Outcome::NoAnswer(_)
+            | Outcome::Surveyed(_)
             | Outcome::Garbled { .. }
             | Outcome::Followed => outcome,
         }

@@ -9,7 +9,7 @@ use proptest::sample::{Index, select};
 
 use super::imap::command::quoted_escapes;
 use super::*;
-use crate::axes::{Encoding, Mechanism, Protocol};
+use crate::axes::{Encoding, Mechanism, Protocol, Security};
 use crate::secret::Password;
 
 /// Every way in which our client logs in.
@@ -124,7 +124,8 @@ fn server_stream() -> impl Strategy<Value = Vec<u8>> {
 
 fn sessions(password: &'static str) -> Vec<Session> {
     let logins = ways().into_iter().map(|way| login(way, password));
-    logins.chain(Protocol::ALL.iter().map(|protocol| dialogue(*protocol))).collect()
+    let surveys = Protocol::ALL.iter().map(|protocol| Session::survey(*protocol, Security::Plaintext));
+    logins.chain(Protocol::ALL.iter().map(|protocol| dialogue(*protocol))).chain(surveys).collect()
 }
 
 /// A password as it may stand in a transcript: the forms in which it must not.

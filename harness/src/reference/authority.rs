@@ -49,6 +49,7 @@ pub struct Authority {
     dialect: Dialect,
     directory: Directory,
     flaws: Flaws,
+    canaries: bool,
 }
 
 impl Authority {
@@ -56,7 +57,19 @@ impl Authority {
     pub fn new(dialect: Dialect, directory: Directory, flaws: Flaws) -> Self {
         let dialect = flawed_dialect(dialect, flaws);
         let directory = flawed_directory(directory, &dialect, flaws);
-        Self { dialect, directory, flaws }
+        Self { dialect, directory, flaws, canaries: true }
+    }
+
+    /// With or without canaries in the mailboxes.
+    #[must_use]
+    pub const fn with_canaries(mut self, canaries: bool) -> Self {
+        self.canaries = canaries;
+        self
+    }
+
+    /// Whether each mailbox's message names the mailbox.
+    pub const fn canaries(&self) -> bool {
+        self.canaries
     }
 
     /// The rules by which names are read; flaws may have changed them.

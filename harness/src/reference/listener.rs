@@ -48,6 +48,8 @@ pub struct Config {
     pub imap: Option<SocketAddr>,
     /// Where it speaks POP3, likewise.
     pub pop3: Option<SocketAddr>,
+    /// Whether each mailbox's message names the mailbox: without it a mailbox is as any on a stranger's server.
+    pub canaries: bool,
 }
 
 /// A running server. It ends when it is dropped.
@@ -67,7 +69,8 @@ impl Server {
         if imap.is_none() && pop3.is_none() {
             return Err(does_not_speak(&config.dialect, "IMAP or POP3"));
         }
-        let authority = Arc::new(Authority::new(config.dialect, config.directory, config.flaws));
+        let authority =
+            Arc::new(Authority::new(config.dialect, config.directory, config.flaws).with_canaries(config.canaries));
         let mut server = Self {
             imap: imap.as_ref().map(TcpListener::local_addr).transpose()?,
             pop3: pop3.as_ref().map(TcpListener::local_addr).transpose()?,

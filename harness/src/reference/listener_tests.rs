@@ -21,6 +21,7 @@ fn config(flaws: Flaws) -> Config {
         flaws,
         imap: None,
         pop3: None,
+        canaries: true,
     }
 }
 

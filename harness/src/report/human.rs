@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::actual;
-use crate::runner::{CaseReport, Reporter, RunEvent, Summary, TargetFacts};
+use crate::runner::{CaseReport, Reporter, RunEvent, Summary, SurveyFacts, TargetFacts};
 use crate::scenario::{Scenario, Verdict};
 use crate::source::{Mistake, render};
 
@@ -32,6 +32,7 @@ pub struct Human<W> {
     repeated: Vec<String>,
     unexpected: usize,
     skipped: BTreeMap<String, usize>,
+    one_target: bool,
 }
 
 /// A scenario whose cases are on their way.
@@ -53,7 +54,15 @@ impl<W: Write> Human<W> {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} cases, {elapsed} {msg}") {
             bar.set_style(style);
         }
-        Self { out, bar, scenarios: Vec::new(), repeated: Vec::new(), unexpected: 0, skipped: BTreeMap::new() }
+        Self {
+            out,
+            bar,
+            scenarios: Vec::new(),
+            repeated: Vec::new(),
+            unexpected: 0,
+            skipped: BTreeMap::new(),
+            one_target: false,
+        }
     }
 
     fn print(&mut self, text: &str) -> io::Result<()> {
@@ -66,6 +75,7 @@ impl<W: Write> Human<W> {
         cases: usize,
         targets: &[TargetFacts],
         scenarios: &[(Arc<Scenario>, usize)],
+        warnings: &[String],
     ) -> io::Result<()> {
         self.bar.set_length(cases as u64);
         let group = |(scenario, left): &(Arc<Scenario>, usize)| Group {
@@ -84,7 +94,29 @@ impl<W: Write> Human<W> {
             }
             several => format!("the reference server in {} dialects", several.len()),
         };
-        self.print(&format!("{}, put to {of}\n", count(cases, "case")))
+        self.one_target = targets.len() == 1;
+        self.print(&format!("{}, put to {of}", count(cases, "case")))?;
+        self.warn(warnings)
+    }
+
+    /// One line for each way to the target, where there is one target only: several are the reference server, about
+    /// which there is nothing to learn.
+    fn surveyed(&mut self, surveys: &[SurveyFacts], warnings: &[String]) -> io::Result<()> {
+        let shown = if self.one_target { surveys } else { &[] };
+        for survey in shown {
+            let said = match &survey.trouble {
+                // Whatever the rest of a long reason is, it comes at the end.
+                Some(trouble) => trouble.lines().next().unwrap_or_default().to_string(),
+                None => offers(&survey.offers),
+            };
+            self.print(&format!("{DIM}{} {} ({}): {said}{DIM:#}", survey.protocol, survey.address, survey.security))?;
+        }
+        self.warn(warnings)?;
+        self.print("")
+    }
+
+    fn warn(&mut self, warnings: &[String]) -> io::Result<()> {
+        warnings.iter().try_for_each(|warning| self.print(&format!("{YELLOW}warning{YELLOW:#}: {warning}")))
     }
 
     fn case_finished(&mut self, case: &CaseReport) -> io::Result<()> {
@@ -191,6 +223,7 @@ impl<W: Write> Human<W> {
         for reason in &summary.unreachable {
             self.print(&format!("{RED}unreachable{RED:#}: {reason}"))?;
         }
+        self.warn(&summary.warnings)?;
         self.print(&closing(summary))
     }
 }
@@ -198,7 +231,10 @@ impl<W: Write> Human<W> {
 impl<W: Write> Reporter for Human<W> {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
         match event {
-            RunEvent::Started { cases, targets, scenarios } => self.started(*cases, targets, scenarios),
+            RunEvent::Started { cases, targets, scenarios, warnings } => {
+                self.started(*cases, targets, scenarios, warnings)
+            }
+            RunEvent::Surveyed { surveys, warnings } => self.surveyed(surveys, warnings),
             RunEvent::CaseFinished(case) => self.case_finished(case),
             RunEvent::Finished(summary) => self.finished(summary),
         }
@@ -234,6 +270,35 @@ fn block(case: &CaseReport) -> String {
         }
     }
     text
+}
+
+/// The capabilities that a login depends on.
+fn offers(words: &[String]) -> String {
+    const MATTER: &[&str] = &[
+        "STARTTLS",
+        "STLS",
+        "LOGINDISABLED",
+        "SASL-IR",
+        "LITERAL+",
+        "LITERAL-",
+        "USER",
+        "APOP",
+        "UTF8=ACCEPT",
+        "UTF8",
+    ];
+    let (mechanisms, others): (Vec<&str>, Vec<&str>) =
+        words.iter().map(String::as_str).partition(|word| word.starts_with("AUTH="));
+    let mut shown: Vec<&str> = others.into_iter().filter(|word| MATTER.contains(word)).collect();
+    let names: Vec<&str> = mechanisms.iter().filter_map(|word| word.strip_prefix("AUTH=")).take(24).collect();
+    let mechanisms = format!("AUTH={}", names.join(","));
+    if !names.is_empty() {
+        shown.insert(0, &mechanisms);
+    }
+    match (shown.is_empty(), words.is_empty()) {
+        (false, _) => format!("offers {}", shown.join(" ")),
+        (true, false) => "offers nothing that a login depends on".to_string(),
+        (true, true) => "does not say what it offers".to_string(),
+    }
 }
 
 fn totals(counts: &[usize; Verdict::ALL.len()]) -> String {

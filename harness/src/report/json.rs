@@ -29,7 +29,7 @@ impl<W: Write> JsonLines<W> {
 impl<W: Write> Reporter for JsonLines<W> {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
         match event {
-            RunEvent::Started { .. } => Ok(()),
+            RunEvent::Started { .. } | RunEvent::Surveyed { .. } => Ok(()),
             RunEvent::CaseFinished(case) => self.line(&Case::from(*case)),
             RunEvent::Finished(summary) => self.line(&Closing { summary: Totals::from(*summary) }),
         }
@@ -116,6 +116,8 @@ struct Totals {
     interrupted: bool,
     unreachable: Vec<String>,
     sanity: Vec<SanityLine>,
+    insecure: bool,
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -152,6 +154,8 @@ impl From<&Summary> for Totals {
                     trouble: sanity.trouble.clone(),
                 })
                 .collect(),
+            insecure: summary.insecure,
+            warnings: summary.warnings.clone(),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Asks every question of a plan, many at once, and tells the reporter what comes of it.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,16 +9,19 @@ use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::event::{CaseReport, Reporter, RunEvent, Sanity, Summary, TargetFacts};
+use super::checks::{check_first, check_last};
+use super::connection::open;
+use super::event::{CaseReport, Reporter, RunEvent, Summary, TargetFacts};
+use super::fresh::fresh;
 use super::plan::{Plan, Planned};
 use super::question::{Question, Request, ask};
-use super::sanity::{SanityResult, check};
 use super::settle::{Answered, Siblings, unasked};
-use crate::axes::Protocol;
-use crate::protocol::Session;
+use super::survey::Survey;
+use crate::axes::{Mechanism, Protocol};
+use crate::protocol::{Login, Session};
 use crate::scenario::Verdict;
 use crate::target::Target;
-use crate::transport::{Deadlines, connect, converse};
+use crate::transport::Deadlines;
 
 /// How a run is done.
 #[derive(Debug, Clone)]
@@ -48,15 +50,27 @@ pub async fn run(
     let start = Instant::now();
     let mut summary = Summary { planned: plan.list.len(), ..Summary::default() };
     let facts: Vec<TargetFacts> = targets.iter().map(|target| facts(target)).collect();
-    reporter.event(&RunEvent::Started { cases: plan.list.len(), targets: &facts, scenarios: &plan.scenarios() })?;
+    summary.insecure = targets.iter().any(|target| !target.tls.verified);
+    summary.warnings = insecurities(targets);
+    reporter.event(&RunEvent::Started {
+        cases: plan.list.len(),
+        targets: &facts,
+        scenarios: &plan.scenarios(),
+        warnings: &summary.warnings,
+    })?;
 
-    let used = used_endpoints(&plan);
-    let first = check_all(&used, targets, &options, false, &mut summary).await;
-    let unreachable: HashMap<(usize, Protocol), String> = first;
+    let said = summary.warnings.len();
+    let mut survey = Survey::take(&plan, targets, options.deadlines).await;
+    summary.conversations += survey.places().len();
+    summary.warnings.extend(survey.warnings(targets));
+    let prints = check_first(&plan, targets, &mut survey, options.deadlines, &mut summary).await;
+    let warnings = summary.warnings.get(said..).unwrap_or_default();
+    reporter.event(&RunEvent::Surveyed { surveys: &survey.facts(targets), warnings })?;
 
-    let mut siblings = Siblings::new(&plan);
+    let survey = Arc::new(survey);
+    let mut siblings = Siblings::new(&plan, prints.clone());
     let conversations = Arc::new(AtomicUsize::new(0));
-    let (mut found, mut workers) = ask_all(plan, targets, &options, unreachable, Arc::clone(&conversations));
+    let (mut found, mut workers) = ask_all(plan, targets, &options, Arc::clone(&survey), Arc::clone(&conversations));
     let mut interrupt = options.interrupt.clone();
     loop {
         let next = tokio::select! {
@@ -79,7 +93,7 @@ pub async fn run(
     // Nobody holds on to the targets after this: whoever started one can stop it.
     workers.shutdown().await;
     if !summary.interrupted {
-        check_all(&used, targets, &options, true, &mut summary).await;
+        check_last(targets, &survey, &prints, options.deadlines, &mut summary).await;
     }
     tell(siblings.rest(targets), &mut summary, reporter)?;
     summary.conversations += conversations.load(Ordering::Relaxed);
@@ -99,12 +113,12 @@ fn ask_all(
     plan: Plan,
     targets: &[Arc<Target>],
     options: &RunOptions,
-    unreachable: HashMap<(usize, Protocol), String>,
+    survey: Arc<Survey>,
     conversations: Arc<AtomicUsize>,
 ) -> (mpsc::Receiver<Found>, JoinSet<()>) {
     // A bounded channel: workers wait for the reports rather than fill the memory with results.
     let (sender, receiver) = mpsc::channel(256);
-    let work = Arc::new((plan.list, targets.to_vec(), unreachable));
+    let work = Arc::new((plan.list, targets.to_vec(), survey));
     let next = Arc::new(AtomicUsize::new(0));
     let mut workers = JoinSet::new();
     for _ in 0..options.jobs.max(1).min(work.0.len()) {
@@ -112,9 +126,9 @@ fn ask_all(
         let conversations = Arc::clone(&conversations);
         let deadlines = options.deadlines;
         workers.spawn(async move {
-            let (list, targets, unreachable) = &*work;
+            let (list, targets, survey) = &*work;
             while let Some(planned) = list.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let found = ask_one(planned, targets, unreachable, deadlines, &conversations).await;
+                let found = ask_one(planned, targets, survey, deadlines, &conversations).await;
                 if let Some(found) = found
                     && sender.send(found).await.is_err()
                 {
@@ -129,7 +143,7 @@ fn ask_all(
 async fn ask_one(
     planned: &Planned,
     targets: &[Arc<Target>],
-    unreachable: &HashMap<(usize, Protocol), String>,
+    survey: &Survey,
     deadlines: Deadlines,
     conversations: &AtomicUsize,
 ) -> Option<Found> {
@@ -139,29 +153,48 @@ async fn ask_one(
         Ok(question) => question,
         Err(reason) => return unasked(Verdict::Skip, reason),
     };
-    if let Some(reason) = unreachable.get(&(planned.target, case.protocol)) {
-        return unasked(Verdict::Error, reason.clone());
+    let (endpoint, security) = match target.endpoint_for(case.protocol, case.mechanism, case.security) {
+        Ok(found) => found,
+        Err(reason) => return unasked(Verdict::Skip, reason),
+    };
+    let place = (planned.target, case.protocol, security);
+    if let Some(reason) = survey.unreachable(place) {
+        return unasked(Verdict::Error, reason.to_string());
     }
-    let endpoint = target.endpoint(case.protocol)?;
+    if let Some(reason) = survey.reason_to_skip(case, place) {
+        return unasked(Verdict::Skip, reason);
+    }
+    // Only where the certificate is what logs in: elsewhere it would be one more thing that differs.
+    let certificate = match case.mechanism {
+        Some(Mechanism::External) => match target.certificates.get(&case.role) {
+            Some(certificate) => Some(certificate),
+            None => {
+                let reason = format!("there is no client certificate for the role `{}`", case.role);
+                return unasked(Verdict::Skip, reason);
+            }
+        },
+        _ => None,
+    };
+    let session = match session(&question, case.protocol) {
+        Ok(session) => session,
+        Err(reason) => return unasked(Verdict::Error, reason),
+    };
     let start = Instant::now();
-    let stream = match connect(&endpoint.address, deadlines.connect).await {
-        Ok(stream) => stream,
-        Err(error) => {
-            return unasked(Verdict::Error, format!("failed to connect to {}: {error}", endpoint.address));
-        }
+    let connection = match open(target, endpoint, security, certificate, deadlines).await {
+        Ok(connection) => connection,
+        Err(error) => return unasked(Verdict::Error, error.reason()),
     };
     conversations.fetch_add(1, Ordering::Relaxed);
-    let session = session(&question, case.protocol);
-    let conversation = converse(stream, session, deadlines).await;
+    let conversation = connection.converse(session, deadlines).await;
     let answered = Answered { planned: planned.clone(), question, conversation, took: start.elapsed() };
     Some(Found::Answered(Box::new(answered)))
 }
 
-fn session(question: &Question, protocol: Protocol) -> Session {
-    match &question.request {
-        Request::Login(login) => Session::login(login.clone()),
+fn session(question: &Question, protocol: Protocol) -> Result<Session, String> {
+    Ok(match &question.request {
+        Request::Login(login) => Session::login(Login { fresh: fresh()?, ..login.clone() }),
         Request::Dialogue(steps) => Session::dialogue(protocol, steps.clone()),
-    }
+    })
 }
 
 fn settle(found: Found, siblings: &mut Siblings, targets: &[Arc<Target>]) -> Vec<CaseReport> {
@@ -186,64 +219,24 @@ fn tell(reports: Vec<CaseReport>, summary: &mut Summary, reporter: &mut dyn Repo
     Ok(())
 }
 
-/// The targets and protocols that the plan asks, each once.
-fn used_endpoints(plan: &Plan) -> Vec<(usize, Protocol)> {
-    let mut used = Vec::new();
-    for planned in &plan.list {
-        if let Some(case) = planned.case()
-            && !used.contains(&(planned.target, case.protocol))
-        {
-            used.push((planned.target, case.protocol));
-        }
-    }
-    used
-}
-
-/// Tries the login that must work on each endpoint, all at once; gives back the endpoints that are not there.
-async fn check_all(
-    used: &[(usize, Protocol)],
-    targets: &[Arc<Target>],
-    options: &RunOptions,
-    is_last: bool,
-    summary: &mut Summary,
-) -> HashMap<(usize, Protocol), String> {
-    let mut checks = Vec::new();
-    for &(index, protocol) in used {
-        let Some(target) = targets.get(index).filter(|target| target.endpoint(protocol).is_some()) else { continue };
-        let (task_target, deadlines) = (Arc::clone(target), options.deadlines);
-        let check = tokio::spawn(async move { check(&task_target, protocol, deadlines).await });
-        checks.push((index, protocol, Arc::clone(target), check));
-    }
-    let mut unreachable = HashMap::new();
-    for (index, protocol, target, check) in checks {
-        // A check that panics is our own fault, and the panic has been printed; the target is not to blame.
-        let Ok(result) = check.await else { continue };
-        summary.conversations += 1;
-        let trouble = match result {
-            SanityResult::Fine => None,
-            SanityResult::Trouble(reason) => Some(reason),
-            SanityResult::Unreachable(reason) => {
-                if !is_last {
-                    summary.unreachable.push(reason.clone());
-                    unreachable.insert((index, protocol), reason);
-                    continue;
-                }
-                // It was not there before either: said already.
-                if summary.unreachable.contains(&reason) {
-                    continue;
-                }
-                Some(reason)
-            }
-        };
-        summary.sanity.push(Sanity { target: target.name.clone(), protocol, is_last, trouble });
-    }
-    unreachable
+/// Every target whose word is taken for who it is.
+fn insecurities(targets: &[Arc<Target>]) -> Vec<String> {
+    let insecure = targets.iter().filter(|target| !target.tls.verified);
+    insecure
+        .map(|target| {
+            format!(
+                "{}: certificates are not verified, so whoever is on the way can pose as the server and read the \
+                 passwords",
+                target.name
+            )
+        })
+        .collect()
 }
 
 fn facts(target: &Target) -> TargetFacts {
     let addresses = Protocol::ALL
         .iter()
-        .filter_map(|&protocol| Some((protocol, target.endpoint(protocol)?.address.clone())))
+        .filter_map(|&protocol| Some((protocol, target.endpoint(protocol, None).ok()?.0.address.clone())))
         .collect();
     TargetFacts { name: target.name.clone(), dialect: target.dialect.name.clone(), addresses }
 }

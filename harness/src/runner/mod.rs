@@ -4,14 +4,18 @@
 //! A [`Plan`] says what is asked of whom; [`run`] asks, judges and tells a [`Reporter`] one [`RunEvent`] after the
 //! other. Reports see nothing but these events.
 
+mod checks;
+mod connection;
 mod event;
 mod execute;
+mod fresh;
 mod plan;
 mod question;
 mod sanity;
 mod settle;
+mod survey;
 
-pub use event::{CaseReport, Reporter, RunEvent, Sanity, Summary, TargetFacts};
+pub use event::{CaseReport, Reporter, RunEvent, Sanity, Summary, SurveyFacts, TargetFacts};
 pub use execute::{RunOptions, run};
 pub use plan::{Plan, Planned, Shard};
 pub use question::{Question, Request, ask};

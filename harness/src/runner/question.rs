@@ -32,9 +32,7 @@ pub enum Request {
 
 /// Puts a case to a target; gives back why it cannot be asked there.
 pub fn ask(case: &Case, target: &Target) -> Result<Question, String> {
-    if target.endpoint(case.protocol).is_none() {
-        return Err(format!("{} does not speak {}", target.name, case.protocol));
-    }
+    let (_, security) = target.endpoint_for(case.protocol, case.mechanism, case.security)?;
     match &case.action {
         Action::Login { name, password } => {
             let directory: &Directory = &target.directory;
@@ -42,8 +40,11 @@ pub fn ask(case: &Case, target: &Target) -> Result<Question, String> {
             let password = choose(password, directory, &case.role).map_err(|lacking| lacking.to_string())?;
             let expected = expected(case, target, &name, &password).map_err(|lacking| lacking.to_string())?;
             let mechanism = case.mechanism.ok_or("a login needs a mechanism")?;
-            let login =
-                Login { encoding: case.encoding, ..Login::new(case.protocol, mechanism, name, password.clone()) };
+            let login = Login {
+                encoding: case.encoding,
+                security,
+                ..Login::new(case.protocol, mechanism, name, password.clone())
+            };
             let passwords = if password.expose() == NOBODYS_PASSWORD { Vec::new() } else { vec![password] };
             Ok(Question { request: Request::Login(login), expected, passwords })
         }

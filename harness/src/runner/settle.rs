@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::checks::Prints;
 use super::event::CaseReport;
 use super::plan::{Plan, Planned};
 use super::question::{Question, Request};
 use crate::identity::escape;
 use crate::protocol::{Outcome, Proof, Redactor};
-use crate::scenario::{Action, Case, Expectation, Expected, Judgement, Verdict, judge, judge_same, reply_of};
+use crate::scenario::{
+    Action, Case, Expectation, Expected, Judgement, Verdict, judge, judge_same, recognize, reply_of,
+};
 use crate::secret::Password;
 use crate::target::Target;
 use crate::transport::Conversation;
@@ -27,23 +30,29 @@ pub(super) struct Answered {
 pub(super) struct Siblings {
     waiting: HashMap<(usize, usize, usize), Vec<Answered>>,
     awaited: HashMap<(usize, usize, usize), usize>,
+    /// The mailboxes that are known by their fingerprints only.
+    prints: Prints,
 }
 
 impl Siblings {
     /// Counts the siblings that will come.
-    pub fn new(plan: &Plan) -> Self {
+    pub fn new(plan: &Plan, prints: Prints) -> Self {
         let mut awaited = HashMap::new();
         for planned in &plan.list {
             if planned.case().is_some_and(|case| case.expectation == Expectation::Same) {
                 *awaited.entry(key(planned)).or_insert(0) += 1;
             }
         }
-        Self { waiting: HashMap::new(), awaited }
+        Self { waiting: HashMap::new(), awaited, prints }
     }
 
     /// Takes an answer in; gives back what can be reported now.
-    pub fn settle(&mut self, answered: Answered, targets: &[Arc<Target>]) -> Vec<CaseReport> {
-        let Some(case) = answered.planned.case() else { return Vec::new() };
+    pub fn settle(&mut self, mut answered: Answered, targets: &[Arc<Target>]) -> Vec<CaseReport> {
+        let planned = answered.planned.clone();
+        let Some(case) = planned.case() else { return Vec::new() };
+        let known = self.prints.get(&(planned.target, case.protocol)).map(Vec::as_slice).unwrap_or_default();
+        let outcome = answered.conversation.outcome;
+        answered.conversation.outcome = recognize(&answered.question.expected, outcome, known);
         if case.expectation != Expectation::Same {
             let judgement =
                 judge(&answered.question.expected, case.code.as_deref(), case.level, &answered.conversation.outcome);
@@ -119,6 +128,7 @@ fn report(answered: Answered, judgement: Judgement, targets: &[Arc<Target>]) -> 
         report.mailbox = mailbox.as_ref().map(|mailbox| escape(mailbox));
         report.proof = Some(match proof {
             Proof::Canary => "canary",
+            Proof::Fingerprint(_) => "fingerprint",
             Proof::None => "none",
         });
     }

@@ -130,6 +130,8 @@ fn read_case(table: &Table<'_>, group: usize, shared: &Shared<'_>) -> Option<Vec
         mechanism: combination.mechanism,
         encoding: combination.encoding,
         security: combination.security,
+        needs: Vec::new(),
+        lacks: Vec::new(),
         role: combination.role,
         action: action.clone(),
         expectation: expectation.clone(),

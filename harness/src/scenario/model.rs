@@ -48,6 +48,10 @@ pub struct Case {
     pub encoding: Option<Encoding>,
     /// The security of the connection; nothing where the target's own will do.
     pub security: Option<Security>,
+    /// Capabilities without which the case makes no sense, as words: `SASL-IR`, `AUTH=PLAIN`, `STLS`.
+    pub needs: Vec<String>,
+    /// Capabilities with which it makes none: `LOGINDISABLED`.
+    pub lacks: Vec<String>,
     /// The role that logs in.
     pub role: String,
     /// What the client does.

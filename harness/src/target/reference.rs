@@ -17,6 +17,7 @@ pub fn start_reference(dialect: Arc<Dialect>, directory: Arc<Directory>, flaws: 
         flaws,
         imap: None,
         pop3: None,
+        canaries: true,
     };
     let server = Server::start(config)?;
     let endpoint = |protocol, address: Option<std::net::SocketAddr>| {
@@ -32,6 +33,8 @@ pub fn start_reference(dialect: Arc<Dialect>, directory: Arc<Directory>, flaws: 
         certificates: HashMap::new(),
         dialect,
         directory,
+        default_security: None,
+        allow_plaintext: false,
         known: Vec::new(),
         keeper: Keeper::Reference(server),
     })

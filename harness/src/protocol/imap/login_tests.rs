@@ -292,3 +292,16 @@ fn what_we_cannot_spell_finishes_at_once() {
         assert!(matches!(session.outcome(), Outcome::NotOffered(_)));
     }
 }
+
+#[test]
+fn without_a_canary_the_uidvalidity_is_the_fingerprint() {
+    let start = "S: * OK [UIDVALIDITY 7] too early\nS: a2 OK\nC: a3 EXAMINE INBOX\n";
+    let of = |rest: &str| match after_login(&format!("{start}{rest}S: a3 OK\nC: a4 LOGOUT\nS: a4 OK")) {
+        Outcome::Opened { mailbox: None, proof } => proof,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(of("S: * OK [uidvalidity 385752904] fine\n"), Proof::Fingerprint(b"UIDVALIDITY 385752904".to_vec()));
+    for none in ["", "S: * OK [UIDVALIDITY x]\n", "S: * OK [UIDVALIDITY ]\n", "S: * OK UIDVALIDITY 3\n"] {
+        assert_eq!(of(none), Proof::None, "{none}");
+    }
+}
