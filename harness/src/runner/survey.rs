@@ -106,10 +106,7 @@ impl Survey {
         let words = match self.found.get(&place)? {
             Found::Unreachable(_) => return None,
             Found::NotSecured(what) => return Some(format!("the target does not offer {what}")),
-            Found::Unknown(reason) if case.needs.is_empty() && case.lacks.is_empty() => {
-                let _ = reason;
-                return None;
-            }
+            Found::Unknown(_) if case.needs.is_empty() && case.lacks.is_empty() => return None,
             Found::Unknown(reason) => return Some(format!("the target does not say what it offers: {reason}")),
             Found::Offers(words) => words,
         };
