@@ -130,8 +130,8 @@ impl Session {
     /// A session that asks what the server can do and logs nobody in; it comes to [`Outcome::Surveyed`].
     ///
     /// With STARTTLS the answer that counts is the one within TLS.
-    pub fn survey(protocol: Protocol, _security: Security) -> Self {
-        Self::new(protocol, Machine::Survey(SurveyMachine::new(protocol)))
+    pub fn survey(protocol: Protocol, security: Security) -> Self {
+        Self::new(protocol, Machine::Survey(SurveyMachine::new(protocol, security)))
     }
 
     fn new(protocol: Protocol, machine: Machine) -> Self {

@@ -12,7 +12,7 @@ use super::outcome::{Deviation, Deviations, Outcome, Reply, Stage};
 use super::outgoing::Outgoing;
 use super::pop3::response::{self as pop3, multi_line};
 use super::step::Step;
-use crate::axes::Protocol;
+use crate::axes::{Protocol, Security};
 
 const GREETING: &str = "the greeting is an untagged OK, PREAUTH or BYE (RFC 9051 §7.1), or +OK (RFC 1939 §4)";
 const NO_CONTINUATION_DUE: &str = "nothing waits for a continuation (RFC 9051 §7.6, RFC 5034 §4)";
@@ -29,6 +29,7 @@ const LEAVING: &str = "a2";
 /// The machine of one survey.
 pub(crate) struct SurveyMachine {
     protocol: Protocol,
+    security: Security,
     awaiting: Awaiting,
     words: Vec<Vec<u8>>,
     farewell: Option<Reply>,
@@ -43,8 +44,8 @@ enum Awaiting {
 }
 
 impl SurveyMachine {
-    pub(crate) const fn new(protocol: Protocol) -> Self {
-        Self { protocol, awaiting: Awaiting::Greeting, words: Vec::new(), farewell: None }
+    pub(crate) const fn new(protocol: Protocol, security: Security) -> Self {
+        Self { protocol, security, awaiting: Awaiting::Greeting, words: Vec::new(), farewell: None }
     }
 
     pub(crate) fn stage(&self) -> Stage {
@@ -78,8 +79,11 @@ impl SurveyMachine {
         if self.awaiting == Awaiting::Greeting {
             return match response {
                 imap::Response::Status(Condition::Ok | Condition::Preauth, text) => {
-                    // A server that does not answer CAPABILITY may have said it in its greeting.
-                    self.take_code(text);
+                    // A server that does not answer CAPABILITY may have said it in its greeting. What a greeting said
+                    // before STARTTLS anybody may have said (RFC 9051 §6.2.1).
+                    if self.security != Security::Starttls {
+                        self.take_code(text);
+                    }
                     self.awaiting = Awaiting::Answer;
                     Ok(Step::Send(command::simple(ASKING, "CAPABILITY")))
                 }

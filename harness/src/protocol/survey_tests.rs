@@ -40,6 +40,9 @@ fn a_server_that_does_not_answer_capability_may_have_greeted_with_it() {
     };
     assert_eq!(refused("[CAPABILITY IMAP4rev1 SASL-IR]"), ["IMAP4REV1", "SASL-IR"]);
     assert!(refused("ready").is_empty());
+    let machine_after_starttls = Session::survey(Protocol::Imap, Security::Starttls);
+    let said_before = "S: * OK [CAPABILITY AUTH=PLAIN]\nC: a1 CAPABILITY\nS: a1 BAD\nC: a2 LOGOUT\nS: [closed]";
+    assert!(words(play(machine_after_starttls, said_before)).is_empty());
 }
 
 #[test]

@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::actual;
+use super::offers::offers;
 use crate::runner::{CaseReport, Reporter, RunEvent, Summary, SurveyFacts, TargetFacts};
 use crate::scenario::{Scenario, Verdict};
 use crate::source::{Mistake, render};
@@ -270,35 +271,6 @@ fn block(case: &CaseReport) -> String {
         }
     }
     text
-}
-
-/// The capabilities that a login depends on.
-fn offers(words: &[String]) -> String {
-    const MATTER: &[&str] = &[
-        "STARTTLS",
-        "STLS",
-        "LOGINDISABLED",
-        "SASL-IR",
-        "LITERAL+",
-        "LITERAL-",
-        "USER",
-        "APOP",
-        "UTF8=ACCEPT",
-        "UTF8",
-    ];
-    let (mechanisms, others): (Vec<&str>, Vec<&str>) =
-        words.iter().map(String::as_str).partition(|word| word.starts_with("AUTH="));
-    let mut shown: Vec<&str> = others.into_iter().filter(|word| MATTER.contains(word)).collect();
-    let names: Vec<&str> = mechanisms.iter().filter_map(|word| word.strip_prefix("AUTH=")).take(24).collect();
-    let mechanisms = format!("AUTH={}", names.join(","));
-    if !names.is_empty() {
-        shown.insert(0, &mechanisms);
-    }
-    match (shown.is_empty(), words.is_empty()) {
-        (false, _) => format!("offers {}", shown.join(" ")),
-        (true, false) => "offers nothing that a login depends on".to_string(),
-        (true, true) => "does not say what it offers".to_string(),
-    }
 }
 
 fn totals(counts: &[usize; Verdict::ALL.len()]) -> String {

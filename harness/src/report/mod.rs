@@ -3,6 +3,7 @@
 mod human;
 mod json;
 mod junit;
+mod offers;
 
 use std::io;
 

@@ -51,7 +51,8 @@ impl Survey {
         for (place, task) in asking {
             // A survey that panics is our own fault, and the panic has been printed; the target is not to blame.
             let Ok((one, is_tls)) = task.await else { continue };
-            if let (Found::Unreachable(reason), true) = (&one, is_tls) {
+            let is_abroad = targets.get(place.0).is_some_and(|target| target.is_abroad());
+            if let (Found::Unreachable(reason), true) = (&one, is_tls && is_abroad) {
                 broken_tls.entry(place.0).or_insert_with(|| reason.clone());
             }
             found.insert(place, one);

@@ -69,6 +69,11 @@ pub(crate) enum Keeper {
 }
 
 impl Target {
+    /// Whether it is somebody else's server, so that it matters who answers.
+    pub const fn is_abroad(&self) -> bool {
+        matches!(self.keeper, Keeper::Nobody)
+    }
+
     /// Ends what was started for this target, and waits for it.
     pub async fn stop(self) {
         match self.keeper {
