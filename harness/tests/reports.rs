@@ -7,10 +7,10 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use loginspec::axes::{Encoding, Mechanism, Protocol};
+use loginspec::axes::{Encoding, Mechanism, Protocol, Security};
 use loginspec::report::{Human, JsonLines, Junit, Replay};
 use loginspec::runner::{
-    Blame, CaseReport, DeviationReport, Reporter, RunEvent, Sanity, Sibling, Summary, TargetFacts,
+    Blame, CaseReport, DeviationReport, Reporter, RunEvent, Sanity, Sibling, Summary, SurveyFacts, TargetFacts,
 };
 use loginspec::scenario::{Scenario, Verdict, read_scenario};
 use loginspec::source::SourceText;
@@ -128,18 +128,38 @@ fn play(report: &mut dyn Reporter) {
         addresses: vec![(Protocol::Imap, "127.0.0.1:1143".to_string())],
     }];
     let scenarios = [(Arc::clone(&scenario), Verdict::ALL.len())];
+    let insecure = "reference:exchange-5.5: certificates are not verified".to_string();
+    let warnings = [insecure.clone()];
     report
         .event(&RunEvent::Started {
             cases: Verdict::ALL.len(),
             left_out: 5310,
             targets: &targets,
             scenarios: &scenarios,
+            warnings: &warnings,
         })
         .unwrap();
+    let survey = |security, offers: &[&str], trouble: Option<&str>| SurveyFacts {
+        target: "reference:exchange-5.5".to_string(),
+        protocol: Protocol::Imap,
+        address: "127.0.0.1:1143".to_string(),
+        security,
+        offers: offers.iter().map(ToString::to_string).collect(),
+        trouble: trouble.map(str::to_string),
+    };
+    let surveys = [
+        survey(Security::Plaintext, &["IMAP4REV1", "AUTH=PLAIN", "STARTTLS", "IDLE", "AUTH=LOGIN", "SASL-IR"], None),
+        survey(Security::Starttls, &["IMAP4REV1"], None),
+        survey(Security::Tls, &[], Some("TLS failed: the issuer is unknown\n  nothing was asked")),
+    ];
+    let no_canary = "reference:exchange-5.5: no canary & <no> proof".to_string();
+    report.event(&RunEvent::Surveyed { surveys: &surveys, warnings: std::slice::from_ref(&no_canary) }).unwrap();
     let mut summary = Summary {
         planned: Verdict::ALL.len(),
         conversations: 9,
         took: Duration::from_millis(250),
+        insecure: true,
+        warnings: vec![insecure, no_canary],
         ..Summary::default()
     };
     for verdict in Verdict::ALL {

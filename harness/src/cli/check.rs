@@ -139,7 +139,7 @@ fn kind(path: &Path) -> FileKind {
         FileKind::Scenario
     } else if has(&["[[rule]]", "[[restriction]]", "[[failure]]", "separators"]) {
         FileKind::Dialect
-    } else if has(&["[imap]", "[pop3]", "[[known]]", "dialect"]) {
+    } else if has(&["[imap]", "[imaps]", "[pop3]", "[pop3s]", "[tls]", "[[known]]", "dialect"]) {
         FileKind::Target
     } else if has(&["[[domain]]", "[[mailbox]]", "[[account]]", "home"]) {
         FileKind::Directory

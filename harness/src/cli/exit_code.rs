@@ -4,7 +4,7 @@ use std::io;
 
 use crate::scenario::LoadError;
 use crate::source::{Mistakes, ReadError};
-use crate::target::{ChoiceError, TargetFileError};
+use crate::target::{ChoiceError, QuickError, TargetFileError};
 
 /// The exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,9 @@ pub enum CliError {
     /// The target's file is wrong.
     #[error("{0}")]
     TargetFile(#[from] TargetFileError),
+    /// The target of the command line comes to nothing.
+    #[error("{0}")]
+    Quick(#[from] QuickError),
     /// A report, or another file, cannot be written.
     #[error("failed to write {name}: {source}")]
     Report {

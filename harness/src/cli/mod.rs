@@ -9,6 +9,7 @@ mod instead;
 mod list;
 mod paperwork;
 mod prepared;
+mod quick;
 mod reading;
 mod run;
 mod serve;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::exit_code::CliError;
+use super::quick::{QuickArgs, WireArgs};
 use super::reading;
+use crate::axes::Security;
 use crate::identity::{Dialect, Directory, bundled_dialect_names};
 use crate::reference::Flaws;
 use crate::runner::Plan;
@@ -31,6 +33,10 @@ pub(super) struct TargetArgs {
     /// Who exists on the reference server [default: the bundled directory].
     #[arg(long, value_name = "FILE")]
     pub directory: Option<PathBuf>,
+    #[command(flatten)]
+    pub quick: QuickArgs,
+    #[command(flatten)]
+    pub wire: WireArgs,
 }
 
 /// A target that is chosen but not started.
@@ -40,17 +46,23 @@ pub(super) enum Prepared {
     /// A server in a container.
     #[cfg_attr(not(feature = "containers"), allow(dead_code))]
     Container(String, Arc<Dialect>, Arc<Directory>),
-    /// A server described by a file.
+    /// A server described by a file or by the command line.
     Remote(Box<Target>),
 }
 
 /// Finds out what the target arguments mean, without starting anything.
 pub(super) fn prepare(args: &TargetArgs, passwords: Passwords) -> Result<Prepared, CliError> {
+    if let Some(target) = args.quick.target(&args.wire, passwords)? {
+        return Ok(Prepared::Remote(Box::new(target)));
+    }
     let choice = TargetChoice::parse(&args.target)?;
     if args.directory.is_some() && !matches!(choice, TargetChoice::Reference | TargetChoice::ReferenceWith(_)) {
         return Err(CliError::Usage(
             "--directory is for the reference server only; another target's accounts are in its own file".to_string(),
         ));
+    }
+    if !matches!(choice, TargetChoice::File(_)) {
+        args.wire.refuse_abroad()?;
     }
     Ok(match choice {
         TargetChoice::Reference => {
@@ -67,7 +79,9 @@ pub(super) fn prepare(args: &TargetArgs, passwords: Passwords) -> Result<Prepare
             let place = path.parent().unwrap_or(Path::new("")).to_path_buf();
             let file = read_target(&reading::source(&path)?, &place, passwords, true)?;
             let dialect = find_dialect(&file.dialect)?;
-            Prepared::Remote(Box::new(remote_target(file, dialect)))
+            let mut target = remote_target(file, dialect);
+            args.wire.apply(&mut target)?;
+            Prepared::Remote(Box::new(target))
         }
     })
 }
@@ -122,10 +136,17 @@ impl Prepared {
     }
 
     /// Starts what the plan needs, and no more.
-    pub async fn start(self, mut plan: Plan, flaws: Flaws) -> Result<(Plan, Vec<Arc<Target>>), CliError> {
+    ///
+    /// Cases that ask for no security get `security`, where that is given.
+    pub async fn start(
+        self,
+        mut plan: Plan,
+        flaws: Flaws,
+        security: Option<Security>,
+    ) -> Result<(Plan, Vec<Arc<Target>>), CliError> {
         let failed = |name: String, reason: String| CliError::Start { name, reason };
         match self {
-            Self::Remote(target) => Ok((plan, vec![Arc::new(*target)])),
+            Self::Remote(target) => Ok((plan, vec![Arc::new(with_security(*target, security))])),
             #[cfg(not(feature = "containers"))]
             Self::Container(name, ..) => Err(failed(name, "this build has no containers".to_string())),
             #[cfg(feature = "containers")]
@@ -133,7 +154,7 @@ impl Prepared {
                 let note = format!("starting container:{name}; where its image is missing, it is built first\n");
                 std::io::Write::write_all(&mut std::io::stderr(), note.as_bytes())?;
                 match crate::target::start_container(&name).await {
-                    Ok(target) => Ok((plan, vec![Arc::new(target)])),
+                    Ok(target) => Ok((plan, vec![Arc::new(with_security(target, security))])),
                     Err(error) => Err(failed(format!("container:{name}"), error.to_string())),
                 }
             }
@@ -150,10 +171,14 @@ impl Prepared {
                     for planned in plan.list.iter_mut().filter(|planned| planned.target == index) {
                         planned.target = targets.len();
                     }
-                    targets.push(Arc::new(target));
+                    targets.push(Arc::new(with_security(target, security)));
                 }
                 Ok((plan, targets))
             }
         }
     }
+}
+
+fn with_security(target: Target, security: Option<Security>) -> Target {
+    Target { default_security: security, ..target }
 }

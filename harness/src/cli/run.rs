@@ -62,7 +62,7 @@ pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
         let mut early = interrupt.clone();
         // To build a container's image takes a while; whoever has had enough need not wait for it.
         let (plan, targets) = tokio::select! {
-            started = prepared.start(plan, flaws) => started?,
+            started = prepared.start(plan, flaws, args.target.wire.security) => started?,
             Ok(_) = early.wait_for(|&is_set| is_set) => return Err(CliError::Interrupted),
         };
         let options = RunOptions { jobs, deadlines: Deadlines::from_reply(args.timeout), interrupt };

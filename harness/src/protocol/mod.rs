@@ -21,6 +21,7 @@ pub mod sasl;
 mod secured;
 mod session;
 mod step;
+mod survey;
 mod transcript;
 mod transcript_text;
 

@@ -32,6 +32,8 @@ pub enum Outcome {
     },
     /// No (whole) answer came in time.
     NoAnswer(Stage),
+    /// The server said what it can do: the words in upper case. Nobody logged in.
+    Surveyed(Vec<Vec<u8>>),
     /// What came is not an answer of this protocol.
     Garbled {
         /// What the server was asked.
@@ -65,6 +67,7 @@ impl Outcome {
             Self::Closed { .. } => "closed",
             Self::NoAnswer(_) => "no-answer",
             Self::Garbled { .. } => "garbled",
+            Self::Surveyed(_) => "surveyed",
             Self::Followed => "followed",
             Self::Diverged { .. } => "diverged",
         }
@@ -72,11 +75,14 @@ impl Outcome {
 }
 
 /// What the claim that a mailbox is open rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proof {
     /// The canary message names the mailbox.
     Canary,
-    /// Only the server's word: the mailbox holds no canary.
+    /// The mailbox holds no canary; this is what tells it from others: IMAP's `UIDVALIDITY n`, POP3's `UIDL id` of the
+    /// first message, or else `STAT count size`. It is a proof for whoever has seen the mailbox before.
+    Fingerprint(Vec<u8>),
+    /// Only the server's word: nothing tells the mailbox from others.
     None,
 }
 

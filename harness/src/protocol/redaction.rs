@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::code::ResponseCode;
 use super::imap::command::quoted_escapes;
-use super::outcome::{Outcome, Reply};
+use super::outcome::{Outcome, Proof, Reply};
 use super::outgoing::PLACEHOLDER;
 use crate::secret::Password;
 
@@ -77,6 +77,10 @@ impl Redactor {
     pub fn redact_outcome(&self, outcome: Outcome) -> Outcome {
         match outcome {
             Outcome::Opened { mailbox, proof } => {
+                let proof = match proof {
+                    Proof::Fingerprint(octets) => Proof::Fingerprint(self.redact(&octets)),
+                    other => other,
+                };
                 Outcome::Opened { mailbox: mailbox.map(|mailbox| self.redact(&mailbox)), proof }
             }
             Outcome::Unbound(reply) => Outcome::Unbound(self.redact_reply(reply)),
@@ -88,7 +92,11 @@ impl Redactor {
             Outcome::Diverged { step, got, index } => Outcome::Diverged { step, got: self.redact(&got), index },
             // It may show what came in the place of TLS.
             Outcome::TlsFailed(reason) => Outcome::TlsFailed(self.redact_text(&reason)),
-            Outcome::NotOffered(_) | Outcome::NoAnswer(_) | Outcome::Garbled { .. } | Outcome::Followed => outcome,
+            Outcome::Surveyed(_)
+            | Outcome::NotOffered(_)
+            | Outcome::NoAnswer(_)
+            | Outcome::Garbled { .. }
+            | Outcome::Followed => outcome,
         }
     }
 

@@ -11,6 +11,7 @@ use super::prelude::{Greeting, Prelude};
 use super::sasl;
 use super::secured::Secured;
 use super::step::Step;
+use super::survey::SurveyMachine;
 use crate::axes::{Encoding, Fault, Mechanism, Protocol, Security};
 use crate::secret::Password;
 
@@ -94,6 +95,7 @@ enum Machine {
     Imap(ImapLogin),
     Pop3(Pop3Login),
     Dialogue(Dialogue),
+    Survey(SurveyMachine),
 }
 
 enum Progress {
@@ -141,6 +143,13 @@ impl Session {
         Self::new(protocol, security, Machine::Dialogue(Dialogue::new(protocol, steps)))
     }
 
+    /// A session that asks what the server can do and logs nobody in; it comes to [`Outcome::Surveyed`].
+    ///
+    /// With STARTTLS the answer that counts is the one within TLS.
+    pub fn survey(protocol: Protocol, security: Security) -> Self {
+        Self::new(protocol, security, Machine::Survey(SurveyMachine::new(protocol, security)))
+    }
+
     /// With implicit TLS whoever drives the session shakes hands before the first poll.
     fn new(protocol: Protocol, security: Security, machine: Machine) -> Self {
         Self {
@@ -184,7 +193,7 @@ impl Session {
     pub const fn dialogue_step(&self) -> Option<usize> {
         match &self.machine {
             Machine::Dialogue(dialogue) => Some(dialogue.next_step()),
-            Machine::Imap(_) | Machine::Pop3(_) => None,
+            Machine::Imap(_) | Machine::Pop3(_) | Machine::Survey(_) => None,
         }
     }
 
@@ -217,7 +226,7 @@ impl Session {
             Machine::Imap(login) => login.set_secured(secured),
             Machine::Pop3(login) => login.set_secured(secured),
             Machine::Dialogue(dialogue) if is_step => dialogue.secured(),
-            Machine::Dialogue(_) => {}
+            Machine::Dialogue(_) | Machine::Survey(_) => {}
         }
     }
 
@@ -252,6 +261,7 @@ impl Session {
         match (&self.progress, &self.machine) {
             (Progress::Talking, Machine::Imap(login)) => login.stage(),
             (Progress::Talking, Machine::Pop3(login)) => login.stage(),
+            (Progress::Talking, Machine::Survey(survey)) => survey.stage(),
             (_, Machine::Dialogue(_)) => Stage::Dialogue,
             (Progress::Leaving(_) | Progress::Finished(_), _) => Stage::Logout,
         }
@@ -327,6 +337,7 @@ impl Session {
             (End::Closed, Machine::Pop3(login)) => {
                 Step::Finish(Outcome::Closed { stage: login.stage(), farewell: None })
             }
+            (End::Closed, Machine::Survey(survey)) => Step::Finish(survey.closed()),
             (End::Closed, Machine::Dialogue(dialogue)) => dialogue.closed(),
         }
     }
@@ -351,6 +362,7 @@ impl Machine {
         match self {
             Self::Imap(login) => login.receive(frame, deviations),
             Self::Pop3(login) => login.receive(frame, deviations),
+            Self::Survey(survey) => survey.receive(frame, deviations),
             Self::Dialogue(dialogue) => Ok(dialogue.receive(frame)),
         }
     }
@@ -358,6 +370,7 @@ impl Machine {
     fn is_goodbye(&self, frame: &Frame<'_>) -> bool {
         match self {
             Self::Imap(login) => login.is_goodbye(frame),
+            Self::Survey(survey) => survey.is_goodbye(frame),
             // After QUIT the server has one line to say, whatever it is (RFC 1939 §6).
             Self::Pop3(_) | Self::Dialogue(_) => true,
         }

@@ -183,7 +183,9 @@ fn sessions(password: &'static str) -> Vec<Session> {
         both.into_iter().flat_map(|security| ways().into_iter().map(move |way| login(way, security, password)));
     let dialogues =
         both.into_iter().flat_map(|security| Protocol::ALL.iter().map(move |protocol| dialogue(*protocol, security)));
-    logins.chain(dialogues).collect()
+    let surveys =
+        both.into_iter().flat_map(|security| Protocol::ALL.iter().map(move |one| Session::survey(*one, security)));
+    logins.chain(dialogues).chain(surveys).collect()
 }
 
 /// Challenges to which the client gives all of its responses.

@@ -81,6 +81,7 @@ pub struct Authority {
     time: u64,
     offers_tls: bool,
     requires_tls: bool,
+    canaries: bool,
 }
 
 impl Authority {
@@ -108,6 +109,7 @@ impl Authority {
             time: 0,
             offers_tls: false,
             requires_tls: false,
+            canaries: true,
         }
     }
 
@@ -137,6 +139,18 @@ impl Authority {
     /// Whether no password is taken in plaintext.
     pub const fn requires_tls(&self) -> bool {
         self.requires_tls
+    }
+
+    /// With or without canaries in the mailboxes.
+    #[must_use]
+    pub const fn with_canaries(mut self, canaries: bool) -> Self {
+        self.canaries = canaries;
+        self
+    }
+
+    /// Whether each mailbox's message names the mailbox.
+    pub const fn canaries(&self) -> bool {
+        self.canaries
     }
 
     /// The rules by which names are read; flaws may have changed them.

@@ -59,6 +59,8 @@ pub struct Config {
     pub tls: Option<ServerTls>,
     /// Whether it takes passwords within TLS only.
     pub requires_tls: bool,
+    /// Whether each mailbox's message names the mailbox: without it a mailbox is as any on a stranger's server.
+    pub canaries: bool,
 }
 
 impl Config {
@@ -74,6 +76,7 @@ impl Config {
             pop3s: None,
             tls: None,
             requires_tls: false,
+            canaries: true,
         }
     }
 }
@@ -116,7 +119,7 @@ impl Server {
             tasks: Vec::new(),
         };
         let authority = Authority::new(config.dialect, config.directory, config.flaws);
-        let authority = authority.with_seed(random_seed()?).with_time(windows_time());
+        let authority = authority.with_seed(random_seed()?).with_time(windows_time()).with_canaries(config.canaries);
         let authority = Arc::new(authority.with_tls(config.tls.is_some(), config.requires_tls));
         for (listener, protocol, is_implicit) in [
             (imap, Protocol::Imap, false),

@@ -8,8 +8,9 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::finding::{self, Line};
+use super::offers::offers;
 use super::replay::Replay;
-use crate::runner::{CaseReport, Reporter, RunEvent, Summary, TargetFacts};
+use crate::runner::{CaseReport, Reporter, RunEvent, Summary, SurveyFacts, TargetFacts};
 use crate::scenario::{Scenario, Verdict};
 
 /// How many failures are shown again at the end; there may be thousands, and memory must not grow with them.
@@ -33,6 +34,7 @@ pub struct Human<W> {
     left_out: usize,
     skipped: BTreeMap<String, usize>,
     replay: Replay,
+    one_target: bool,
 }
 
 /// A scenario whose cases are on their way.
@@ -61,6 +63,7 @@ impl<W: Write> Human<W> {
             repeated: Vec::new(),
             unexpected: 0,
             left_out: 0,
+            one_target: false,
             skipped: BTreeMap::new(),
             replay: Replay::default(),
         }
@@ -82,6 +85,7 @@ impl<W: Write> Human<W> {
         cases: usize,
         targets: &[TargetFacts],
         scenarios: &[(Arc<Scenario>, usize)],
+        warnings: &[String],
     ) -> io::Result<()> {
         self.bar.set_length(cases as u64);
         let group = |(scenario, left): &(Arc<Scenario>, usize)| Group {
@@ -100,7 +104,29 @@ impl<W: Write> Human<W> {
             }
             several => format!("the reference server in {} dialects", several.len()),
         };
-        self.print(&format!("{}, put to {of}\n", count(cases, "case")))
+        self.one_target = targets.len() == 1;
+        self.print(&format!("{}, put to {of}", count(cases, "case")))?;
+        self.warn(warnings)
+    }
+
+    /// One line for each way to the target, where there is one target only: several are the reference server, about
+    /// which there is nothing to learn.
+    fn surveyed(&mut self, surveys: &[SurveyFacts], warnings: &[String]) -> io::Result<()> {
+        let shown = if self.one_target { surveys } else { &[] };
+        for survey in shown {
+            let said = match &survey.trouble {
+                // Whatever the rest of a long reason is, it comes at the end.
+                Some(trouble) => trouble.lines().next().unwrap_or_default().to_string(),
+                None => offers(&survey.offers),
+            };
+            self.print(&format!("{DIM}{} {} ({}): {said}{DIM:#}", survey.protocol, survey.address, survey.security))?;
+        }
+        self.warn(warnings)?;
+        self.print("")
+    }
+
+    fn warn(&mut self, warnings: &[String]) -> io::Result<()> {
+        warnings.iter().try_for_each(|warning| self.print(&format!("{YELLOW}warning{YELLOW:#}: {warning}")))
     }
 
     fn case_finished(&mut self, case: &CaseReport) -> io::Result<()> {
@@ -207,6 +233,7 @@ impl<W: Write> Human<W> {
         for reason in &summary.unreachable {
             self.print(&format!("{RED}unreachable{RED:#}: {reason}"))?;
         }
+        self.warn(&summary.warnings)?;
         self.print(&closing(summary, self.left_out))
     }
 }
@@ -214,10 +241,11 @@ impl<W: Write> Human<W> {
 impl<W: Write> Reporter for Human<W> {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
         match event {
-            RunEvent::Started { cases, left_out, targets, scenarios } => {
+            RunEvent::Started { cases, left_out, targets, scenarios, warnings } => {
                 self.left_out = *left_out;
-                self.started(*cases, targets, scenarios)
+                self.started(*cases, targets, scenarios, warnings)
             }
+            RunEvent::Surveyed { surveys, warnings } => self.surveyed(surveys, warnings),
             RunEvent::CaseFinished(case) => self.case_finished(case),
             RunEvent::Finished(summary) => self.finished(summary),
         }

@@ -37,7 +37,7 @@ impl<W: Write> JsonLines<W> {
 impl<W: Write> Reporter for JsonLines<W> {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
         match event {
-            RunEvent::Started { .. } => Ok(()),
+            RunEvent::Started { .. } | RunEvent::Surveyed { .. } => Ok(()),
             RunEvent::CaseFinished(case) => self.line(&object(case, &self.replay)),
             RunEvent::Finished(summary) => self.line(&Closing { summary: Totals::from(*summary) }),
         }
@@ -173,6 +173,8 @@ struct Totals {
     interrupted: bool,
     unreachable: Vec<String>,
     sanity: Vec<SanityLine>,
+    insecure: bool,
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -209,6 +211,8 @@ impl From<&Summary> for Totals {
                     trouble: sanity.trouble.clone(),
                 })
                 .collect(),
+            insecure: summary.insecure,
+            warnings: summary.warnings.clone(),
         }
     }
 }

@@ -63,6 +63,21 @@ impl<W: Write> Junit<W> {
         writeln!(out, "    </testcase>")
     }
 
+    /// What everybody who reads the results must know.
+    fn properties(&mut self, summary: &Summary) -> io::Result<()> {
+        if !summary.insecure && summary.warnings.is_empty() {
+            return Ok(());
+        }
+        writeln!(self.out, "    <properties>")?;
+        if summary.insecure {
+            writeln!(self.out, "      <property name=\"insecure\" value=\"true\"/>")?;
+        }
+        for warning in &summary.warnings {
+            writeln!(self.out, "      <property name=\"warning\" value=\"{}\"/>", clean(warning))?;
+        }
+        writeln!(self.out, "    </properties>")
+    }
+
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
         let counts = format!(
             "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\"",
@@ -79,6 +94,7 @@ impl<W: Write> Junit<W> {
             counts.replacen(" skipped", " disabled=\"0\" skipped", 1)
         )?;
         writeln!(self.out, "  <testsuite name=\"loginspec\" {counts}>")?;
+        self.properties(summary)?;
         self.cases.flush()?;
         let spool = self.cases.get_mut();
         spool.seek(SeekFrom::Start(0))?;
@@ -107,7 +123,7 @@ impl<W: Write> Junit<W> {
 impl<W: Write> Reporter for Junit<W> {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
         match event {
-            RunEvent::Started { .. } => Ok(()),
+            RunEvent::Started { .. } | RunEvent::Surveyed { .. } => Ok(()),
             RunEvent::CaseFinished(case) => self.case(case),
             RunEvent::Finished(summary) => self.finish(summary),
         }

@@ -4,6 +4,7 @@ mod finding;
 mod human;
 mod json;
 mod junit;
+mod offers;
 mod replay;
 
 use std::io;

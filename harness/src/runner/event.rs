@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::axes::{Encoding, Mechanism, Protocol};
+use crate::axes::{Encoding, Mechanism, Protocol, Security};
 use crate::scenario::{Scenario, Verdict};
 
 /// One thing that happened.
@@ -22,6 +22,15 @@ pub enum RunEvent<'r> {
         targets: &'r [TargetFacts],
         /// How many cases of each scenario are planned, in the order in which they will be asked.
         scenarios: &'r [(Arc<Scenario>, usize)],
+        /// What everybody who reads the results must know.
+        warnings: &'r [String],
+    },
+    /// Every server has been asked what it can do, and the logins that must work have been tried.
+    Surveyed {
+        /// What each of them said, by protocol and security.
+        surveys: &'r [SurveyFacts],
+        /// What everybody who reads the results must know besides.
+        warnings: &'r [String],
     },
     /// A case is done.
     CaseFinished(&'r CaseReport),
@@ -38,6 +47,23 @@ pub struct TargetFacts {
     pub dialect: String,
     /// Its addresses, by protocol.
     pub addresses: Vec<(Protocol, String)>,
+}
+
+/// What a server says that it can do.
+#[derive(Debug, Clone)]
+pub struct SurveyFacts {
+    /// The target.
+    pub target: String,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// Where it was asked.
+    pub address: String,
+    /// What protected the connection.
+    pub security: Security,
+    /// Its words, in upper case and printable.
+    pub offers: Vec<String>,
+    /// Why it said nothing.
+    pub trouble: Option<String>,
 }
 
 /// Everything about one finished case. Nothing in it holds a password.
@@ -71,7 +97,7 @@ pub struct CaseReport {
     pub outcome: Option<&'static str>,
     /// The mailbox that opened, in the notation for octets.
     pub mailbox: Option<String>,
-    /// What the opened mailbox rests on: `canary`, or `none`.
+    /// What the opened mailbox rests on: `canary`, `fingerprint`, or `none`.
     pub proof: Option<&'static str>,
     /// The response code of the server's answer.
     pub code: Option<String>,
@@ -143,7 +169,7 @@ pub struct Summary {
     pub counts: [usize; Verdict::ALL.len()],
     /// How many cases were planned.
     pub planned: usize,
-    /// How many logins and dialogues were tried, sanity logins included.
+    /// How many logins and dialogues were tried, sanity logins and surveys included.
     pub conversations: usize,
     /// How long it all took.
     pub took: Duration,
@@ -153,6 +179,10 @@ pub struct Summary {
     pub unreachable: Vec<String>,
     /// The logins that must work, before and after everything else.
     pub sanity: Vec<Sanity>,
+    /// Whether a server's certificate was not verified.
+    pub insecure: bool,
+    /// What everybody who reads the results must know.
+    pub warnings: Vec<String>,
 }
 
 /// One login that must work.

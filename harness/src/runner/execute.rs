@@ -1,6 +1,5 @@
 //! Asks every question of a plan, many at once, and tells the reporter what comes of it.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,18 +9,21 @@ use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::event::{CaseReport, Reporter, RunEvent, Sanity, Summary, TargetFacts};
+use super::checks::{check_first, check_last};
+use super::connection::open;
+use super::event::{CaseReport, Reporter, RunEvent, Summary, TargetFacts};
 use super::findings::{Findings, Settled};
+use super::fresh::fresh;
 use super::paired::compare;
 use super::plan::{Plan, Planned};
-use super::question::{Question, Request, ask};
-use super::sanity::{SanityResult, check};
+use super::question::{Request, ask};
 use super::settle::{Answered, Siblings, Tested, unasked};
-use crate::axes::{Protocol, Security};
-use crate::protocol::Session;
+use super::survey::{Place, Survey};
+use crate::axes::{Mechanism, Protocol, Security};
+use crate::protocol::{Login, Session};
 use crate::scenario::Verdict;
 use crate::target::{Endpoint, Target};
-use crate::transport::{Conversation, Deadlines, connect, converse};
+use crate::transport::{Conversation, Deadlines};
 
 /// How a run is done.
 #[derive(Debug, Clone)]
@@ -51,23 +53,33 @@ pub async fn run(
     let plan = plan.quiet_last();
     let mut summary = Summary { planned: plan.list.len(), ..Summary::default() };
     let facts: Vec<TargetFacts> = targets.iter().map(|target| facts(target)).collect();
+    summary.insecure = targets.iter().any(|target| !target.tls.verified);
+    summary.warnings = insecurities(targets);
     reporter.event(&RunEvent::Started {
         cases: plan.list.len(),
         left_out: plan.left_out,
         targets: &facts,
         scenarios: &plan.scenarios(),
+        warnings: &summary.warnings,
     })?;
 
-    let used = used_endpoints(&plan);
-    let unreachable = Arc::new(check_all(&used, targets, &options, false, &mut summary).await);
-    let tested = Tested { targets, troubled: troubled(&used, targets, &summary) };
+    let said = summary.warnings.len();
+    let mut survey = Survey::take(&plan, targets, options.deadlines).await;
+    summary.conversations += survey.places().len();
+    summary.warnings.extend(survey.warnings(targets));
+    let prints = check_first(&plan, targets, &mut survey, options.deadlines, &mut summary).await;
+    let warnings = summary.warnings.get(said..).unwrap_or_default();
+    reporter.event(&RunEvent::Surveyed { surveys: &survey.facts(targets), warnings })?;
+    let tested = Tested { targets, troubled: troubled(survey.places(), targets, &summary) };
 
-    let mut desk = Desk { siblings: Siblings::new(&plan), findings: Findings::new(&plan), tested: &tested };
+    let survey = Arc::new(survey);
+    let mut desk =
+        Desk { siblings: Siblings::new(&plan, prints.clone()), findings: Findings::new(&plan), tested: &tested };
     let conversations = Arc::new(AtomicUsize::new(0));
     let mut interrupt = options.interrupt.clone();
     let (quiet, loud): (Vec<Planned>, Vec<Planned>) = plan.list.into_iter().partition(Planned::wants_quiet);
     for (list, jobs) in [(loud, options.jobs), (quiet, 1)] {
-        let work = Work { list, targets: targets.to_vec(), unreachable: Arc::clone(&unreachable) };
+        let work = Work { list, targets: targets.to_vec(), survey: Arc::clone(&survey) };
         let (mut found, mut workers) = ask_all(work, jobs, options.deadlines, Arc::clone(&conversations));
         loop {
             let next = tokio::select! {
@@ -94,7 +106,7 @@ pub async fn run(
         }
     }
     if !summary.interrupted {
-        check_all(&used, targets, &options, true, &mut summary).await;
+        check_last(targets, &survey, &prints, options.deadlines, &mut summary).await;
     }
     tell(desk.rest(), &mut summary, reporter)?;
     summary.conversations += conversations.load(Ordering::Relaxed);
@@ -145,7 +157,7 @@ async fn interrupted(interrupt: &mut watch::Receiver<bool>) {
 struct Work {
     list: Vec<Planned>,
     targets: Vec<Arc<Target>>,
-    unreachable: Arc<HashMap<(usize, Protocol), String>>,
+    survey: Arc<Survey>,
 }
 
 fn ask_all(
@@ -183,15 +195,28 @@ async fn ask_one(planned: &Planned, work: &Work, deadlines: Deadlines, conversat
         Ok(question) => question,
         Err(reason) => return unasked(Verdict::Skip, reason),
     };
-    if let Some(reason) = work.unreachable.get(&(planned.target, case.protocol)) {
-        return unasked(Verdict::Error, reason.clone());
+    let (endpoint, security) = match target.endpoint_for(case.protocol, case.mechanism, case.security) {
+        Ok(found) => found,
+        Err(reason) => return unasked(Verdict::Skip, reason),
+    };
+    let place = (planned.target, case.protocol, security);
+    if let Some(reason) = work.survey.unreachable(place) {
+        return unasked(Verdict::Error, reason.to_string());
     }
-    let caller = Caller { endpoint: target.endpoint(case.protocol)?, deadlines, conversations };
+    if let Some(reason) = work.survey.reason_to_skip(case, place) {
+        return unasked(Verdict::Skip, reason);
+    }
+    // Only where the certificate is what logs in: elsewhere it would be one more thing that differs.
+    let certified = (case.mechanism == Some(Mechanism::External)).then_some(case.role.as_str());
+    if let Some(role) = certified.filter(|role| !target.certificates.contains_key(*role)) {
+        return unasked(Verdict::Skip, format!("there is no client certificate for the role `{role}`"));
+    }
+    let caller = Caller { target, endpoint, security, certified, deadlines, conversations };
     let start = Instant::now();
     let found = if question.against.is_some() {
         compare(&question, case.level, &caller).await.map(|found| found.map(|(one, compared)| (one, Some(compared))))
     } else {
-        caller.call(session(&question, case.protocol)).await.map(|conversation| Some((conversation, None)))
+        caller.ask(&question.request).await.map(|conversation| Some((conversation, None)))
     };
     let (conversation, compared) = match found {
         Ok(found) => found?,
@@ -203,27 +228,36 @@ async fn ask_one(planned: &Planned, work: &Work, deadlines: Deadlines, conversat
 
 /// Has conversations with one endpoint, each on a connection of its own.
 pub(super) struct Caller<'c> {
+    target: &'c Target,
     endpoint: &'c Endpoint,
+    security: Security,
+    /// The role whose client certificate is shown, where one is.
+    certified: Option<&'c str>,
     deadlines: Deadlines,
     conversations: &'c AtomicUsize,
 }
 
 impl Caller<'_> {
     /// One conversation; an error says why there was none.
-    pub async fn call(&self, session: Session) -> Result<Conversation, String> {
-        let address = &self.endpoint.address;
-        let stream = connect(address, self.deadlines.connect)
-            .await
-            .map_err(|error| format!("failed to connect to {address}: {error}"))?;
-        self.conversations.fetch_add(1, Ordering::Relaxed);
-        Ok(converse(stream, session, self.deadlines, None, Security::Plaintext).await)
+    pub async fn ask(&self, request: &Request) -> Result<Conversation, String> {
+        match request {
+            Request::Login(login) => self.log_in(login).await,
+            Request::Dialogue(steps) => {
+                self.call(Session::dialogue(self.endpoint.protocol, self.security, steps.clone())).await
+            }
+        }
     }
-}
 
-fn session(question: &Question, protocol: Protocol) -> Session {
-    match &question.request {
-        Request::Login(login) => Session::login(login.clone()),
-        Request::Dialogue(steps) => Session::dialogue(protocol, Security::Plaintext, steps.clone()),
+    /// One login, with nonces of its own.
+    pub async fn log_in(&self, login: &Login) -> Result<Conversation, String> {
+        self.call(Session::login(Login { fresh: fresh()?, ..login.clone() })).await
+    }
+
+    async fn call(&self, session: Session) -> Result<Conversation, String> {
+        let connection = open(self.target, self.endpoint, self.security, self.certified, self.deadlines).await;
+        let connection = connection.map_err(|error| error.reason())?;
+        self.conversations.fetch_add(1, Ordering::Relaxed);
+        Ok(connection.converse(session, self.deadlines).await)
     }
 }
 
@@ -237,73 +271,33 @@ fn tell(reports: Vec<CaseReport>, summary: &mut Summary, reporter: &mut dyn Repo
     Ok(())
 }
 
-/// The targets and protocols that the plan asks, each once.
-fn used_endpoints(plan: &Plan) -> Vec<(usize, Protocol)> {
-    let mut used = Vec::new();
-    for planned in &plan.list {
-        if let Some(case) = planned.case()
-            && !used.contains(&(planned.target, case.protocol))
-        {
-            used.push((planned.target, case.protocol));
-        }
-    }
-    used
-}
-
 /// Where the login that must work does not.
-fn troubled(used: &[(usize, Protocol)], targets: &[Arc<Target>], summary: &Summary) -> Vec<(usize, Protocol)> {
-    let is_troubled = |(index, protocol): &&(usize, Protocol)| {
+fn troubled(places: &[Place], targets: &[Arc<Target>], summary: &Summary) -> Vec<(usize, Protocol)> {
+    let is_troubled = |(index, protocol): &(usize, Protocol)| {
         let name = targets.get(*index).map(|target| &target.name);
         summary.troubles().any(|sanity| Some(&sanity.target) == name && sanity.protocol == *protocol)
     };
-    used.iter().filter(is_troubled).copied().collect()
+    places.iter().map(|place| (place.0, place.1)).filter(is_troubled).collect()
 }
 
-/// Tries the login that must work on each endpoint, all at once; gives back the endpoints that are not there.
-async fn check_all(
-    used: &[(usize, Protocol)],
-    targets: &[Arc<Target>],
-    options: &RunOptions,
-    is_last: bool,
-    summary: &mut Summary,
-) -> HashMap<(usize, Protocol), String> {
-    let mut checks = Vec::new();
-    for &(index, protocol) in used {
-        let Some(target) = targets.get(index).filter(|target| target.endpoint(protocol).is_some()) else { continue };
-        let (task_target, deadlines) = (Arc::clone(target), options.deadlines);
-        let check = tokio::spawn(async move { check(&task_target, protocol, deadlines).await });
-        checks.push((index, protocol, Arc::clone(target), check));
-    }
-    let mut unreachable = HashMap::new();
-    for (index, protocol, target, check) in checks {
-        // A check that panics is our own fault, and the panic has been printed; the target is not to blame.
-        let Ok(result) = check.await else { continue };
-        summary.conversations += 1;
-        let trouble = match result {
-            SanityResult::Fine => None,
-            SanityResult::Trouble(reason) => Some(reason),
-            SanityResult::Unreachable(reason) => {
-                if !is_last {
-                    summary.unreachable.push(reason.clone());
-                    unreachable.insert((index, protocol), reason);
-                    continue;
-                }
-                // It was not there before either: said already.
-                if summary.unreachable.contains(&reason) {
-                    continue;
-                }
-                Some(reason)
-            }
-        };
-        summary.sanity.push(Sanity { target: target.name.clone(), protocol, is_last, trouble });
-    }
-    unreachable
+/// Every target whose word is taken for who it is.
+fn insecurities(targets: &[Arc<Target>]) -> Vec<String> {
+    let insecure = targets.iter().filter(|target| !target.tls.verified);
+    insecure
+        .map(|target| {
+            format!(
+                "{}: certificates are not verified, so whoever is on the way can pose as the server and read the \
+                 passwords",
+                target.name
+            )
+        })
+        .collect()
 }
 
 fn facts(target: &Target) -> TargetFacts {
     let addresses = Protocol::ALL
         .iter()
-        .filter_map(|&protocol| Some((protocol, target.endpoint(protocol)?.address.clone())))
+        .filter_map(|&protocol| Some((protocol, target.endpoint(protocol, None).ok()?.0.address.clone())))
         .collect();
     TargetFacts { name: target.name.clone(), dialect: target.dialect.name.clone(), addresses }
 }

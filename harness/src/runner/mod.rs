@@ -4,9 +4,12 @@
 //! A [`Plan`] says what is asked of whom; [`run`] asks, judges and tells a [`Reporter`] one [`RunEvent`] after the
 //! other. Reports see nothing but these events.
 
+mod checks;
+mod connection;
 mod event;
 mod execute;
 mod findings;
+mod fresh;
 mod paired;
 mod plan;
 mod question;
@@ -15,8 +18,11 @@ mod rules;
 mod sanity;
 mod settle;
 mod statistics;
+mod survey;
 
-pub use event::{Blame, CaseReport, DeviationReport, Reporter, RunEvent, Sanity, Sibling, Summary, TargetFacts};
+pub use event::{
+    Blame, CaseReport, DeviationReport, Reporter, RunEvent, Sanity, Sibling, Summary, SurveyFacts, TargetFacts,
+};
 pub use execute::{RunOptions, run};
 pub use plan::{Plan, Planned, Shard};
 pub use question::{Question, Request, ask};

@@ -6,7 +6,7 @@ use super::question::{Question, Request};
 use super::refusal::{Refusal, Words, compare_words};
 use super::statistics::{Answer, Timing};
 use crate::identity::escape;
-use crate::protocol::{Login, Outcome, Redactor, Session};
+use crate::protocol::{Login, Outcome, Redactor};
 use crate::scenario::{Expected, Judgement, Level, Verdict, by_level, describe, judge};
 use crate::transport::Conversation;
 
@@ -43,11 +43,11 @@ pub(super) async fn compare(
     loop {
         // The order alternates, so that neither is always the one that warms the server up.
         let (one, other) = if pairs.len().is_multiple_of(2) {
-            let one = caller.call(Session::login(this.clone())).await?;
-            (one, caller.call(Session::login(that.clone())).await?)
+            let one = caller.log_in(this).await?;
+            (one, caller.log_in(that).await?)
         } else {
-            let other = caller.call(Session::login(that.clone())).await?;
-            (caller.call(Session::login(this.clone())).await?, other)
+            let other = caller.log_in(that).await?;
+            (caller.log_in(this).await?, other)
         };
         let refusals = (Refusal::of(&one, &this.name), Refusal::of(&other, &that.name));
         let judgement = match (refused(this, &one.outcome, level), refused(that, &other.outcome, level)) {

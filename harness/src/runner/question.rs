@@ -1,6 +1,6 @@
 //! One case put to one target: what is sent, and what is expected then.
 
-use crate::axes::{Mechanism, Security};
+use crate::axes::Mechanism;
 use crate::identity::{Access, Account, Cause, Manner, Part, Resolution, resolve, resolve_reading};
 use crate::protocol::dialogue::{DialogueStep, Expected as ExpectedAnswer, Word, WordPattern};
 use crate::protocol::{Login, Outgoing, Redactor};
@@ -36,9 +36,7 @@ pub enum Request {
 
 /// Puts a case to a target; gives back why it cannot be asked there.
 pub fn ask(case: &Case, target: &Target) -> Result<Question, String> {
-    if target.endpoint(case.protocol).is_none() {
-        return Err(format!("{} does not speak {}", target.name, case.protocol));
-    }
+    let (_, security) = target.endpoint_for(case.protocol, case.mechanism, case.security)?;
     let mechanism = case.mechanism.unwrap_or(Mechanism::Login);
     let players = target.players(Access { protocol: case.protocol, mechanism });
     match &case.action {
@@ -51,7 +49,7 @@ pub fn ask(case: &Case, target: &Target) -> Result<Question, String> {
             let expected = expected(case, target, &name, &password).map_err(said)?;
             let login = Login {
                 encoding: case.encoding,
-                security: case.security.unwrap_or(Security::Plaintext),
+                security,
                 authzid,
                 fault: case.fault,
                 ..Login::new(case.protocol, mechanism, name, password.clone())

@@ -1,74 +1,124 @@
 //! The login that must work, before and after everything else: it tells a broken set-up from a finding.
 
-use crate::axes::{Mechanism, Protocol, Security};
-use crate::identity::{Access, advise, escape};
-use crate::protocol::{Login, Outcome, Redactor, Session};
-use crate::scenario::describe;
+use super::connection::{OpenError, open};
+use super::fresh::fresh;
+use super::survey::{Place, Survey, unreachable};
+use crate::axes::{Mechanism, Protocol};
+use crate::identity::{Access, Account, advise, escape};
+use crate::protocol::{Login, Outcome, Proof, Redactor, Session};
+use crate::scenario::{KnownPrint, describe};
 use crate::target::Target;
-use crate::transport::{Deadlines, connect, converse};
+use crate::transport::Deadlines;
 
 /// What became of a sanity login.
 pub(super) enum SanityResult {
-    /// A mailbox opened, or the greeting came where there is no login that must work.
+    /// The mailbox opened, or there is no login that must work.
     Fine,
+    /// A mailbox opened that no canary names; this is its fingerprint.
+    Unnamed(KnownPrint),
     /// The server is there, but the login did not work.
     Trouble(String),
     /// The server is not there, or does not greet.
     Unreachable(String),
 }
 
-/// Logs in with the account that is plainest to name. Before the run a server that does not greet is unreachable;
-/// after it, that is trouble.
-pub(super) async fn check(target: &Target, protocol: Protocol, deadlines: Deadlines) -> SanityResult {
-    let Some(endpoint) = target.endpoint(protocol) else { return SanityResult::Fine };
-    let stream = match connect(&endpoint.address, deadlines.connect).await {
-        Ok(stream) => stream,
-        Err(error) => {
-            return SanityResult::Unreachable(format!(
-                "failed to connect to {} ({protocol}): {error}",
-                endpoint.address
-            ));
-        }
+/// The mechanisms that a sanity login may use, the plainest first.
+const MECHANISMS: &[Mechanism] = &[
+    Mechanism::Login,
+    Mechanism::Plain,
+    Mechanism::SaslLogin,
+    Mechanism::ScramSha256,
+    Mechanism::ScramSha1,
+    Mechanism::CramMd5,
+    Mechanism::DigestMd5,
+];
+
+/// Logs in with the account that is plainest to name, or with the one that plays `role`. `known` are the fingerprints
+/// that an earlier login saw: a mailbox without a canary must have its own still.
+pub(super) async fn check(
+    target: &Target,
+    place: Place,
+    role: Option<&str>,
+    mechanism: Option<Mechanism>,
+    known: &[KnownPrint],
+    deadlines: Deadlines,
+) -> SanityResult {
+    let (_, protocol, security) = place;
+    let Ok((endpoint, _)) = target.endpoint(protocol, Some(security)) else { return SanityResult::Fine };
+    let Some((login, mailbox)) = mechanism.and_then(|mechanism| plainest_login(target, protocol, mechanism, role))
+    else {
+        return SanityResult::Fine;
     };
-    let Some((login, mailbox)) = plainest_login(target, protocol) else { return SanityResult::Fine };
+    let fresh = match fresh() {
+        Ok(fresh) => fresh,
+        Err(reason) => return SanityResult::Trouble(reason),
+    };
+    let connection = match open(target, endpoint, security, None, deadlines).await {
+        Ok(connection) => connection,
+        Err(OpenError::NotThere(reason) | OpenError::Tls(reason)) => return SanityResult::Unreachable(reason),
+    };
     let redactor = Redactor::new(std::slice::from_ref(&login.password));
     let name = escape(&login.name);
-    let conversation = converse(stream, Session::login(login), deadlines, None, Security::Plaintext).await;
-    let outcome = redactor.redact_outcome(conversation.outcome);
-    match &outcome {
-        Outcome::Opened { mailbox: Some(opened), .. } if Some(opened) == mailbox.as_ref() => SanityResult::Fine,
-        Outcome::NoAnswer(stage) | Outcome::Closed { stage, .. } | Outcome::Garbled { stage, .. }
-            if *stage == crate::protocol::Stage::Greeting =>
-        {
-            SanityResult::Unreachable(format!(
-                "{} ({protocol}) does not greet: {}",
-                endpoint.address,
-                describe(&outcome)
-            ))
-        }
-        _ => {
-            let transcript = conversation.transcript.render(&redactor);
-            let indented: String = transcript.lines().map(|line| format!("\n    {line}")).collect();
-            SanityResult::Trouble(format!(
-                "the sanity login as `{name}` over {protocol} should have opened {}: {}{indented}",
-                escape(mailbox.as_deref().unwrap_or_default()),
-                describe(&outcome),
-            ))
-        }
+    let session = Session::login(Login { security, fresh, ..login });
+    let conversation = connection.converse(session, deadlines).await;
+    if let Some(reason) = unreachable(endpoint, &conversation.outcome) {
+        return SanityResult::Unreachable(reason);
     }
+    match (&conversation.outcome, &mailbox) {
+        (Outcome::Opened { mailbox: Some(opened), .. }, Some(mailbox)) if opened == mailbox => {
+            return SanityResult::Fine;
+        }
+        (Outcome::Opened { mailbox: None, proof: Proof::Fingerprint(print) }, Some(mailbox)) => {
+            let before = known.iter().find(|known| known.mailbox == *mailbox);
+            if before.is_none_or(|before| before.print == *print) {
+                return SanityResult::Unnamed(KnownPrint { mailbox: mailbox.clone(), print: print.clone() });
+            }
+        }
+        _ => {}
+    }
+    let outcome = redactor.redact_outcome(conversation.outcome);
+    let transcript = conversation.transcript.render(&redactor);
+    let indented: String = transcript.lines().map(|line| format!("\n    {line}")).collect();
+    SanityResult::Trouble(format!(
+        "the sanity login as `{name}` over {protocol} should have opened {}: {}{indented}",
+        escape(mailbox.as_deref().unwrap_or_default()),
+        describe(&outcome),
+    ))
+}
+
+/// The plainest mechanism that the dialect has and the server says that it offers; where it does not say, the
+/// plainest that the dialect has.
+pub(super) fn mechanism(target: &Target, place: Place, survey: &Survey) -> Option<Mechanism> {
+    let (_, protocol, security) = place;
+    let spoken = MECHANISMS.iter().copied().filter(|mechanism| {
+        target.dialect.mechanisms.contains(mechanism) && mechanism.fits(protocol) && mechanism.fits_security(security)
+    });
+    let offers = |mechanism: &Mechanism| match (mechanism.sasl_name(), protocol) {
+        (Some(name), _) => survey.offers(place, &format!("AUTH={name}")),
+        (None, Protocol::Imap) => survey.offers(place, "LOGINDISABLED").map(|is_disabled| !is_disabled),
+        (None, Protocol::Pop3) => survey.offers(place, "USER"),
+    };
+    spoken.clone().find(|mechanism| offers(mechanism) == Some(true)).or_else(|| spoken.clone().next())
 }
 
 /// A login that works if anything does: the role for whom every assumption is right, else the first that can be named.
-fn plainest_login(target: &Target, protocol: Protocol) -> Option<(Login, Option<Vec<u8>>)> {
-    let mechanism = [Mechanism::Login, Mechanism::Plain, Mechanism::SaslLogin]
-        .into_iter()
-        .find(|mechanism| target.dialect.mechanisms.contains(mechanism))?;
+fn plainest_login(
+    target: &Target,
+    protocol: Protocol,
+    mechanism: Mechanism,
+    role: Option<&str>,
+) -> Option<(Login, Option<Vec<u8>>)> {
     let access = Access { protocol, mechanism };
     let accounts = &target.directory.accounts;
-    let same = accounts.iter().filter(|account| account.role == "same");
-    let others = accounts.iter().filter(|account| account.role != "same" && !account.disabled);
-    let (account, name) = same
-        .chain(others)
+    let chosen: Vec<&Account> = match role {
+        Some(role) => accounts.iter().filter(|account| account.role == role && !account.disabled).collect(),
+        None => {
+            let same = accounts.iter().filter(|account| account.role == "same");
+            same.chain(accounts.iter().filter(|account| account.role != "same" && !account.disabled)).collect()
+        }
+    };
+    let (account, name) = chosen
+        .into_iter()
         .find_map(|account| Some((account, advise(&target.dialect, &target.directory, account, access)?.1)))?;
     let login = Login::new(protocol, mechanism, name, account.password.clone());
     Some((login, account.mailbox.clone()))

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::checks::Prints;
 use super::event::{Blame, CaseReport, DeviationReport};
 use super::findings::Settled;
 use super::paired::Compared;
@@ -13,7 +14,8 @@ use crate::axes::{Fault, Protocol};
 use crate::identity::escape;
 use crate::protocol::{Deviation, Mark, Outcome, Proof, Redactor};
 use crate::scenario::{
-    Action, Case, Expectation, Expected, Judgement, Sibling, Verdict, judge, judge_distinct, judge_same, reply_of,
+    Action, Case, Expectation, Expected, Judgement, Sibling, Verdict, judge, judge_distinct, judge_same, recognize,
+    reply_of,
 };
 use crate::secret::Password;
 use crate::target::Target;
@@ -41,6 +43,8 @@ pub(super) struct Tested<'t> {
 pub(super) struct Siblings {
     waiting: HashMap<Key, Vec<Answered>>,
     awaited: HashMap<Key, usize>,
+    /// The mailboxes that are known by their fingerprints only.
+    prints: Prints,
 }
 
 /// Which cases are judged by each other: those of one scenario, group and target, and, where they must come to the
@@ -55,19 +59,23 @@ struct Key {
 
 impl Siblings {
     /// Counts the siblings that will come.
-    pub fn new(plan: &Plan) -> Self {
+    pub fn new(plan: &Plan, prints: Prints) -> Self {
         let mut awaited = HashMap::new();
         for planned in &plan.list {
             if planned.case().is_some_and(|case| case.expectation.is_joint()) {
                 *awaited.entry(key(planned)).or_insert(0) += 1;
             }
         }
-        Self { waiting: HashMap::new(), awaited }
+        Self { waiting: HashMap::new(), awaited, prints }
     }
 
     /// Takes an answer in; gives back what can be reported now.
-    pub fn settle(&mut self, answered: Answered, tested: &Tested<'_>) -> Vec<Settled> {
-        let Some(case) = answered.planned.case() else { return Vec::new() };
+    pub fn settle(&mut self, mut answered: Answered, tested: &Tested<'_>) -> Vec<Settled> {
+        let planned = answered.planned.clone();
+        let Some(case) = planned.case() else { return Vec::new() };
+        let known = self.prints.get(&(planned.target, case.protocol)).map(Vec::as_slice).unwrap_or_default();
+        let outcome = answered.conversation.outcome;
+        answered.conversation.outcome = recognize(&answered.question.expected, outcome, known);
         if !case.expectation.is_joint() {
             let judgement = match &answered.compared {
                 Some(compared) => compared.judgement.clone(),
@@ -163,6 +171,7 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
         report.mailbox = mailbox.as_ref().map(|mailbox| escape(mailbox));
         report.proof = Some(match proof {
             Proof::Canary => "canary",
+            Proof::Fingerprint(_) => "fingerprint",
             Proof::None => "none",
         });
     }

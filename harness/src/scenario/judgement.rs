@@ -87,6 +87,42 @@ pub fn judge(expected: &Expected, code: Option<&str>, level: Level, outcome: &Ou
 
 pub(super) const UNPROVEN: &str = "the login was accepted, but no canary names the mailbox, so nothing is proven";
 
+/// A mailbox without a canary, and the fingerprint by which it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownPrint {
+    /// The mailbox's name.
+    pub mailbox: Vec<u8>,
+    /// Its fingerprint, as an earlier login saw it.
+    pub print: Vec<u8>,
+}
+
+/// Puts a name to a mailbox that is known by its fingerprint only.
+///
+/// Where several mailboxes have the same one, what is expected has the benefit of the doubt: it is the weaker proof.
+/// Where the fingerprint of what is expected is not known, nothing is proven.
+pub fn recognize(expected: &Expected, outcome: Outcome, known: &[KnownPrint]) -> Outcome {
+    let Outcome::Opened { mailbox: None, proof: Proof::Fingerprint(print) } = outcome else { return outcome };
+    let mut wanted = Vec::new();
+    wanted_mailboxes(expected, &mut wanted);
+    let mut same = known.iter().filter(|known| known.print == print).map(|known| known.mailbox.as_slice());
+    let found = same.clone().find(|name| wanted.contains(name)).or_else(|| same.next());
+    if let Some(name) = found {
+        return Outcome::Opened { mailbox: Some(name.to_vec()), proof: Proof::Fingerprint(print) };
+    }
+    let is_known = |name: &&[u8]| known.iter().any(|known| known.mailbox == **name);
+    let proof = if wanted.iter().all(is_known) { Proof::Fingerprint(print) } else { Proof::None };
+    Outcome::Opened { mailbox: None, proof }
+}
+
+fn wanted_mailboxes<'e>(expected: &'e Expected, wanted: &mut Vec<&'e [u8]>) {
+    match expected {
+        Expected::Opens(mailbox) => wanted.push(mailbox),
+        Expected::Safe(own) => wanted.extend(own.iter().map(Vec::as_slice)),
+        Expected::Any(list) => list.iter().for_each(|one| wanted_mailboxes(one, wanted)),
+        _ => {}
+    }
+}
+
 enum Met {
     Yes,
     No(String),
@@ -96,8 +132,13 @@ enum Met {
 fn met(expected: &Expected, outcome: &Outcome) -> Met {
     let is = match (expected, outcome) {
         (Expected::Any(list), _) => return any_met(list, outcome),
-        (Expected::Opens(_), Outcome::Opened { mailbox: None, .. })
-        | (Expected::Safe(_), Outcome::Opened { mailbox: None, .. }) => return Met::Unproven(UNPROVEN),
+        // A fingerprint that is none of the mailbox's own is a finding; where nobody knows it, `recognize` has said so.
+        (Expected::Opens(_) | Expected::Safe(_), Outcome::Opened { mailbox: None, proof: Proof::Fingerprint(_) }) => {
+            false
+        }
+        (Expected::Opens(_) | Expected::Safe(_), Outcome::Opened { mailbox: None, .. }) => {
+            return Met::Unproven(UNPROVEN);
+        }
         (Expected::Opens(wanted), Outcome::Opened { mailbox: Some(opened), .. }) => wanted == opened,
         (Expected::Safe(own), Outcome::Opened { mailbox: Some(opened), .. }) => own.contains(opened),
         (
@@ -168,6 +209,12 @@ pub(crate) fn describe(outcome: &Outcome) -> String {
         Outcome::Opened { mailbox: Some(mailbox), proof: Proof::Canary } => {
             format!("opened {}", escape(mailbox))
         }
+        Outcome::Opened { mailbox: Some(mailbox), proof: Proof::Fingerprint(_) } => {
+            format!("opened {}, by its fingerprint", escape(mailbox))
+        }
+        Outcome::Opened { proof: Proof::Fingerprint(print), .. } => {
+            format!("opened a mailbox with an unknown fingerprint ({})", escape(print))
+        }
         Outcome::Opened { .. } => "opened a mailbox without a canary".to_string(),
         Outcome::Rejected(reply) if reply.text.is_empty() && reply.code.is_none() => {
             "rejected without a word of explanation".to_string()
@@ -177,6 +224,7 @@ pub(crate) fn describe(outcome: &Outcome) -> String {
         Outcome::Unbound(_) => "accepted, but the mailbox cannot be opened".to_string(),
         Outcome::TlsFailed(reason) => format!("the TLS handshake failed: {reason}"),
         Outcome::NotOffered(what) => format!("not offered: {what}"),
+        Outcome::Surveyed(_) => "said what it can do".to_string(),
         Outcome::Closed { stage, .. } => format!("connection closed at: {}", stage.word()),
         Outcome::NoAnswer(stage) => format!("no answer in time at: {}", stage.word()),
         Outcome::Garbled { stage, deviation } => {
@@ -266,5 +314,29 @@ mod tests {
         assert_eq!(with("authenticationfailed", &coded), Verdict::Pass);
         assert_eq!(with("EXPIRED", &coded), Verdict::Fail);
         assert_eq!(with("EXPIRED", &rejected()), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_fingerprint_is_a_proof_for_whoever_knows_it() {
+        let known = |mailbox: &str, print: &str| KnownPrint { mailbox: mailbox.into(), print: print.into() };
+        let prints = [known("Own", "UIDL 1"), known("Peer", "UIDL 2"), known("Twin", "UIDL 1")];
+        let outcome = |print: &str| Outcome::Opened { mailbox: None, proof: Proof::Fingerprint(print.into()) };
+        let judged = |expected: &Expected, print: &str, known: &[KnownPrint]| {
+            verdict(expected, &recognize(expected, outcome(print), known))
+        };
+        let opens = |name: &str| Expected::Opens(name.into());
+        assert_eq!(judged(&opens("Own"), "UIDL 1", &prints), Verdict::Pass);
+        assert_eq!(judged(&opens("Twin"), "UIDL 1", &prints), Verdict::Pass);
+        assert_eq!(judged(&opens("Own"), "UIDL 2", &prints), Verdict::Fail);
+        assert_eq!(judged(&opens("Own"), "UIDL 3", &prints), Verdict::Fail);
+        assert_eq!(judged(&opens("Other"), "UIDL 3", &prints), Verdict::Error);
+        assert_eq!(judged(&opens("Other"), "UIDL 2", &prints), Verdict::Fail);
+        assert_eq!(judged(&opens("Own"), "UIDL 1", &[]), Verdict::Error);
+        assert_eq!(judged(&Expected::Rejected, "UIDL 9", &prints), Verdict::Fail);
+        assert_eq!(judged(&Expected::Safe(vec!["Own".into()]), "UIDL 1", &prints), Verdict::Pass);
+        assert_eq!(judged(&Expected::Safe(vec!["Own".into()]), "UIDL 3", &prints), Verdict::Fail);
+        let any = Expected::Any(vec![Expected::Rejected, opens("Own")]);
+        assert_eq!(judged(&any, "UIDL 1", &prints), Verdict::Pass);
+        assert_eq!(judged(&any, "UIDL 2", &prints), Verdict::Fail);
     }
 }

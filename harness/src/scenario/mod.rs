@@ -21,7 +21,7 @@ mod template;
 pub use expectation::{Expectation, Expected, Level};
 pub use fields::{SCENARIO_FIELDS, scenario_schema};
 pub use file::{Vocabulary, read_scenario};
-pub use judgement::{Judgement, Verdict, judge};
+pub use judgement::{Judgement, KnownPrint, Verdict, judge, recognize};
 #[cfg(feature = "net")]
 pub(crate) use judgement::{by_level, describe, reply_of};
 pub use load::{LoadError, bundled_scenarios, load};

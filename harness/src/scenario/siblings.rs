@@ -4,7 +4,7 @@ use super::expectation::Level;
 use super::judgement::{Judgement, UNPROVEN, Verdict, by_level, describe};
 use crate::axes::Protocol;
 use crate::identity::escape;
-use crate::protocol::Outcome;
+use crate::protocol::{Outcome, Proof};
 
 /// One of several cases that are judged by each other.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +63,7 @@ pub fn judge_distinct(level: Level, siblings: &[Sibling<'_>]) -> Vec<Judgement> 
 fn unjudged(level: Level, outcome: &Outcome) -> Option<Judgement> {
     match outcome {
         Outcome::NotOffered(what) => Some(Judgement::new(Verdict::Skip, format!("the target does not offer {what}"))),
-        Outcome::Opened { mailbox: None, .. } => Some(Judgement::new(Verdict::Error, UNPROVEN)),
+        Outcome::Opened { mailbox: None, proof: Proof::None } => Some(Judgement::new(Verdict::Error, UNPROVEN)),
         _ if is_measure(outcome) => None,
         _ => Some(by_level(level, describe(outcome))),
     }
@@ -77,12 +77,20 @@ const fn is_measure(outcome: &Outcome) -> bool {
             | Outcome::NoAnswer(_)
             | Outcome::Garbled { .. }
             | Outcome::TlsFailed(_)
-            | Outcome::Opened { mailbox: None, .. }
+            | Outcome::Opened { mailbox: None, proof: Proof::None }
     )
 }
 
 fn is_same(a: &Sibling<'_>, b: &Sibling<'_>) -> bool {
     match (a.outcome, b.outcome) {
+        // Fingerprints of IMAP and of POP3 cannot be compared: there it only counts that both were let in.
+        (Outcome::Opened { mailbox: None, .. }, Outcome::Opened { mailbox: None, .. }) if a.protocol != b.protocol => {
+            true
+        }
+        (
+            Outcome::Opened { mailbox: None, proof: Proof::Fingerprint(a) },
+            Outcome::Opened { mailbox: None, proof: Proof::Fingerprint(b) },
+        ) => a == b,
         (Outcome::Opened { mailbox: a, .. }, Outcome::Opened { mailbox: b, .. }) => a == b,
         // POP3's -ERR is IMAP's NO and BAD in one (RFC 1939 §3).
         (Outcome::Rejected(_) | Outcome::Bad(_), Outcome::Rejected(_) | Outcome::Bad(_))
@@ -97,7 +105,7 @@ fn is_same(a: &Sibling<'_>, b: &Sibling<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Proof, Reply, Stage};
+    use crate::protocol::{Reply, Stage};
 
     fn opened(mailbox: &str) -> Outcome {
         Outcome::Opened { mailbox: Some(mailbox.as_bytes().to_vec()), proof: Proof::Canary }

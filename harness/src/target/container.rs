@@ -1,15 +1,14 @@
 //! A server in a container as a target.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::choice::{ChoiceError, find_dialect};
 use super::file::{TargetFile, TargetFileError, read_target};
 use super::password::Passwords;
-use super::{Endpoint, Keeper, Target};
+use super::{Endpoint, Keeper, Target, TlsClients};
+use crate::axes::Protocol;
 use crate::source::SourceText;
-use crate::transport::TlsSettings;
 
 /// Why a container is no target.
 #[derive(Debug, thiserror::Error)]
@@ -41,17 +40,26 @@ pub async fn start_container(name: &str) -> Result<Target, ContainerError> {
     let running = loginspec_containers::start(name).await?;
     let file = container_file(name).ok_or_else(|| ContainerError::NoTargetFile(name.to_string()))??;
     let dialect = find_dialect(&file.dialect)?;
-    let endpoint = |described: Option<Endpoint>, address: Option<std::net::SocketAddr>| {
-        Some(Endpoint { address: address?.to_string(), ..described? })
-    };
+    // The file says what it speaks, the running container where.
+    let endpoints = file.endpoints.into_iter().filter_map(|described| {
+        let address = match described.protocol {
+            Protocol::Imap => running.imap(),
+            Protocol::Pop3 => running.pop3(),
+        };
+        Some(Endpoint { address: address?.to_string(), ..described })
+    });
+    let endpoints = endpoints.collect();
     Ok(Target {
         name: format!("container:{name}"),
         dialect: Arc::new(dialect),
         directory: Arc::new(file.directory),
-        endpoints: endpoint(file.imap, running.imap()).into_iter().chain(endpoint(file.pop3, running.pop3())).collect(),
-        tls: TlsSettings::default(),
-        certificates: HashMap::new(),
+        endpoints,
+        tls: file.tls,
+        certificates: file.certificates,
+        default_security: None,
+        allow_plaintext: false,
         known: file.known,
+        clients: TlsClients::default(),
         keeper: Keeper::Container(Box::new(running)),
     })
 }

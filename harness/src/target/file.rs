@@ -1,31 +1,57 @@
 //! Target files: TOML that says where a server is, who exists on it, and what it is known to do.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::Endpoint;
 use super::known::Known;
-use super::password::{Origin, Passwords, password_origin};
+use super::password::{Origin, Passwords, origin};
+use super::tls::{CERTIFICATE_FIELDS, TLS_FIELDS, certificate, tls_settings};
 use crate::axes::{Protocol, Security};
 use crate::identity::{Account, Directory, Domain, Mailbox, plain_octets};
 use crate::scenario::Glob;
 use crate::secret::Password;
 use crate::source::{Field, Kind, Mistake, Mistakes, SourceText, Table, parse};
+use crate::transport::{ClientCertificate, TlsSettings};
 
 const ENDPOINT: &[Field] = &[
     Field::new("address", Kind::Text, "Host and port: mail.example.org:143."),
     Field::new("security", Kind::Word(Security::WORDS), "What protects the connection."),
 ];
 
+const TLS_ENDPOINT: &[Field] = &[Field::new("address", Kind::Text, "Host and port: mail.example.org:993.")];
+
+const ORIGIN: &[Field] = &[
+    Field::new("env", Kind::Text, "An environment variable that holds it."),
+    Field::new("file", Kind::Text, "A file whose first line holds it."),
+    Field::new("command", Kind::Text, "A shell command that prints it."),
+    Field::new("text", Kind::Text, "The secret itself: for fixtures only."),
+];
+
 /// The outcomes that a known deviation can name.
-const OUTCOMES: &[&str] =
-    &["opened", "unbound", "rejected", "bad", "not-offered", "closed", "no-answer", "garbled", "followed", "diverged"];
+const OUTCOMES: &[&str] = &[
+    "opened",
+    "unbound",
+    "rejected",
+    "bad",
+    "tls-failed",
+    "not-offered",
+    "closed",
+    "no-answer",
+    "garbled",
+    "followed",
+    "diverged",
+];
 
 /// What a target file may hold.
 pub const TARGET_FIELDS: &[Field] = &[
     Field::new("name", Kind::Text, "What reports call the target."),
     Field::new("dialect", Kind::Text, "How it reads login names: a bundled dialect, or a file beside this one."),
     Field::new("imap", Kind::Table(ENDPOINT), "Where it speaks IMAP."),
+    Field::new("imaps", Kind::Table(TLS_ENDPOINT), "Where it speaks IMAP over TLS from the first octet."),
     Field::new("pop3", Kind::Table(ENDPOINT), "Where it speaks POP3."),
+    Field::new("pop3s", Kind::Table(TLS_ENDPOINT), "Where it speaks POP3 over TLS from the first octet."),
+    Field::new("tls", Kind::Table(TLS_FIELDS), "How TLS is spoken to it."),
     Field::new(
         "account",
         Kind::Tables(&[
@@ -35,16 +61,9 @@ pub const TARGET_FIELDS: &[Field] = &[
             Field::new("user", Kind::Text, "Its name."),
             Field::new("mailbox", Kind::Text, "Its own mailbox."),
             Field::new("may-open", Kind::Texts, "Other mailboxes that it may open."),
-            Field::new(
-                "password",
-                Kind::Table(&[
-                    Field::new("env", Kind::Text, "An environment variable that holds it."),
-                    Field::new("file", Kind::Text, "A file whose first line holds it."),
-                    Field::new("command", Kind::Text, "A shell command that prints it."),
-                    Field::new("text", Kind::Text, "The password itself: for fixtures only."),
-                ]),
-                "Where the password comes from.",
-            ),
+            Field::new("password", Kind::Table(ORIGIN), "Where the password comes from."),
+            Field::new("token", Kind::Table(ORIGIN), "Where the bearer token comes from (XOAUTH2, OAUTHBEARER)."),
+            Field::new("certificate", Kind::Table(CERTIFICATE_FIELDS), "Its client certificate (SASL EXTERNAL)."),
         ]),
         "The accounts that exist there, by role.",
     ),
@@ -66,10 +85,12 @@ pub struct TargetFile {
     pub name: String,
     /// The dialect's name or file.
     pub dialect: String,
-    /// Where it speaks IMAP.
-    pub imap: Option<Endpoint>,
-    /// Where it speaks POP3.
-    pub pop3: Option<Endpoint>,
+    /// Where it listens; the first of a protocol is where cases go that ask for no security.
+    pub endpoints: Vec<Endpoint>,
+    /// How TLS is spoken to it.
+    pub tls: TlsSettings,
+    /// The client certificates of roles.
+    pub certificates: HashMap<String, ClientCertificate>,
     /// Who exists there.
     pub directory: Directory,
     /// What it is known to do otherwise.
@@ -83,9 +104,11 @@ pub enum TargetFileError {
     /// It has mistakes.
     #[error("{0}")]
     Mistakes(#[from] Mistakes),
-    /// A password could not be had.
-    #[error("failed to get the password of the role `{role}`: {reason}")]
+    /// A password or a token could not be had.
+    #[error("failed to get the {what} of the role `{role}`: {reason}")]
     Password {
+        /// Which of them.
+        what: &'static str,
         /// The role.
         role: String,
         /// Why.
@@ -104,38 +127,60 @@ pub fn read_target(
 ) -> Result<TargetFile, TargetFileError> {
     let mut source = source.clone();
     source.holds_secrets = true;
-    let (mut file, origins) = parse(&source, TARGET_FIELDS, |table| target(table, needs_address))
+    let (mut file, origins) = parse(&source, TARGET_FIELDS, |table| target(table, place, needs_address))
         .map_err(|list| Mistakes::new(source.clone(), list))?;
     if file.dialect.ends_with(".toml") && Path::new(&file.dialect).is_relative() {
         file.dialect = place.join(&file.dialect).display().to_string();
     }
     if passwords == Passwords::Fetch {
-        for (account, origin) in file.directory.accounts.iter_mut().zip(origins) {
-            account.password = origin
-                .fetch(place)
-                .map_err(|reason| TargetFileError::Password { role: account.role.clone(), reason })?;
+        for (account, origins) in file.directory.accounts.iter_mut().zip(origins) {
+            let failed = |what| {
+                let role = account.role.clone();
+                move |reason| TargetFileError::Password { what, role, reason }
+            };
+            let (no_password, no_token) = (failed("password"), failed("token"));
+            account.password = origins.password.fetch(place).map_err(no_password)?;
+            account.token = origins.token.map(|token| token.fetch(place)).transpose().map_err(no_token)?;
         }
     }
     Ok(file)
 }
 
-fn target(table: &Table<'_>, needs_address: bool) -> Option<(TargetFile, Vec<Origin>)> {
+/// Where an account's secrets come from.
+struct Origins {
+    password: Origin,
+    token: Option<Origin>,
+}
+
+fn target(table: &Table<'_>, place: &Path, needs_address: bool) -> Option<(TargetFile, Vec<Origins>)> {
     let name = table.required_text("name");
     let dialect = table.required_text("dialect");
-    let imap = table.table("imap").and_then(|inner| endpoint(&inner, Protocol::Imap, needs_address));
-    let pop3 = table.table("pop3").and_then(|inner| endpoint(&inner, Protocol::Pop3, needs_address));
-    if needs_address && !table.has("imap") && !table.has("pop3") {
+    let listens = [
+        ("imap", Protocol::Imap, None),
+        ("imaps", Protocol::Imap, Some(Security::Tls)),
+        ("pop3", Protocol::Pop3, None),
+        ("pop3s", Protocol::Pop3, Some(Security::Tls)),
+    ];
+    let endpoint = |(name, protocol, security)| endpoint(&table.table(name)?, protocol, security, needs_address);
+    let endpoints = listens.into_iter().filter_map(endpoint).collect();
+    if needs_address && !listens.iter().any(|(name, ..)| table.has(name)) {
         table.mistake(
             Mistake::new(table.span(), "the target speaks neither IMAP nor POP3", "no [imap] and no [pop3]")
                 .with_help("say where it is: [imap] with address = \"mail.example.org:143\""),
         );
     }
+    let tls = table.table("tls").map(|inner| tls_settings(&inner, place)).unwrap_or_default();
     let mut directory = Directory::default();
+    let mut certificates = HashMap::new();
     let mut origins = Vec::new();
     for account in table.tables("account") {
+        let certificate = account.table("certificate").and_then(|inner| certificate(&inner, place));
         if let Some((account, domain, origin)) = read_account(&account, &directory) {
             if !directory.domains.iter().any(|known| known.name == domain.name) {
                 directory.domains.push(domain);
+            }
+            if let Some(certificate) = certificate {
+                certificates.insert(account.role.clone(), certificate);
             }
             directory.accounts.push(account);
             origins.push(origin);
@@ -154,10 +199,12 @@ fn target(table: &Table<'_>, needs_address: bool) -> Option<(TargetFile, Vec<Ori
         }
     }
     let known = table.tables("known").iter().filter_map(known).collect();
-    Some((TargetFile { name: name?.value, dialect: dialect?.value, imap, pop3, directory, known }, origins))
+    let (name, dialect) = (name?.value, dialect?.value);
+    Some((TargetFile { name, dialect, endpoints, tls, certificates, directory, known }, origins))
 }
 
-fn endpoint(table: &Table<'_>, protocol: Protocol, needs_address: bool) -> Option<Endpoint> {
+/// One endpoint; `always` is the security that its table stands for, where that is settled.
+fn endpoint(table: &Table<'_>, protocol: Protocol, always: Option<Security>, needs_address: bool) -> Option<Endpoint> {
     let address = if needs_address { table.required_text("address") } else { table.text("address") };
     if let Some(text) = &address {
         let port = text.value.rsplit_once(':').filter(|(host, _)| !host.is_empty());
@@ -168,18 +215,11 @@ fn endpoint(table: &Table<'_>, protocol: Protocol, needs_address: bool) -> Optio
             );
         }
     }
-    let security = table.word("security", Security::from_word).unwrap_or(Security::Plaintext);
-    if security != Security::Plaintext {
-        table.mistake(Mistake::new(
-            table.span_of("security"),
-            format!("the client cannot connect with `{security}` yet"),
-            "plaintext is all there is so far",
-        ));
-    }
+    let security = always.or_else(|| table.word("security", Security::from_word)).unwrap_or(Security::Plaintext);
     Some(Endpoint { protocol, address: address.map(|text| text.value).unwrap_or_default(), security })
 }
 
-fn read_account(table: &Table<'_>, directory: &Directory) -> Option<(Account, Domain, Origin)> {
+fn read_account(table: &Table<'_>, directory: &Directory) -> Option<(Account, Domain, Origins)> {
     let role = table.required_text("role");
     let user = table.required_text("user").and_then(|text| plain_octets(table, &text));
     let octets = |name| table.text(name).and_then(|text| plain_octets(table, &text));
@@ -189,8 +229,8 @@ fn read_account(table: &Table<'_>, directory: &Directory) -> Option<(Account, Do
         let reason = format!("the role `{}` is given twice", role.value);
         table.mistake(Mistake::new(role.span.clone(), reason, "each role is played once"));
     }
-    let origin = if table.has("password") {
-        table.table("password").and_then(|password| password_origin(&password))
+    let password = if table.has("password") {
+        table.table("password").and_then(|inner| origin(&inner, "password"))
     } else {
         table.mistake(
             Mistake::new(table.span(), "missing field `password`", "it belongs here")
@@ -211,7 +251,8 @@ fn read_account(table: &Table<'_>, directory: &Directory) -> Option<(Account, Do
         disabled: false,
         master: false,
     };
-    Some((account, Domain { name: domain, dns: octets("dns") }, origin?))
+    let token = table.table("token").and_then(|inner| origin(&inner, "token"));
+    Some((account, Domain { name: domain, dns: octets("dns") }, Origins { password: password?, token }))
 }
 
 fn known(table: &Table<'_>) -> Option<Known> {
@@ -243,7 +284,7 @@ mod tests {
         let account = &file.directory.accounts[0];
         assert_eq!(account.password.expose(), b"pw");
         assert_eq!(file.directory.home(), b"Domain1");
-        assert!(file.pop3.is_none());
+        assert_eq!(file.endpoints.len(), 1);
     }
 
     #[test]

@@ -2,26 +2,34 @@
 
 mod cast;
 mod choice;
+mod clients;
 #[cfg(feature = "containers")]
 mod container;
+mod endpoint;
 mod file;
 mod known;
 mod password;
+mod quick;
 mod reference;
+mod tls;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use choice::{ChoiceError, TargetChoice, find_dialect};
+pub(crate) use clients::TlsClients;
 #[cfg(feature = "containers")]
 pub use container::{ContainerError, container_file, start_container};
+pub use endpoint::{Endpoint, with_usual_port};
 pub use file::{TARGET_FIELDS, TargetFile, TargetFileError, read_target};
 pub use known::Known;
 pub(crate) use known::apply as apply_known;
-pub use password::Passwords;
+pub use password::{Origin, Passwords};
+pub use quick::{QuickError, QuickTarget, quick_target};
 pub use reference::start_reference;
+pub use tls::{TlsOverrides, tls_version};
 
-use crate::axes::{Protocol, Security};
+use crate::axes::{Mechanism, Security};
 use crate::identity::{Dialect, Directory};
 use crate::transport::{ClientCertificate, TlsSettings};
 
@@ -39,21 +47,16 @@ pub struct Target {
     pub tls: TlsSettings,
     /// The client certificates of roles, for SASL EXTERNAL.
     pub certificates: HashMap<String, ClientCertificate>,
+    /// What cases get that ask for no security; nothing where the endpoint's own will do.
+    pub default_security: Option<Security>,
+    /// Whether a password may travel unprotected where the endpoint is meant to be secured.
+    pub allow_plaintext: bool,
     /// What it is known to do otherwise.
     pub known: Vec<Known>,
+    /// The TLS clients for it.
+    pub(crate) clients: TlsClients,
     /// What must live as long as the target does.
     pub(crate) keeper: Keeper,
-}
-
-/// Where a server listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    /// What it speaks.
-    pub protocol: Protocol,
-    /// Host and port, as in `mail.example.org:143` or `[::1]:143`.
-    pub address: String,
-    /// What protects the connection.
-    pub security: Security,
 }
 
 /// What keeps a target alive: the server in this process, a container.
@@ -70,9 +73,9 @@ pub(crate) enum Keeper {
 }
 
 impl Target {
-    /// Where the target speaks a protocol.
-    pub fn endpoint(&self, protocol: Protocol) -> Option<&Endpoint> {
-        self.endpoints.iter().find(|endpoint| endpoint.protocol == protocol)
+    /// Whether it is somebody else's server, so that it matters who answers.
+    pub const fn is_abroad(&self) -> bool {
+        matches!(self.keeper, Keeper::Nobody)
     }
 
     /// Ends what was started for this target, and waits for it.
@@ -86,16 +89,39 @@ impl Target {
     }
 }
 
+/// The mechanisms that hardly any dialect file lists, because a server's configuration decides and not how it reads
+/// names. They are always worth asking of a server that is not ours: its survey says what it offers.
+const WORTH_ASKING: &[Mechanism] = &[
+    Mechanism::Apop,
+    Mechanism::CramMd5,
+    Mechanism::DigestMd5,
+    Mechanism::ScramSha1,
+    Mechanism::ScramSha1Plus,
+    Mechanism::ScramSha256,
+    Mechanism::ScramSha256Plus,
+    Mechanism::Oauthbearer,
+    Mechanism::External,
+    Mechanism::Anonymous,
+];
+
 /// Somebody else's server as a target.
-pub fn remote_target(file: TargetFile, dialect: Dialect) -> Target {
+pub fn remote_target(file: TargetFile, mut dialect: Dialect) -> Target {
+    for mechanism in WORTH_ASKING {
+        if !dialect.mechanisms.contains(mechanism) {
+            dialect.mechanisms.push(*mechanism);
+        }
+    }
     Target {
         name: file.name,
         dialect: Arc::new(dialect),
         directory: Arc::new(file.directory),
-        endpoints: file.imap.into_iter().chain(file.pop3).collect(),
-        tls: TlsSettings::default(),
-        certificates: HashMap::new(),
+        endpoints: file.endpoints,
+        tls: file.tls,
+        certificates: file.certificates,
+        default_security: None,
+        allow_plaintext: false,
         known: file.known,
+        clients: TlsClients::default(),
         keeper: Keeper::Nobody,
     }
 }

@@ -18,10 +18,14 @@ pub enum Passwords {
 }
 
 /// Where a password comes from.
-pub(super) enum Origin {
+pub enum Origin {
+    /// An environment variable.
     Env(String),
+    /// The first line of a file.
     File(PathBuf),
+    /// The first line that a shell command prints.
     Command(String),
+    /// It is at hand.
     Text(Vec<u8>),
 }
 
@@ -56,13 +60,13 @@ impl Origin {
     }
 }
 
-/// Reads where a password comes from: exactly one place.
-pub(super) fn password_origin(table: &Table<'_>) -> Option<Origin> {
+/// Reads where a password or a token comes from: exactly one place.
+pub(super) fn origin(table: &Table<'_>, what: &str) -> Option<Origin> {
     let given: Vec<&str> = ["env", "file", "command", "text"].into_iter().filter(|name| table.has(name)).collect();
     let &[given] = given.as_slice() else {
         table.mistake(Mistake::new(
             table.span(),
-            "a password comes from one of `env`, `file`, `command` and `text`",
+            format!("a {what} comes from one of `env`, `file`, `command` and `text`"),
             "not so here",
         ));
         return None;

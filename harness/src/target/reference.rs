@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::{Endpoint, Keeper, Target};
+use super::{Endpoint, Keeper, Target, TlsClients};
 use crate::axes::{Protocol, Security};
 use crate::identity::{Dialect, Directory};
 use crate::reference::{Certificates, Config, Flaws, Server, ServerTls};
@@ -45,7 +45,10 @@ pub fn start_reference(dialect: Arc<Dialect>, directory: Arc<Directory>, flaws: 
         certificates: client_certificates,
         dialect,
         directory,
+        default_security: None,
+        allow_plaintext: false,
         known: Vec::new(),
+        clients: TlsClients::default(),
         keeper: Keeper::Reference(server),
     })
 }

@@ -7,6 +7,7 @@ use super::command::{self, LITERAL_MINUS_LIMIT};
 use super::response::{Condition, Response, header_fields, parse};
 use crate::axes::{Encoding, Fault, Mechanism};
 use crate::protocol::canary::canary_mailbox;
+use crate::protocol::code::{split_code, split_word};
 use crate::protocol::line::Frame;
 use crate::protocol::outcome::{Deviation, Deviations, Outcome, Proof, Reply, Stage};
 use crate::protocol::outgoing::Outgoing;
@@ -37,6 +38,8 @@ pub(crate) struct ImapLogin {
     secured: Option<Secured>,
     farewell: Option<Reply>,
     messages: u32,
+    /// What `EXAMINE` says of the mailbox's `UIDVALIDITY`.
+    fingerprint: Option<Vec<u8>>,
     canary: Option<Vec<u8>>,
 }
 
@@ -62,6 +65,7 @@ impl ImapLogin {
             sasl: None,
             farewell: None,
             messages: 0,
+            fingerprint: None,
             canary: None,
             secured: None,
         }
@@ -114,6 +118,10 @@ impl ImapLogin {
                 if self.awaiting == Awaiting::Fetch && self.canary.is_none() {
                     self.canary = header_fields(frame).and_then(|header| canary_mailbox(&header));
                 }
+                Ok(Step::Wait)
+            }
+            Response::Status(Condition::Ok, text) if self.awaiting == Awaiting::Examine => {
+                self.fingerprint = uid_validity(text).or(self.fingerprint.take());
                 Ok(Step::Wait)
             }
             Response::Status(..) | Response::Other => Ok(Step::Wait),
@@ -275,7 +283,11 @@ impl ImapLogin {
 
     fn opened(&mut self) -> Step {
         let mailbox = self.canary.take();
-        let proof = if mailbox.is_some() { Proof::Canary } else { Proof::None };
+        let proof = match (&mailbox, self.fingerprint.take()) {
+            (Some(_), _) => Proof::Canary,
+            (None, Some(fingerprint)) => Proof::Fingerprint(fingerprint),
+            (None, None) => Proof::None,
+        };
         self.conclude(Outcome::Opened { mailbox, proof })
     }
 
@@ -293,6 +305,13 @@ impl ImapLogin {
     fn tag(&self) -> String {
         format!("a{}", self.tag)
     }
+}
+
+/// `UIDVALIDITY n`, where a status text begins with it in brackets (RFC 9051 §7.1): it stays while the mailbox does.
+fn uid_validity(text: &[u8]) -> Option<Vec<u8>> {
+    let (name, number) = split_word(split_code(text).0?);
+    let is_number = !number.is_empty() && number.len() <= 10 && number.iter().all(u8::is_ascii_digit);
+    (name.eq_ignore_ascii_case(b"UIDVALIDITY") && is_number).then(|| [b"UIDVALIDITY ", number].concat())
 }
 
 #[cfg(test)]

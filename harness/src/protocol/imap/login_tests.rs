@@ -379,3 +379,16 @@ fn few_iterations_and_no_quality_are_told() {
     let outcome = play(session_of("User1", Mechanism::DigestMd5, Encoding::Continuation), &trace);
     assert_eq!(outcome, Outcome::NotOffered("DIGEST-MD5 with qop=auth".to_owned()));
 }
+
+#[test]
+fn without_a_canary_the_uidvalidity_is_the_fingerprint() {
+    let start = "S: * OK [UIDVALIDITY 7] too early\nS: a2 OK\nC: a3 EXAMINE INBOX\n";
+    let of = |rest: &str| match after_login(&format!("{start}{rest}S: a3 OK\nC: a4 LOGOUT\nS: a4 OK")) {
+        Outcome::Opened { mailbox: None, proof } => proof,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(of("S: * OK [uidvalidity 385752904] fine\n"), Proof::Fingerprint(b"UIDVALIDITY 385752904".to_vec()));
+    for none in ["", "S: * OK [UIDVALIDITY x]\n", "S: * OK [UIDVALIDITY ]\n", "S: * OK UIDVALIDITY 3\n"] {
+        assert_eq!(of(none), Proof::None, "{none}");
+    }
+}

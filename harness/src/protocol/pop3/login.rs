@@ -6,6 +6,7 @@ use super::apop;
 use super::response::{Response, message_count, multi_line, parse};
 use crate::axes::{Encoding, Fault, Mechanism};
 use crate::protocol::canary::canary_mailbox;
+use crate::protocol::code::split_word;
 use crate::protocol::line::Frame;
 use crate::protocol::outcome::{Deviation, Deviations, Outcome, Proof, Stage};
 use crate::protocol::outgoing::Outgoing;
@@ -37,6 +38,8 @@ pub(crate) struct Pop3Login {
     /// Whether the mechanism is offered with channel binding too.
     offers_plus: bool,
     header: Vec<u8>,
+    /// The answer to `STAT`.
+    stat: Vec<u8>,
 }
 
 /// Whose answer is due.
@@ -52,6 +55,7 @@ enum Awaiting {
     Stat,
     Top,
     TopLines,
+    Uidl,
 }
 
 impl Pop3Login {
@@ -65,6 +69,7 @@ impl Pop3Login {
             offers_mechanism: false,
             offers_plus: false,
             header: Vec::new(),
+            stat: Vec::new(),
         }
     }
 
@@ -79,7 +84,7 @@ impl Pop3Login {
             Awaiting::Capa | Awaiting::CapaLines => Stage::Capabilities,
             Awaiting::User | Awaiting::Pass | Awaiting::Apop | Awaiting::Auth => Stage::Login,
             Awaiting::Stat => Stage::Open,
-            Awaiting::Top | Awaiting::TopLines => Stage::Canary,
+            Awaiting::Top | Awaiting::TopLines | Awaiting::Uidl => Stage::Canary,
         }
     }
 
@@ -116,15 +121,23 @@ impl Pop3Login {
             }
             (Awaiting::Stat, Response::Ok(text)) => match message_count(text) {
                 None => return Err(frame.deviation(STAT, 4)),
-                Some(0) => self.opened(),
-                Some(_) => self.command("TOP 1 0", Awaiting::Top),
+                count => {
+                    self.stat = fingerprint(b"STAT", text);
+                    if count == Some(0) { self.opened() } else { self.command("TOP 1 0", Awaiting::Top) }
+                }
             },
             (Awaiting::Stat, Response::Err(reply)) => conclude(Outcome::Unbound(reply)),
             (Awaiting::Top, Response::Ok(_)) => {
                 self.awaiting = Awaiting::TopLines;
                 Step::Wait
             }
-            (Awaiting::Top, Response::Err(_)) => self.opened(),
+            (Awaiting::Top, Response::Err(_)) => self.command("UIDL 1", Awaiting::Uidl),
+            (Awaiting::Uidl, Response::Ok(text)) => {
+                // `1`, then what tells the message from others (RFC 1939 §7).
+                let unique_id = split_word(text).1;
+                conclude_unnamed(if unique_id.is_empty() { self.stat.clone() } else { fingerprint(b"UIDL", unique_id) })
+            }
+            (Awaiting::Uidl, Response::Err(_)) => self.opened(),
             (Awaiting::CapaLines | Awaiting::TopLines, _) => Step::Wait,
         })
     }
@@ -155,7 +168,10 @@ impl Pop3Login {
     /// One line of the canary message.
     fn header_line(&mut self, frame: &Frame<'_>) -> Step {
         let Some(line) = multi_line(frame) else {
-            return self.opened();
+            return match canary_mailbox(&self.header) {
+                Some(_) => self.opened(),
+                None => self.command("UIDL 1", Awaiting::Uidl),
+            };
         };
         if self.header.len() + line.len() < HEADER_LIMIT {
             self.header.extend_from_slice(line);
@@ -244,9 +260,10 @@ impl Pop3Login {
     }
 
     fn opened(&mut self) -> Step {
-        let mailbox = canary_mailbox(&self.header);
-        let proof = if mailbox.is_some() { Proof::Canary } else { Proof::None };
-        conclude(Outcome::Opened { mailbox, proof })
+        match canary_mailbox(&self.header) {
+            Some(mailbox) => conclude(Outcome::Opened { mailbox: Some(mailbox), proof: Proof::Canary }),
+            None => conclude_unnamed(std::mem::take(&mut self.stat)),
+        }
     }
 
     fn not_offered(&self, why: &str) -> Step {
@@ -258,6 +275,17 @@ impl Pop3Login {
         self.awaiting = awaiting;
         Step::Send(Outgoing::plain(format!("{command}\r\n")))
     }
+}
+
+/// What tells the mailbox from others, as far as it is worth keeping: a unique-id has up to 70 octets (RFC 1939 §7).
+fn fingerprint(command: &[u8], answer: &[u8]) -> Vec<u8> {
+    let answer = answer.get(..answer.len().min(70)).unwrap_or_default().trim_ascii();
+    [command, b" ", answer].concat()
+}
+
+/// A mailbox that no canary names.
+fn conclude_unnamed(fingerprint: Vec<u8>) -> Step {
+    conclude(Outcome::Opened { mailbox: None, proof: Proof::Fingerprint(fingerprint) })
 }
 
 fn conclude(outcome: Outcome) -> Step {

@@ -40,7 +40,9 @@ fn broken_rule(outcome: &Outcome) -> (&'static str, Stage) {
     }
 }
 
-const NO_PROOF: Outcome = Outcome::Opened { mailbox: None, proof: Proof::None };
+fn unnamed(fingerprint: &str) -> Outcome {
+    Outcome::Opened { mailbox: None, proof: Proof::Fingerprint(fingerprint.as_bytes().to_vec()) }
+}
 
 #[test]
 fn the_canary_names_the_mailbox() {
@@ -63,10 +65,20 @@ fn the_canary_names_the_mailbox() {
 }
 
 #[test]
-fn without_a_canary_there_is_no_proof() {
-    assert_eq!(after_pass("S: +OK\nC: STAT\nS: +OK 0 0\nC: QUIT\nS: [closed]"), NO_PROOF);
-    assert_eq!(after_pass("S: +OK\nC: STAT\nS: +OK 2 320\nC: TOP 1 0\nS: -ERR no TOP\nC: QUIT\nS: +OK"), NO_PROOF);
-    assert_eq!(after_pass("S: +OK\nC: STAT\nS: +OK 2 320\nC: TOP 1 0\nS: +OK\nS: .\nC: QUIT\nS: [silent]"), NO_PROOF);
+fn without_a_canary_there_is_a_fingerprint() {
+    assert_eq!(after_pass("S: +OK\nC: STAT\nS: +OK 0 0\nC: QUIT\nS: [closed]"), unnamed("STAT 0 0"));
+    let no_top = "S: +OK\nC: STAT\nS: +OK 2 320\nC: TOP 1 0\nS: -ERR no TOP\n";
+    let no_canary = "S: +OK\nC: STAT\nS: +OK 2 320 octets\nC: TOP 1 0\nS: +OK\nS: Subject: x\nS: .\n";
+    let quit = "C: QUIT\nS: +OK";
+    for start in [no_top, no_canary] {
+        let answered = after_pass(&format!("{start}C: UIDL 1\nS: +OK 1 whqtswO00WBw418f9t5JxYwZ\n{quit}"));
+        assert_eq!(answered, unnamed("UIDL whqtswO00WBw418f9t5JxYwZ"));
+    }
+    let refused = after_pass(&format!("{no_top}C: UIDL 1\nS: -ERR what\n{quit}"));
+    assert_eq!(refused, unnamed("STAT 2 320"));
+    assert_eq!(after_pass(&format!("{no_canary}C: UIDL 1\nS: +OK\n{quit}")), unnamed("STAT 2 320 octets"));
+    let endless = format!("{no_top}C: UIDL 1\nS: +OK 1 {}\n{quit}", "x".repeat(5000));
+    assert_eq!(after_pass(&endless), unnamed(&format!("UIDL {}", "x".repeat(70))));
 }
 
 #[test]
@@ -174,7 +186,7 @@ fn apop_as_in_rfc_1939() {
     let greeting = "S: +OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>\n";
     let trace = format!("{greeting}C: APOP mrose c4c9334bac560ecc979e58001b3e22fb\n");
     let opened = play(apop(None), &format!("{trace}S: +OK\nC: STAT\nS: +OK 0 0\nC: QUIT\nS: +OK"));
-    assert_eq!(opened, NO_PROOF);
+    assert_eq!(opened, Outcome::Opened { mailbox: None, proof: Proof::Fingerprint(b"STAT 0 0".to_vec()) });
     assert_eq!(play(apop(None), &format!("{trace}S: -ERR no\nC: QUIT\nS: +OK")), Outcome::Rejected(reply("no")));
     let short = format!("{greeting}C: APOP mrose c4c9334bac560ecc979e58001b3e22f\nS: -ERR\nC: QUIT\nS: +OK");
     assert_eq!(play(apop(Some(Fault::ShortDigest)), &short), Outcome::Rejected(Reply::default()));

@@ -40,7 +40,7 @@ impl ImapSession {
                     return push_line(out, &[tag, b" NO [CANNOT] only headers and text are to be had"]);
                 }
                 if includes_first {
-                    push_fetch(out, mailbox, &items);
+                    push_fetch(out, mailbox, self.authority.canaries(), &items);
                 } else if !by_uid {
                     return push_line(out, &[tag, b" BAD there is one message only"]);
                 }
@@ -68,13 +68,18 @@ impl ImapSession {
             self.state = State::Authenticated(Binding::Mailbox(mailbox));
             return push_line(out, &[tag, b" NO [NONEXISTENT] there is only INBOX"]);
         }
+        let uid_validity = canary::uid_validity(&mailbox, self.authority.canaries());
         self.state = State::Selected { mailbox };
         out.extend_from_slice(
             b"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n\
             * 1 EXISTS\r\n\
             * 0 RECENT\r\n\
             * OK [PERMANENTFLAGS ()] read-only\r\n\
-            * OK [UIDVALIDITY 1] the mailbox never changes\r\n\
+            * OK [UIDVALIDITY ",
+        );
+        push_number(out, uid_validity);
+        out.extend_from_slice(
+            b"] the mailbox never changes\r\n\
             * OK [UIDNEXT 2] nor grows\r\n\
             * LIST () \"/\" INBOX\r\n",
         );
@@ -104,6 +109,7 @@ impl ImapSession {
                 match *item {
                     "SIZE" => canary::size(mailbox),
                     "UIDNEXT" => 2,
+                    "UIDVALIDITY" => canary::uid_validity(mailbox, self.authority.canaries()),
                     "RECENT" => 0,
                     _ => 1,
                 },
@@ -128,7 +134,7 @@ fn list(tag: &[u8], pattern: &[u8], out: &mut Vec<u8>) {
     push_line(out, &[tag, b" OK LIST completed"]);
 }
 
-fn push_fetch(out: &mut Vec<u8>, mailbox: &[u8], items: &[Item<'_>]) {
+fn push_fetch(out: &mut Vec<u8>, mailbox: &[u8], canaries: bool, items: &[Item<'_>]) {
     out.extend_from_slice(b"* 1 FETCH (");
     for (at, item) in items.iter().enumerate() {
         if at > 0 {
@@ -146,23 +152,23 @@ fn push_fetch(out: &mut Vec<u8>, mailbox: &[u8], items: &[Item<'_>]) {
                 out.extend_from_slice(canary::INTERNAL_DATE.as_bytes());
                 out.push(b'"');
             }
-            Item::Section(section) => push_section(out, mailbox, section),
+            Item::Section(section) => push_section(out, mailbox, canaries, section),
             Item::Unsupported => {}
         }
     }
     out.extend_from_slice(b")\r\n");
 }
 
-fn push_section(out: &mut Vec<u8>, mailbox: &[u8], section: &Section<'_>) {
+fn push_section(out: &mut Vec<u8>, mailbox: &[u8], canaries: bool, section: &Section<'_>) {
     let mut octets = Vec::with_capacity(512);
     match section {
         Section::Whole(label) => {
             out.extend_from_slice(label.as_bytes());
-            canary::push_message(&mut octets, mailbox);
+            canary::push_message(&mut octets, mailbox, canaries);
         }
         Section::Header(label) => {
             out.extend_from_slice(label.as_bytes());
-            canary::push_headers(&mut octets, mailbox);
+            canary::push_headers(&mut octets, mailbox, canaries);
         }
         Section::Text(label) => {
             out.extend_from_slice(label.as_bytes());
@@ -177,7 +183,7 @@ fn push_section(out: &mut Vec<u8>, mailbox: &[u8], section: &Section<'_>) {
                 push_astring(out, name);
             }
             out.extend_from_slice(b")]");
-            canary::push_named_headers(&mut octets, mailbox, names.iter().map(|name| &**name));
+            canary::push_named_headers(&mut octets, mailbox, canaries, names.iter().map(|name| &**name));
         }
     }
     out.extend_from_slice(b" {");

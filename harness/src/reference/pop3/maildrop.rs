@@ -24,15 +24,18 @@ impl Pop3Session {
                 out.extend_from_slice(b"\r\n");
             }
             Command::List(message) => push_listing(out, *message, |out| push_number(out, canary::size(mailbox))),
-            Command::Uidl(message) => push_listing(out, *message, |out| out.extend_from_slice(b"canary")),
+            Command::Uidl(message) => push_listing(out, *message, |out| match self.authority.canaries() {
+                true => out.extend_from_slice(b"canary"),
+                false => push_number(out, canary::uid_validity(mailbox, false)),
+            }),
             Command::Retr(message) if is_first(message) => {
                 out.extend_from_slice(b"+OK\r\n");
-                push_message(out, mailbox, usize::MAX);
+                push_message(out, mailbox, self.authority.canaries(), usize::MAX);
             }
             Command::Top { message, lines } => match number(lines) {
                 Some(lines) if is_first(message) => {
                     out.extend_from_slice(b"+OK\r\n");
-                    push_message(out, mailbox, lines);
+                    push_message(out, mailbox, self.authority.canaries(), lines);
                 }
                 Some(_) => push_line(out, &[NO_SUCH_MESSAGE]),
                 None => self.refuse("TOP takes a message number and a number of lines (RFC 1939 section 7)", out),
@@ -68,8 +71,8 @@ fn push_listing(out: &mut Vec<u8>, message: Option<&[u8]>, push_value: impl Fn(&
 
 /// The header, the first lines of the body, and the dot. No line of the canary begins with a dot: the only octets
 /// that are not ours are the mailbox's name, and they come after the name of their header and hold no line end.
-fn push_message(out: &mut Vec<u8>, mailbox: &[u8], lines: usize) {
-    canary::push_headers(out, mailbox);
+fn push_message(out: &mut Vec<u8>, mailbox: &[u8], canaries: bool, lines: usize) {
+    canary::push_headers(out, mailbox, canaries);
     for line in canary::BODY.split_inclusive(|&octet| octet == b'\n').take(lines) {
         out.extend_from_slice(line);
     }

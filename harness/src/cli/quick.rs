@@ -1,0 +1,237 @@
+//! A stranger's server without a target file, and what the command line says of security for any target.
+
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use super::exit_code::CliError;
+use crate::axes::{Protocol, Security};
+use crate::target::{
+    Endpoint, Origin, Passwords, QuickTarget, Target, TlsOverrides, quick_target, tls_version, with_usual_port,
+};
+use crate::transport::{TlsSettings, TlsVersion};
+
+/// The variable that holds the password where nobody names another.
+const PASSWORD: &str = "LOGINSPEC_PASSWORD";
+
+/// A server and one account on it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "A server without a target file")]
+pub(super) struct QuickArgs {
+    /// Where it speaks IMAP: a host, and a port unless it is 143. STARTTLS comes first, except on this machine.
+    #[arg(long, value_name = "HOST[:PORT]", conflicts_with_all = ["target", "directory"])]
+    pub imap: Option<String>,
+    /// Where it speaks IMAP over TLS from the first octet; the usual port is 993.
+    #[arg(long, value_name = "HOST[:PORT]", conflicts_with_all = ["target", "directory"])]
+    pub imaps: Option<String>,
+    /// Where it speaks POP3; the usual port is 110.
+    #[arg(long, value_name = "HOST[:PORT]", conflicts_with_all = ["target", "directory"])]
+    pub pop3: Option<String>,
+    /// Where it speaks POP3 over TLS from the first octet; the usual port is 995.
+    #[arg(long, value_name = "HOST[:PORT]", conflicts_with_all = ["target", "directory"])]
+    pub pop3s: Option<String>,
+    /// The account: its user name, which plays the role `same`.
+    #[arg(long, value_name = "USER")]
+    pub account: Option<String>,
+    /// The account's mailbox [default: called like the user].
+    #[arg(long, value_name = "NAME")]
+    pub mailbox: Option<String>,
+    /// The account's domain.
+    #[arg(long, value_name = "NAME")]
+    pub domain: Option<String>,
+    /// The environment variable that holds the password [default: LOGINSPEC_PASSWORD, else it is asked for].
+    #[arg(long, value_name = "VAR", conflicts_with = "password_file")]
+    pub password_env: Option<String>,
+    /// The file whose first line is the password.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// The environment variable that holds the account's bearer token (XOAUTH2, OAUTHBEARER).
+    #[arg(long, value_name = "VAR")]
+    pub token_env: Option<String>,
+    /// How it reads login names: a bundled dialect or a FILE.toml [default: opaque].
+    #[arg(long, value_name = "DIALECT")]
+    pub dialect: Option<String>,
+}
+
+/// How connections are secured.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Security of connections")]
+pub(super) struct WireArgs {
+    /// What cases get that ask for no security [default: what the target says].
+    #[arg(long, value_name = "SECURITY", value_parser = security_parser())]
+    pub security: Option<Security>,
+    /// Trust only the authorities in this PEM file.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Expect the server's certificate to be for this name.
+    #[arg(long, value_name = "NAME")]
+    pub server_name: Option<String>,
+    /// The oldest version of TLS.
+    #[arg(long, value_name = "VERSION", value_parser = version_parser())]
+    pub tls_oldest: Option<TlsVersion>,
+    /// The newest version of TLS.
+    #[arg(long, value_name = "VERSION", value_parser = version_parser())]
+    pub tls_newest: Option<TlsVersion>,
+    /// Do not verify the server's certificate. Every report says so.
+    #[arg(long)]
+    pub insecure: bool,
+    /// Send passwords over unprotected connections also where the target is meant to be secured.
+    #[arg(long)]
+    pub allow_plaintext: bool,
+}
+
+fn security_parser() -> impl TypedValueParser<Value = Security> {
+    PossibleValuesParser::new(Security::WORDS).try_map(|word| Security::from_word(&word).ok_or("no such security"))
+}
+
+fn version_parser() -> impl TypedValueParser<Value = TlsVersion> {
+    PossibleValuesParser::new(["1.2", "1.3"]).try_map(|word| tls_version(&word).ok_or("no such version"))
+}
+
+impl QuickArgs {
+    /// The target that is meant; nothing where no address is given.
+    pub fn target(&self, wire: &WireArgs, passwords: Passwords) -> Result<Option<Target>, CliError> {
+        let endpoints = self.endpoints(wire)?;
+        if endpoints.is_empty() {
+            return match self.idle_flag() {
+                Some(flag) => Err(CliError::Usage(format!(
+                    "{flag} is for a server without a target file: say where it is with --imap, --imaps, --pop3 or \
+                     --pop3s"
+                ))),
+                None => Ok(None),
+            };
+        }
+        let Some(user) = self.account.clone() else {
+            return Err(CliError::Usage("--account USER is missing: who logs in?".to_string()));
+        };
+        let quick = QuickTarget {
+            endpoints,
+            dialect: self.dialect.clone().unwrap_or_else(|| "opaque".to_string()),
+            mailbox: self.mailbox.clone(),
+            domain: self.domain.clone(),
+            password: self.password(&user, passwords)?,
+            token: self.token_env.clone().map(Origin::Env),
+            tls: TlsSettings::default(),
+            user,
+        };
+        let mut target = quick_target(quick, passwords)?;
+        wire.apply(&mut target)?;
+        Ok(Some(target))
+    }
+
+    fn endpoints(&self, wire: &WireArgs) -> Result<Vec<Endpoint>, CliError> {
+        let mut endpoints = Vec::new();
+        for (protocol, address, secure) in
+            [(Protocol::Imap, &self.imap, &self.imaps), (Protocol::Pop3, &self.pop3, &self.pop3s)]
+        {
+            if let Some(address) = address {
+                // With a port of its own for TLS, `--security tls` means that one.
+                let asked = wire.security.filter(|&security| security != Security::Tls || secure.is_none());
+                endpoints.push(endpoint(protocol, address, asked)?);
+            }
+            if let Some(address) = secure {
+                endpoints.push(endpoint(protocol, address, Some(Security::Tls))?);
+            }
+        }
+        Ok(endpoints)
+    }
+
+    /// A flag that means nothing without an address.
+    fn idle_flag(&self) -> Option<&'static str> {
+        let flags = [
+            (self.account.is_some(), "--account"),
+            (self.mailbox.is_some(), "--mailbox"),
+            (self.domain.is_some(), "--domain"),
+            (self.password_env.is_some(), "--password-env"),
+            (self.password_file.is_some(), "--password-file"),
+            (self.token_env.is_some(), "--token-env"),
+            (self.dialect.is_some(), "--dialect"),
+        ];
+        flags.into_iter().find(|(is_given, _)| *is_given).map(|(_, flag)| flag)
+    }
+
+    /// Where the password comes from. It never stands on the command line, where every user of the machine can see it.
+    fn password(&self, user: &str, passwords: Passwords) -> Result<Origin, CliError> {
+        if let Some(variable) = &self.password_env {
+            return Ok(Origin::Env(variable.clone()));
+        }
+        if let Some(path) = &self.password_file {
+            return Ok(Origin::File(path.clone()));
+        }
+        if std::env::var_os(PASSWORD).is_some() || passwords == Passwords::Ignore {
+            return Ok(Origin::Env(PASSWORD.to_string()));
+        }
+        if !io::stdin().is_terminal() {
+            return Err(CliError::Usage(format!(
+                "there is no password: set {PASSWORD}, or give --password-env VAR or --password-file FILE (on a \
+                 terminal it is asked for)"
+            )));
+        }
+        let typed = rpassword::prompt_password(format!("Password of {}: ", user.escape_debug()))?;
+        Ok(Origin::Text(typed.into_bytes()))
+    }
+}
+
+/// One endpoint. What nobody says otherwise is protected, except on this very machine.
+fn endpoint(protocol: Protocol, address: &str, security: Option<Security>) -> Result<Endpoint, CliError> {
+    let is_tls = security == Some(Security::Tls);
+    let address = with_usual_port(address, protocol, is_tls).map_err(CliError::Usage)?;
+    let endpoint = Endpoint { protocol, address, security: Security::Starttls };
+    let default = if endpoint.is_loopback() { Security::Plaintext } else { Security::Starttls };
+    Ok(Endpoint { security: security.unwrap_or(default), ..endpoint })
+}
+
+impl WireArgs {
+    /// Changes a target that is not ours.
+    pub fn apply(&self, target: &mut Target) -> Result<(), CliError> {
+        let overrides = TlsOverrides {
+            ca: self.ca.clone(),
+            server_name: self.server_name.clone(),
+            oldest: self.tls_oldest,
+            newest: self.tls_newest,
+            insecure: self.insecure,
+        };
+        overrides.apply(&mut target.tls).map_err(CliError::Usage)?;
+        target.allow_plaintext |= self.allow_plaintext;
+        Ok(())
+    }
+
+    /// Refuses what makes sense only for servers that are not ours.
+    pub fn refuse_abroad(&self) -> Result<(), CliError> {
+        let flags = [
+            (self.ca.is_some(), "--ca"),
+            (self.server_name.is_some(), "--server-name"),
+            (self.tls_oldest.is_some(), "--tls-oldest"),
+            (self.tls_newest.is_some(), "--tls-newest"),
+            (self.insecure, "--insecure"),
+            (self.allow_plaintext, "--allow-plaintext"),
+        ];
+        match flags.into_iter().find(|(is_given, _)| *is_given) {
+            Some((_, flag)) => Err(CliError::Usage(format!(
+                "{flag} is for other people's servers: a target file, or --imap, --imaps, --pop3 or --pop3s"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_says_otherwise_is_protected() {
+        let of = |address, security| {
+            let found = endpoint(Protocol::Imap, address, security).unwrap();
+            (found.address, found.security)
+        };
+        assert_eq!(of("mail.example.org", None), ("mail.example.org:143".to_string(), Security::Starttls));
+        assert_eq!(of("127.0.0.1:1143", None), ("127.0.0.1:1143".to_string(), Security::Plaintext));
+        assert_eq!(of("[::1]", None), ("[::1]:143".to_string(), Security::Plaintext));
+        assert_eq!(of("h", Some(Security::Tls)), ("h:993".to_string(), Security::Tls));
+        assert_eq!(of("h", Some(Security::Plaintext)), ("h:143".to_string(), Security::Plaintext));
+        assert!(endpoint(Protocol::Imap, "::1", None).is_err());
+    }
+}

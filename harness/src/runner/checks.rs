@@ -1,0 +1,147 @@
+//! The logins that must work, on every endpoint, and the fingerprints of mailboxes without a canary.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::event::{Sanity, Summary};
+use super::plan::Plan;
+use super::sanity::{SanityResult, check, mechanism};
+use super::survey::{Place, Survey};
+use crate::axes::Protocol;
+use crate::scenario::KnownPrint;
+use crate::target::Target;
+use crate::transport::Deadlines;
+
+/// The fingerprints of mailboxes that no canary names, by target and protocol.
+pub(super) type Prints = HashMap<(usize, Protocol), Vec<KnownPrint>>;
+
+/// What a login without a canary is taken for, and on what grounds.
+const NO_CANARY: &str = "no canary in the mailbox: an accepted login is taken for the right mailbox by its UIDVALIDITY \
+                         (IMAP) or its first UIDL or STAT (POP3)";
+
+/// Tries the login that must work on each protocol of each target, all at once. What it finds of places that are not
+/// there goes into the survey.
+pub(super) async fn check_first(
+    plan: &Plan,
+    targets: &[Arc<Target>],
+    survey: &mut Survey,
+    deadlines: Deadlines,
+    summary: &mut Summary,
+) -> Prints {
+    for place in survey.places().to_vec() {
+        if let Some(reason) = survey.unreachable(place).map(str::to_string) {
+            note_unreachable(summary, reason);
+        }
+    }
+    let mut prints = Prints::new();
+    let mut unnamed: Vec<(usize, String)> = Vec::new();
+    for (place, target, result) in check_all(targets, survey, &Prints::new(), deadlines, summary).await {
+        let (index, protocol, _) = place;
+        let trouble = match result {
+            SanityResult::Fine => None,
+            SanityResult::Unnamed(print) => {
+                prints.insert((index, protocol), vec![print]);
+                if !unnamed.iter().any(|(known, _)| *known == index) {
+                    unnamed.push((index, target.name.clone()));
+                }
+                None
+            }
+            SanityResult::Trouble(reason) => Some(reason),
+            SanityResult::Unreachable(reason) => {
+                note_unreachable(summary, reason.clone());
+                survey.set_unreachable(place, reason);
+                continue;
+            }
+        };
+        summary.sanity.push(Sanity { target: target.name.clone(), protocol, is_last: false, trouble });
+    }
+    see_other_roles(plan, targets, survey, deadlines, summary, &mut prints).await;
+    summary.warnings.extend(unnamed.into_iter().map(|(_, name)| format!("{name}: {NO_CANARY}")));
+    prints
+}
+
+/// The same once more, after everything else.
+pub(super) async fn check_last(
+    targets: &[Arc<Target>],
+    survey: &Survey,
+    prints: &Prints,
+    deadlines: Deadlines,
+    summary: &mut Summary,
+) {
+    for (place, target, result) in check_all(targets, survey, prints, deadlines, summary).await {
+        let trouble = match result {
+            SanityResult::Fine | SanityResult::Unnamed(_) => None,
+            SanityResult::Trouble(reason) | SanityResult::Unreachable(reason) => Some(reason),
+        };
+        summary.sanity.push(Sanity { target: target.name.clone(), protocol: place.1, is_last: true, trouble });
+    }
+}
+
+fn note_unreachable(summary: &mut Summary, reason: String) {
+    if !summary.unreachable.contains(&reason) {
+        summary.unreachable.push(reason);
+    }
+}
+
+async fn check_all(
+    targets: &[Arc<Target>],
+    survey: &Survey,
+    prints: &Prints,
+    deadlines: Deadlines,
+    summary: &mut Summary,
+) -> Vec<(Place, Arc<Target>, SanityResult)> {
+    let mut places: Vec<Place> = Vec::new();
+    for &(index, protocol, _) in survey.places() {
+        if let Some(place) = survey.place_for(index, protocol)
+            && !places.contains(&place)
+        {
+            places.push(place);
+        }
+    }
+    let mut checks = Vec::new();
+    for place in places {
+        let Some(target) = targets.get(place.0) else { continue };
+        let (task_target, mechanism) = (Arc::clone(target), mechanism(target, place, survey));
+        let known = prints.get(&(place.0, place.1)).cloned().unwrap_or_default();
+        let task = tokio::spawn(async move { check(&task_target, place, None, mechanism, &known, deadlines).await });
+        checks.push((place, Arc::clone(target), task));
+    }
+    let mut results = Vec::new();
+    for (place, target, task) in checks {
+        // A check that panics is our own fault, and the panic has been printed; the target is not to blame.
+        let Ok(result) = task.await else { continue };
+        summary.conversations += 1;
+        results.push((place, target, result));
+    }
+    results
+}
+
+/// Where no canary names the mailboxes, sees what each other role's own looks like; one login after the other, since
+/// there are few. A role that cannot log in stays unknown, and its mailbox unproven.
+async fn see_other_roles(
+    plan: &Plan,
+    targets: &[Arc<Target>],
+    survey: &Survey,
+    deadlines: Deadlines,
+    summary: &mut Summary,
+    prints: &mut Prints,
+) {
+    for ((index, protocol), known) in prints.iter_mut() {
+        let (Some(target), Some(place)) = (targets.get(*index), survey.place_for(*index, *protocol)) else { continue };
+        for account in &target.directory.accounts {
+            let is_seen = known.iter().any(|known| account.mailbox.as_deref() == Some(known.mailbox.as_slice()));
+            let is_used = plan.list.iter().any(|planned| {
+                planned.target == *index && planned.case().is_some_and(|case| case.role == account.role)
+            });
+            if is_seen || !is_used {
+                continue;
+            }
+            summary.conversations += 1;
+            let mechanism = mechanism(target, place, survey);
+            let result = check(target, place, Some(&account.role), mechanism, &[], deadlines).await;
+            if let SanityResult::Unnamed(print) = result {
+                known.push(print);
+            }
+        }
+    }
+}

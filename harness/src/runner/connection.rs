@@ -1,0 +1,60 @@
+//! Connections to a target, secured as a case wants them.
+
+use tokio::net::TcpStream;
+
+use crate::axes::Security;
+use crate::protocol::Session;
+use crate::target::{Endpoint, Target};
+use crate::transport::{Conversation, Deadlines, TlsClient, connect, converse};
+
+/// A connection that stands.
+pub(super) struct Connection {
+    stream: TcpStream,
+    security: Security,
+    /// Also where the connection begins in plaintext: a dialogue may begin TLS later.
+    tls: Option<TlsClient>,
+}
+
+/// Why there is no connection.
+pub(super) enum OpenError {
+    /// The server is not there.
+    NotThere(String),
+    /// It is there, and TLS cannot be had.
+    Tls(String),
+}
+
+impl OpenError {
+    /// The reason in words.
+    pub fn reason(self) -> String {
+        match self {
+            Self::NotThere(reason) | Self::Tls(reason) => reason,
+        }
+    }
+}
+
+/// Connects to an endpoint of a target; with `certified`, that role's client certificate is shown where it is asked for.
+pub(super) async fn open(
+    target: &Target,
+    endpoint: &Endpoint,
+    security: Security,
+    certified: Option<&str>,
+    deadlines: Deadlines,
+) -> Result<Connection, OpenError> {
+    let tls = match target.tls_client(endpoint, certified) {
+        Ok(client) => Some(client),
+        Err(reason) if security != Security::Plaintext => return Err(OpenError::Tls(reason)),
+        Err(_) => None,
+    };
+    let stream = connect(&endpoint.address, deadlines.connect).await;
+    let stream = stream.map_err(|error| {
+        OpenError::NotThere(format!("failed to connect to {} ({}): {error}", endpoint.address, endpoint.protocol))
+    })?;
+    Ok(Connection { stream, security, tls })
+}
+
+impl Connection {
+    /// Has the conversation for which it was opened.
+    pub async fn converse(self, session: Session, deadlines: Deadlines) -> Conversation {
+        converse(self.stream, session, deadlines, self.tls.as_ref(), self.security).await
+    }
+}

@@ -1,0 +1,135 @@
+//! Where a server listens, and which of its addresses a case is put to.
+
+use std::net::IpAddr;
+
+use super::Target;
+use crate::axes::{Mechanism, Protocol, Security};
+
+/// Where a server listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Host and port, as in `mail.example.org:143` or `[::1]:143`.
+    pub address: String,
+    /// What protects the connection.
+    pub security: Security,
+}
+
+impl Endpoint {
+    /// The host, without brackets.
+    pub fn host(&self) -> &str {
+        host(&self.address)
+    }
+
+    /// Whether what is sent there stays on this machine.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(self.host())
+    }
+}
+
+/// The host of an address, without port and brackets.
+pub(super) fn host(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+/// Whether a host is this very machine.
+pub(super) fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The address with the port that is usual for the protocol (RFC 8314 §3), where it names none. An IPv6 address
+/// stands in brackets. Gives back what is wrong with an address that is none.
+pub fn with_usual_port(address: &str, protocol: Protocol, implicit_tls: bool) -> Result<String, String> {
+    let usual = match (protocol, implicit_tls) {
+        (Protocol::Imap, false) => 143,
+        (Protocol::Imap, true) => 993,
+        (Protocol::Pop3, false) => 110,
+        (Protocol::Pop3, true) => 995,
+    };
+    let wrong = || format!("`{address}` is not a host and a port, such as mail.example.org:{usual} or [::1]:{usual}");
+    let in_brackets = address.starts_with('[');
+    let (host, port) = if in_brackets {
+        let (host, rest) = address.split_once(']').ok_or_else(wrong)?;
+        let host = host.trim_start_matches('[');
+        if host.parse::<std::net::Ipv6Addr>().is_err() {
+            return Err(wrong());
+        }
+        let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':').ok_or_else(wrong)?) };
+        (format!("[{host}]"), port)
+    } else {
+        match address.split_once(':') {
+            Some((host, port)) => (host.to_string(), Some(port)),
+            None => (address.to_string(), None),
+        }
+    };
+    let is_host = |host: &str| !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c == '/' || c == '@');
+    let port = port.map_or(Some(usual), |port| port.parse::<u16>().ok().filter(|&port| port > 0));
+    match port {
+        Some(port) if is_host(&host) => Ok(format!("{host}:{port}")),
+        _ => Err(wrong()),
+    }
+}
+
+impl Target {
+    /// Where a case over this protocol is put that asks for this security, and what protects the connection there;
+    /// else the reason for which it cannot be asked.
+    pub fn endpoint(&self, protocol: Protocol, security: Option<Security>) -> Result<(&Endpoint, Security), String> {
+        let mut endpoints = self.endpoints.iter().filter(|endpoint| endpoint.protocol == protocol);
+        let Some(first) = endpoints.clone().next() else {
+            return Err(format!("{} does not speak {protocol}", self.name));
+        };
+        let Some(security) = security.or(self.default_security) else { return Ok((first, first.security)) };
+        if security == Security::Tls {
+            let found = endpoints.find(|endpoint| endpoint.security == Security::Tls);
+            let endpoint = found.ok_or_else(|| {
+                format!("{} has no implicit-TLS port for {protocol}; say where it is under [{protocol}s]", self.name)
+            })?;
+            return Ok((endpoint, security));
+        }
+        let exact = endpoints.clone().find(|endpoint| endpoint.security == security);
+        let endpoint = exact.or_else(|| endpoints.find(|endpoint| endpoint.security != Security::Tls));
+        let endpoint = endpoint.ok_or_else(|| {
+            format!("{} has no port for {protocol} without TLS; say where it is under [{protocol}]", self.name)
+        })?;
+        // What is meant to be secured is not to be laid open by a case that somebody else wrote.
+        let lays_open = security == Security::Plaintext && endpoint.security == Security::Starttls;
+        if lays_open && !endpoint.is_loopback() && !self.allow_plaintext {
+            return Err(
+                "would send a password over an unprotected connection; --allow-plaintext asks it anyway".to_string()
+            );
+        }
+        Ok((endpoint, security))
+    }
+
+    /// The same for a login with this mechanism: one that rests on TLS gets TLS where the target has it.
+    pub fn endpoint_for(
+        &self,
+        protocol: Protocol,
+        mechanism: Option<Mechanism>,
+        security: Option<Security>,
+    ) -> Result<(&Endpoint, Security), String> {
+        let (endpoint, found) = self.endpoint(protocol, security)?;
+        let Some(mechanism) = mechanism.filter(|mechanism| !mechanism.fits_security(found)) else {
+            return Ok((endpoint, found));
+        };
+        if security.or(self.default_security).is_some() {
+            return Err(format!("{mechanism} needs TLS, and {found} is asked for"));
+        }
+        let others = self.endpoints.iter().filter(|endpoint| endpoint.protocol == protocol);
+        let secured = others.clone().find(|endpoint| endpoint.security == Security::Tls);
+        let secured = secured.or_else(|| others.clone().find(|endpoint| endpoint.security == Security::Starttls));
+        secured.map(|endpoint| (endpoint, endpoint.security)).ok_or_else(|| {
+            format!(
+                "{mechanism} needs TLS, and {} has none for {protocol}: say where it is under [{protocol}s], or \
+                 security = \"starttls\" under [{protocol}]",
+                self.name
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "endpoint_tests.rs"]
+mod tests;
