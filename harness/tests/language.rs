@@ -32,7 +32,7 @@ fn requests(text: &str) -> Vec<(String, Request)> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _within = runtime.enter();
     let target = target("exchange-5.5");
-    let ask = |case| ask(case, &target).unwrap_or_else(|reason| panic!("{reason}"));
+    let ask = |case| ask(case, &target, false).unwrap_or_else(|reason| panic!("{reason}"));
     scenario(text).cases.iter().map(|case| (case.id.clone(), ask(case).request)).collect()
 }
 

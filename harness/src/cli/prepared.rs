@@ -67,12 +67,14 @@ pub(super) fn prepare(args: &TargetArgs, passwords: Passwords) -> Result<Prepare
     Ok(match choice {
         TargetChoice::Reference => {
             let dialects = bundled_dialect_names().map(|name| Ok(Arc::new(find_dialect(name)?)));
-            let dialects = dialects.collect::<Result<Vec<_>, CliError>>()?;
+            let mut dialects = dialects.collect::<Result<Vec<_>, CliError>>()?;
+            dialects.push(Arc::new(find_dialect("opaque")?.requiring_tls()));
             Prepared::Reference(dialects, Arc::new(reading::directory(args.directory.as_ref())?))
         }
         TargetChoice::ReferenceWith(name) => {
-            let dialect = Arc::new(find_dialect(&name)?);
-            Prepared::Reference(vec![dialect], Arc::new(reading::directory(args.directory.as_ref())?))
+            let dialect = find_dialect(&name)?;
+            let strict = Arc::new(dialect.clone().requiring_tls());
+            Prepared::Reference(vec![Arc::new(dialect), strict], Arc::new(reading::directory(args.directory.as_ref())?))
         }
         TargetChoice::Container(name) => prepare_container(name)?,
         TargetChoice::File(path) => {

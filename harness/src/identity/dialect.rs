@@ -101,6 +101,8 @@ pub struct Dialect {
     pub protocols: Vec<Protocol>,
     /// The mechanisms that it offers.
     pub mechanisms: Vec<Mechanism>,
+    /// Whether it takes no password without TLS.
+    pub requires_tls: bool,
     /// How a master part is split off.
     pub master: Option<MasterSplit>,
     /// What it refuses by length or alphabet.
@@ -116,6 +118,12 @@ const NO_RULE: &str = "no rule of this dialect covers this form";
 const EMPTY_MASTER_HALF: &str = "nothing stands on one side of the master separator";
 
 impl Dialect {
+    /// The same server where it takes no password without TLS; `-tls` is added to its name.
+    #[must_use]
+    pub fn requiring_tls(self) -> Self {
+        Self { name: format!("{}-tls", self.name), requires_tls: true, ..self }
+    }
+
     /// Reads a name. Total: whatever the octets are, there is an answer, and it is found in one pass over the rules.
     pub fn read<'n, 'd>(&'d self, name: &'n [u8], access: Access) -> Readings<'n, 'd> {
         let mut readings = Readings { list: [const { None }; MOST_READINGS], verdict: Verdict::Read, ambiguous: None };

@@ -29,6 +29,7 @@ pub const DIALECT_FIELDS: &[Field] = &[
     Field::new("case", Kind::Word(CASES), "How names are compared."),
     Field::new("protocols", Kind::Words(Protocol::WORDS), "The protocols that such a server speaks."),
     Field::new("mechanisms", Kind::Words(Mechanism::WORDS), "The mechanisms that it offers."),
+    Field::new("requires-tls", Kind::Flag, "Whether it takes no password without TLS."),
     Field::new(
         "master",
         Kind::Table(&[

@@ -40,6 +40,7 @@ fn dialect(name: &str, table: &Table<'_>) -> Option<Dialect> {
         separators,
         case: table.word("case", case).unwrap_or(Case::Preserved),
         protocols: table.words("protocols", Protocol::from_word).unwrap_or_else(|| Protocol::ALL.to_vec()),
+        requires_tls: table.flag("requires-tls").unwrap_or(false),
         mechanisms: table
             .words("mechanisms", Mechanism::from_word)
             .unwrap_or_else(|| vec![Mechanism::Login, Mechanism::Plain, Mechanism::SaslLogin]),

@@ -305,6 +305,14 @@ impl Authority {
         self.flaws.has(Flaw::SlowForKnownUsers) && !is_unverified
     }
 
+    /// Whether every refusal of a login bears the code for it: only then may POP3 announce `AUTH-RESP-CODE` (RFC 3206 §6).
+    pub(super) fn codes_refusals(&self, access: Access) -> bool {
+        [Cause::NoAccount, Cause::WrongPassword].into_iter().all(|cause| {
+            let failure = self.dialect.failure(cause, access);
+            failure.is_none_or(|failure| failure.code.as_deref() == Some(generic_code(access)))
+        })
+    }
+
     /// The decision on a password that is wrong.
     pub(super) fn refusal(&self, access: Access) -> Decision {
         self.fail(Cause::WrongPassword, access)

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::challenge;
 use super::checks::{check_first, check_last};
 use super::connection::open;
 use super::event::{CaseReport, Reporter, RunEvent, Summary, TargetFacts};
@@ -21,7 +22,7 @@ use super::settle::{Answered, Siblings, Tested, unasked};
 use super::survey::{Place, Survey};
 use crate::axes::{Mechanism, Protocol, Security};
 use crate::protocol::{Login, Session};
-use crate::scenario::Verdict;
+use crate::scenario::{Expected, Verdict};
 use crate::target::{Endpoint, Target};
 use crate::transport::{Conversation, Deadlines};
 
@@ -191,7 +192,7 @@ fn ask_all(
 async fn ask_one(planned: &Planned, work: &Work, deadlines: Deadlines, conversations: &AtomicUsize) -> Option<Found> {
     let (case, target) = (planned.case()?, work.targets.get(planned.target)?);
     let unasked = |verdict, reason| Some(Found::Unasked { planned: planned.clone(), verdict, reason });
-    let question = match ask(case, target) {
+    let question = match ask(case, target, planned.scenario.once) {
         Ok(question) => question,
         Err(reason) => return unasked(Verdict::Skip, reason),
     };
@@ -215,6 +216,8 @@ async fn ask_one(planned: &Planned, work: &Work, deadlines: Deadlines, conversat
     let start = Instant::now();
     let found = if question.against.is_some() {
         compare(&question, case.level, &caller).await.map(|found| found.map(|(one, compared)| (one, Some(compared))))
+    } else if let (Expected::FreshChallenge, Some(mechanism)) = (&question.expected, case.mechanism) {
+        caller.ask_twice(&question.request, mechanism).await.map(|conversation| Some((conversation, None)))
     } else {
         caller.ask(&question.request).await.map(|conversation| Some((conversation, None)))
     };
@@ -246,6 +249,12 @@ impl Caller<'_> {
                 self.call(Session::dialogue(self.endpoint.protocol, self.security, steps.clone())).await
             }
         }
+    }
+
+    /// The same on two connections, for a look at the challenges.
+    async fn ask_twice(&self, request: &Request, mechanism: Mechanism) -> Result<Conversation, String> {
+        let first = self.ask(request).await?;
+        Ok(challenge::compare(&first, self.ask(request).await?, mechanism))
     }
 
     /// One login, with nonces of its own.

@@ -61,21 +61,18 @@ impl Plan {
     /// Plans the chosen cases of each scenario for each dialect to which they apply.
     ///
     /// `dialects` are those of the targets, in order. A scenario that leaves its dialects out applies to each of
-    /// them, or, with `once`, to the plainest. What a dialect does not speak or offer makes no sense there and is left out, unless a refusal is what
-    /// the case expects, or a dialogue names the dialect.
+    /// them, or, with `once`, to the plainest; what asks for a server that takes no password without TLS goes to such a
+    /// one, where others are at hand as well. What a dialect does not speak or offer makes no sense there and is left
+    /// out, unless a refusal is what the case expects, or a dialogue names the dialect.
     pub fn new(scenarios: &[Arc<Scenario>], dialects: &[Arc<Dialect>], selection: &Selection) -> Self {
         let mut list = Vec::new();
         for scenario in scenarios {
-            let only = if scenario.once { plainest(dialects) } else { None };
             for (target, dialect) in dialects.iter().enumerate() {
-                if only.is_some_and(|only| only != target) {
-                    continue;
-                }
-                let chosen = scenario
-                    .cases
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, case)| selection.holds(&case.id) && applies(scenario, case, dialect));
+                let chosen = scenario.cases.iter().enumerate().filter(|(_, case)| {
+                    selection.holds(&case.id)
+                        && applies(scenario, case, dialect)
+                        && is_for(scenario, case, target, dialects)
+                });
                 list.extend(chosen.map(|(case, _)| Planned { scenario: Arc::clone(scenario), case, target }));
             }
         }
@@ -165,9 +162,23 @@ impl std::str::FromStr for Shard {
     }
 }
 
-/// The dialect for what one dialect is enough for: the one that takes names as they are, or the first.
-fn plainest(dialects: &[Arc<Dialect>]) -> Option<usize> {
-    dialects.iter().position(|dialect| dialect.name == "opaque").or((!dialects.is_empty()).then_some(0))
+/// Whether a target is the one for a case, where several are at hand.
+fn is_for(scenario: &Scenario, case: &Case, target: usize, dialects: &[Arc<Dialect>]) -> bool {
+    let strict = dialects.iter().position(|dialect| dialect.requires_tls);
+    let first_lax = dialects.iter().position(|dialect| !dialect.requires_tls);
+    if scenario.once {
+        // The one that takes names as they are, or the first.
+        let plainest = dialects.iter().position(|dialect| dialect.name == "opaque").or(first_lax);
+        return Some(target) == if wants_strict(case) { strict.or(plainest) } else { plainest.or(strict) };
+    }
+    // What does not care about TLS is asked where passwords may travel in the clear, too.
+    first_lax.is_none() || dialects.get(target).is_some_and(|dialect| !dialect.requires_tls)
+}
+
+/// Whether a case is about a server that takes no password without TLS, or about what only such a one of ours offers.
+fn wants_strict(case: &Case) -> bool {
+    let names = |list: &[String], words: [&str; 2]| list.iter().any(|word| words.contains(&word.as_str()));
+    names(&case.needs, ["LOGINDISABLED", "LITERAL-"]) || names(&case.lacks, ["AUTH=PLAIN", "USER"])
 }
 
 /// Which members of a group are kept, by their places in it.

@@ -22,6 +22,8 @@ pub struct Question {
     pub against: Option<Login>,
     /// What should happen.
     pub expected: Expected,
+    /// What the target's dialect says of the name by itself, where the case is about no dialect: that is no fault either.
+    pub documented: Option<Expected>,
     /// The passwords in it, for redaction.
     pub passwords: Vec<Password>,
 }
@@ -35,10 +37,14 @@ pub enum Request {
 }
 
 /// Puts a case to a target; gives back why it cannot be asked there.
-pub fn ask(case: &Case, target: &Target) -> Result<Question, String> {
+///
+/// With `once`, the case is about the wire and not about how names are read.
+pub fn ask(case: &Case, target: &Target, once: bool) -> Result<Question, String> {
     let (_, security) = target.endpoint_for(case.protocol, case.mechanism, case.security)?;
     let mechanism = case.mechanism.unwrap_or(Mechanism::Login);
-    let players = target.players(Access { protocol: case.protocol, mechanism });
+    let access = Access { protocol: case.protocol, mechanism };
+    let players =
+        if case.mechanism.is_some() { target.players(access) } else { target.players_of_dialogue(case.protocol) };
     match &case.action {
         Action::Login { name, authzid, password } => {
             let said = |lacking: Lacking| lacking.to_string();
@@ -59,18 +65,25 @@ pub fn ask(case: &Case, target: &Target) -> Result<Question, String> {
             let mut passwords = vec![password];
             passwords.extend(against.as_ref().map(|against| against.password.clone()));
             passwords.retain(|password| password.expose() != NOBODYS_PASSWORD);
-            Ok(Question { request: Request::Login(login), against, expected, passwords })
+            let is_plain_name = once && case.fault.is_none() && login.authzid.is_none();
+            let documented = is_plain_name.then(|| by_dialect(target, &login.name, &login.password, access));
+            // Where nobody knows how a form is read, there is nothing to hold on to.
+            let documented = documented.filter(|expected| !matches!(expected, Expected::Safe(_)));
+            Ok(Question { request: Request::Login(login), against, expected, documented, passwords })
         }
         Action::Dialogue(lines) => {
-            // A dialogue may say any account's password.
+            // A dialogue may say any account's secrets.
+            let accounts = &target.directory.accounts;
+            let tokens = accounts.iter().filter_map(|account| account.token.clone());
             let passwords: Vec<Password> =
-                target.directory.accounts.iter().map(|account| account.password.clone()).collect();
+                accounts.iter().map(|account| account.password.clone()).chain(tokens).collect();
             let steps = lines
                 .iter()
                 .map(|line| step(line, &players, &case.role, &passwords))
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|lacking| lacking.to_string())?;
-            Ok(Question { request: Request::Dialogue(steps), against: None, expected: Expected::Dialogue, passwords })
+            let expected = Expected::Dialogue;
+            Ok(Question { request: Request::Dialogue(steps), against: None, expected, documented: None, passwords })
         }
     }
 }

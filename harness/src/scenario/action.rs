@@ -151,6 +151,7 @@ fn one_expectation(table: &Table<'_>, value: &Either<'_>, roles: &[String]) -> O
                     Expectation::Same
                     | Expectation::Distinct
                     | Expectation::Indistinguishable
+                    | Expectation::FreshChallenge
                     | Expectation::Safe
                     | Expectation::Dialect
                     | Expectation::Any(_) => {

@@ -22,6 +22,8 @@ pub enum Expectation {
     Any(Vec<Expectation>),
     /// The same as in every other combination of the same account, fault and value of `each`.
     Same,
+    /// On two connections the server's challenges differ.
+    FreshChallenge,
     /// Refused in such a way that the refusal of another login cannot be told from it.
     Indistinguishable,
     /// No mailbox that opens for another account or value of `each` as well; a refusal will do.
@@ -80,6 +82,7 @@ impl Expectation {
         "same",
         "distinct",
         "indistinguishable",
+        "fresh-challenge",
         "safe",
         "dialect",
     ];
@@ -94,6 +97,7 @@ impl Expectation {
             "unbound" => Self::Unbound,
             "same" => Self::Same,
             "indistinguishable" => Self::Indistinguishable,
+            "fresh-challenge" => Self::FreshChallenge,
             "distinct" => Self::Distinct,
             "safe" => Self::Safe,
             "dialect" => Self::Dialect,
@@ -134,6 +138,7 @@ impl Expectation {
             Self::Unbound => Expected::Unbound,
             Self::Same => Expected::Same,
             Self::Indistinguishable => Expected::Indistinguishable,
+            Self::FreshChallenge => Expected::FreshChallenge,
             Self::Distinct => Expected::Distinct,
             Self::Dialogue => Expected::Dialogue,
             Self::Opens(template) => Expected::Opens(template.fill(cast, role)?.octets),
@@ -164,6 +169,8 @@ pub enum Expected {
     Any(Vec<Expected>),
     /// The same as its siblings.
     Same,
+    /// Challenges that differ.
+    FreshChallenge,
     /// Not to be told from another login's refusal.
     Indistinguishable,
     /// No mailbox that a sibling opens.
@@ -185,6 +192,7 @@ impl std::fmt::Display for Expected {
             Self::Unbound => f.write_str("unbound"),
             Self::Same => f.write_str("same"),
             Self::Indistinguishable => f.write_str("indistinguishable"),
+            Self::FreshChallenge => f.write_str("fresh-challenge"),
             Self::Distinct => f.write_str("distinct"),
             Self::Safe(_) => f.write_str("safe"),
             Self::Dialogue => f.write_str("followed"),

@@ -158,6 +158,8 @@ fn met(expected: &Expected, outcome: &Outcome) -> Met {
         (Expected::Dialogue, Outcome::Followed) => true,
         // These are judged by comparing.
         (Expected::Same | Expected::Distinct | Expected::Indistinguishable, _) => true,
+        // Whoever compares them makes a repeated challenge a garbled answer; what else the login comes to, other cases say.
+        (Expected::FreshChallenge, Outcome::Opened { .. } | Outcome::Rejected(_) | Outcome::Unbound(_)) => true,
         _ => false,
     };
     if is { Met::Yes } else { Met::No(describe(outcome)) }

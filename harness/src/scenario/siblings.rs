@@ -92,12 +92,11 @@ fn is_same(a: &Sibling<'_>, b: &Sibling<'_>) -> bool {
             Outcome::Opened { mailbox: None, proof: Proof::Fingerprint(b) },
         ) => a == b,
         (Outcome::Opened { mailbox: a, .. }, Outcome::Opened { mailbox: b, .. }) => a == b,
-        // POP3's -ERR is IMAP's NO and BAD in one (RFC 1939 §3).
-        (Outcome::Rejected(_) | Outcome::Bad(_), Outcome::Rejected(_) | Outcome::Bad(_))
-            if a.protocol != b.protocol =>
-        {
-            true
-        }
+        // POP3's -ERR is IMAP's NO and BAD in one (RFC 1939 §3), and opens the maildrop together with the login.
+        (
+            Outcome::Rejected(_) | Outcome::Bad(_) | Outcome::Unbound(_),
+            Outcome::Rejected(_) | Outcome::Bad(_) | Outcome::Unbound(_),
+        ) if a.protocol != b.protocol => true,
         (a, b) => a.word() == b.word(),
     }
 }

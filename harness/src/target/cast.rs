@@ -3,19 +3,27 @@
 use std::borrow::Cow;
 
 use super::Target;
-use crate::identity::{Access, advise};
+use crate::axes::{Mechanism, Protocol};
+use crate::identity::{Access, advise, resolve};
 use crate::scenario::{Cast, Lacking, Value};
 
 /// The accounts of a target, as they log in with one protocol and mechanism.
 pub struct Players<'t> {
     target: &'t Target,
     access: Access,
+    /// Whether a name for PLAIN is preferred, if LOGIN takes it as well: a dialogue may use either.
+    for_both: bool,
 }
 
 impl Target {
     /// Who plays the roles where cases come with this protocol and mechanism.
     pub const fn players(&self, access: Access) -> Players<'_> {
-        Players { target: self, access }
+        Players { target: self, access, for_both: false }
+    }
+
+    /// Who plays the roles in a dialogue, which may send a name in any way.
+    pub const fn players_of_dialogue(&self, protocol: Protocol) -> Players<'_> {
+        Players { target: self, access: Access { protocol, mechanism: Mechanism::Login }, for_both: true }
     }
 }
 
@@ -31,7 +39,14 @@ impl Cast for Players<'_> {
             Value::Password => found.account.map(|account| account.password.expose()),
             Value::Token => found.account.and_then(|account| account.token.as_ref()).map(|token| token.expose()),
             Value::Login => {
-                let advised = found.account.and_then(|account| advise(dialect, directory, account, self.access));
+                let advised = found.account.and_then(|account| {
+                    let plain = Access { mechanism: Mechanism::Plain, ..self.access };
+                    let of_both = advise(dialect, directory, account, plain).filter(|(_, name)| {
+                        let opens = resolve(dialect, directory, name, self.access).1.opens;
+                        self.for_both && opens.ok().is_some_and(|opened| Some(opened) == account.mailbox.as_deref())
+                    });
+                    of_both.or_else(|| advise(dialect, directory, account, self.access))
+                });
                 return match advised {
                     Some((_, name)) => Ok(Cow::Owned(name)),
                     None => Err(Lacking::Value { role: role.to_string(), value: "login name that opens its mailbox" }),

@@ -15,6 +15,7 @@ pub fn start_reference(dialect: Arc<Dialect>, directory: Arc<Directory>, flaws: 
     let certificates = Certificates::shared()?;
     let config = Config {
         flaws,
+        requires_tls: dialect.requires_tls,
         tls: Some(ServerTls::new(Arc::clone(&certificates))?),
         ..Config::new(Dialect::clone(&dialect), Directory::clone(&directory))
     };

@@ -338,7 +338,9 @@ impl ImapSession {
 
     /// What is on offer: the same before and after the login, but for the ways to log in.
     fn push_capabilities(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b" IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR UNSELECT");
+        // The two exclude each other (RFC 7888 §5); the stricter server shows the stricter one.
+        let literals: &[u8] = if self.authority.requires_tls() { b"LITERAL-" } else { b"LITERAL+" };
+        out.extend_from_slice(&[b" IMAP4rev1 IMAP4rev2 ", literals, b" SASL-IR UNSELECT"].concat());
         if connection::advertises_tls(&self.authority, self.connection.tls(), self.is_logged_in()) {
             out.extend_from_slice(b" STARTTLS");
         }
