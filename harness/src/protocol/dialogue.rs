@@ -81,7 +81,11 @@ impl Dialogue {
     pub(crate) fn receive(&mut self, frame: &Frame<'_>) -> Step {
         self.farewell = None;
         let expected = self.expected();
-        if expected.iter().any(|expected| expected.matches_line(frame.octets)) {
+        let is_met = |expected: &Expected| {
+            let bears_its_tag = self.protocol == Protocol::Pop3 || expected.bears_its_tag(frame.octets);
+            bears_its_tag && expected.matches_line(frame.octets)
+        };
+        if expected.iter().any(is_met) {
             self.at += self.passed_over();
             return Step::Wait;
         }

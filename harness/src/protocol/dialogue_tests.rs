@@ -146,3 +146,11 @@ fn what_came_in_plaintext_is_dropped_when_tls_begins() {
     assert_eq!(session.poll(), Action::StartTls);
     assert_eq!((session.stage(), session.dialogue_step()), (Stage::Tls, Some(3)));
 }
+
+#[test]
+fn a_tag_has_its_case() {
+    let text = "S: * OK\nC: Tag NOOP\nS: Tag OK";
+    assert_eq!(play(imap(text), "S: * ok\nC: Tag NOOP\nS: Tag ok"), Outcome::Followed);
+    let lowered = play(imap(text), "S: * OK\nC: Tag NOOP\nS: tag OK");
+    assert_eq!(lowered, Outcome::Diverged { step: 2, got: b"tag OK".to_vec(), index: 6 });
+}

@@ -105,6 +105,14 @@ impl Expected {
         false
     }
 
+    /// Whether the line bears the very tag: tags come back as they were sent, and have a case (RFC 9051 §2.2.1).
+    pub(super) fn bears_its_tag(&self, line: &[u8]) -> bool {
+        let Self::Line { words } = self else { return false };
+        let Some(WordPattern::OneOf(first)) = words.first() else { return true };
+        let tag = line.split(|octet| *octet == b' ').next().unwrap_or_default();
+        first.iter().any(|word| if word.is_prefix { tag.starts_with(&word.octets) } else { tag == word.octets })
+    }
+
     /// Whether only an untagged IMAP response can be meant.
     pub(super) fn is_untagged(&self) -> bool {
         let Self::Line { words } = self else { return false };

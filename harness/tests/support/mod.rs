@@ -2,7 +2,7 @@
 #![allow(dead_code)]
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use loginspec::identity::{Dialect, bundled_dialect_names, bundled_directory};
@@ -33,6 +33,11 @@ pub fn vocabulary() -> Vocabulary {
 }
 
 pub fn scenarios() -> Vec<Arc<Scenario>> {
+    static READ: OnceLock<Vec<Arc<Scenario>>> = OnceLock::new();
+    READ.get_or_init(read_scenarios).clone()
+}
+
+fn read_scenarios() -> Vec<Arc<Scenario>> {
     match bundled_scenarios(&vocabulary()) {
         Ok(scenarios) => scenarios.into_iter().map(Arc::new).collect(),
         Err(errors) => panic!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
