@@ -91,7 +91,8 @@ where
 {
     let mut stream = Connection::Plain(stream);
     let start = Instant::now();
-    let end = start + deadlines.whole;
+    let mut end = start + deadlines.whole;
+    let mut is_leaving = false;
     let mut transcript = Transcript::new();
     let mut buffer = [0; 4096];
     if security == Security::Tls {
@@ -113,9 +114,11 @@ where
             }
             Action::Receive => {
                 let waiting_since = Instant::now();
-                // Only the goodbye is left: nothing is lost by not waiting long for it.
-                let patience = if session.stage() == Stage::Logout { deadlines.reply / 4 } else { deadlines.reply };
-                match timeout_at(end.min(waiting_since + patience), stream.read(&mut buffer)).await {
+                // Only the goodbye is left: nothing is lost by not waiting long for it, nor for the next octet of it.
+                if session.stage() == Stage::Logout && !std::mem::replace(&mut is_leaving, true) {
+                    end = end.min(waiting_since + deadlines.reply / 4);
+                }
+                match timeout_at(end.min(waiting_since + deadlines.reply), stream.read(&mut buffer)).await {
                     Ok(ended @ (Ok(0) | Err(_))) => {
                         if let Some(alert) = ended.err().as_ref().and_then(alert) {
                             transcript.remark(start.elapsed(), format!("TLS: {alert}"));

@@ -70,6 +70,14 @@ fn certificate_reason(error: &CertificateError) -> String {
         CertificateError::Revoked => "the certificate has been revoked".to_owned(),
         CertificateError::BadEncoding => "the certificate cannot be read".to_owned(),
         CertificateError::BadSignature => "a signature is wrong".to_owned(),
+        // The library that says so is not one of ours to name: its error is known by what it is called. What tools make
+        // in one step is often such a certificate, and to trust it as an authority does not make it a server's
+        // (RFC 5280 §4.2.1.9).
+        CertificateError::Other(inner) if format!("{inner:?}").contains("CaUsedAsEndEntity") => {
+            "the certificate is an authority's own (CA:TRUE, as in many that are self-signed) and no server's, which --ca \
+             does not change"
+                .to_owned()
+        }
         other => format!("the certificate is not good: {other}"),
     }
 }
