@@ -183,7 +183,7 @@ async fn refusals(flaws: Flaws) -> Vec<CaseReport> {
     let bundled = support::scenarios();
     let scenario = bundled.iter().find(|scenario| scenario.id == "enumeration/refusals").unwrap();
     let cases = put(scenario, reference(flaws)).await;
-    assert_eq!(cases.len(), 6);
+    assert_eq!(cases.len(), 10);
     cases
 }
 

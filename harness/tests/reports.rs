@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use loginspec::axes::{Encoding, Mechanism, Protocol, Security};
-use loginspec::report::{Human, JsonLines, Junit, Replay};
+use loginspec::report::{Human, JsonLines, Junit, Replay, ReplayTarget};
 use loginspec::runner::{
     Blame, CaseReport, DeviationReport, Reporter, RunEvent, Sanity, Sibling, Summary, SurveyFacts, TargetFacts,
 };
@@ -115,7 +115,7 @@ fn case(scenario: &Arc<Scenario>, verdict: Verdict) -> CaseReport {
 fn replay() -> Replay {
     Replay {
         paths: vec!["scenarios/it's".to_string(), "scenarios/some".to_string()],
-        target: None,
+        target: ReplayTarget::Own,
         options: vec!["--flaw".to_string(), "wrong-tag".to_string()],
     }
 }

@@ -82,6 +82,33 @@ pub(super) struct WireArgs {
     pub allow_plaintext: bool,
 }
 
+impl WireArgs {
+    /// The same again, as words of a command line.
+    pub fn words(&self) -> Vec<String> {
+        let version = |version: TlsVersion| if version == TlsVersion::Tls12 { "1.2" } else { "1.3" };
+        let security = self.security.map(|security| security.word().to_string());
+        let ca = self.ca.as_ref().map(|path| path.display().to_string());
+        let oldest = self.tls_oldest.map(|oldest| version(oldest).to_string());
+        let newest = self.tls_newest.map(|newest| version(newest).to_string());
+        let mut words = given([
+            ("--security", &security),
+            ("--ca", &ca),
+            ("--server-name", &self.server_name),
+            ("--tls-oldest", &oldest),
+            ("--tls-newest", &newest),
+        ]);
+        let flags = [("--insecure", self.insecure), ("--allow-plaintext", self.allow_plaintext)];
+        words.extend(flags.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag.to_string()));
+        words
+    }
+}
+
+/// The options that have a value, each followed by it.
+fn given<'a>(options: impl IntoIterator<Item = (&'a str, &'a Option<String>)>) -> Vec<String> {
+    let words = |(option, value): (&str, &Option<String>)| Some([option.to_string(), value.clone()?]);
+    options.into_iter().filter_map(words).flatten().collect()
+}
+
 fn security_parser() -> impl TypedValueParser<Value = Security> {
     PossibleValuesParser::new(Security::WORDS).try_map(|word| Security::from_word(&word).ok_or("no such security"))
 }
@@ -91,6 +118,26 @@ fn version_parser() -> impl TypedValueParser<Value = TlsVersion> {
 }
 
 impl QuickArgs {
+    /// The same again, as words of a command line; nothing where no address is given.
+    pub fn words(&self) -> Vec<String> {
+        let addresses =
+            [("--imap", &self.imap), ("--imaps", &self.imaps), ("--pop3", &self.pop3), ("--pop3s", &self.pop3s)];
+        if addresses.iter().all(|(_, value)| value.is_none()) {
+            return Vec::new();
+        }
+        let file = self.password_file.as_ref().map(|path| path.display().to_string());
+        let others = [
+            ("--account", &self.account),
+            ("--mailbox", &self.mailbox),
+            ("--domain", &self.domain),
+            ("--password-env", &self.password_env),
+            ("--password-file", &file),
+            ("--token-env", &self.token_env),
+            ("--dialect", &self.dialect),
+        ];
+        given(addresses.into_iter().chain(others))
+    }
+
     /// The target that is meant; nothing where no address is given.
     pub fn target(&self, wire: &WireArgs, passwords: Passwords) -> Result<Option<Target>, CliError> {
         let endpoints = self.endpoints(wire)?;

@@ -14,7 +14,7 @@ use super::chosen::{CaseArgs, plan};
 use super::exit_code::{CliError, ExitStatus};
 use super::prepared::{Prepared, TargetArgs, prepare};
 use crate::reference::{Flaw, Flaws};
-use crate::report::{Human, JsonLines, Junit, Replay, Reports};
+use crate::report::{Human, JsonLines, Junit, Replay, ReplayTarget, Reports};
 use crate::runner::{RunOptions, Summary, run as run_plan};
 use crate::target::Passwords;
 use crate::transport::Deadlines;
@@ -91,8 +91,15 @@ fn replay(args: &RunArgs) -> Replay {
     if args.timeout != DEFAULT_TIMEOUT {
         add("--timeout", format!("{}ms", args.timeout.as_micros() as f64 / 1000.0));
     }
+    let addressed = args.target.quick.words();
     // `reference` is a server for each dialect; the case's own names its dialect.
-    let target = Some(args.target.target.clone()).filter(|target| target != "reference");
+    let target = match args.target.target.as_str() {
+        _ if !addressed.is_empty() => ReplayTarget::Addressed,
+        "reference" => ReplayTarget::Own,
+        target => ReplayTarget::Named(target.to_string()),
+    };
+    options.extend(addressed);
+    options.extend(args.target.wire.words());
     Replay { paths: args.cases.paths(), target, options }
 }
 

@@ -55,7 +55,9 @@ fn conversation(protocol: Protocol) -> impl Strategy<Value = Vec<u8>> {
 
 /// No flaw as often as any.
 fn any_flaws() -> impl Strategy<Value = Flaws> {
-    prop_oneof![Just(Flaws::NONE), proptest::sample::select(Flaw::ALL).prop_map(Flaws::from),]
+    // One flaw is about nothing but how the octets are cut.
+    let flaws: Vec<Flaw> = Flaw::ALL.iter().copied().filter(|flaw| *flaw != Flaw::DropsPipelined).collect();
+    prop_oneof![Just(Flaws::NONE), proptest::sample::select(flaws).prop_map(Flaws::from),]
 }
 
 fn whole_and_cut(protocol: Protocol, flaws: Flaws, octets: &[u8], cuts: &[usize]) -> [(Vec<u8>, Flow); 2] {

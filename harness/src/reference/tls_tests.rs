@@ -65,7 +65,9 @@ fn what_is_offered_changes_with_tls() {
     assert_eq!(say(&mut plain, CAPABILITY).0, imap(" STARTTLS AUTH=PLAIN AUTH=LOGIN"));
     assert_eq!(through_tls(Protocol::Imap, Flaws::NONE, "", "", CAPABILITY), imap(" AUTH=PLAIN AUTH=LOGIN"));
     let capa = |rest: &str| {
-        format!("+OK\r\n{rest}RESP-CODES\r\nAUTH-RESP-CODE\r\nTOP\r\nUIDL\r\nIMPLEMENTATION loginspec\r\n.\r\n")
+        format!(
+            "+OK\r\n{rest}RESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nTOP\r\nUIDL\r\nIMPLEMENTATION loginspec\r\n.\r\n"
+        )
     };
     let mut plain = server(Protocol::Pop3, Flaws::NONE, false);
     assert_eq!(say(&mut plain, "CAPA\r\n").0, capa("STLS\r\nUSER\r\nSASL PLAIN LOGIN\r\n"));

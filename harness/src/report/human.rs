@@ -33,6 +33,8 @@ pub struct Human<W> {
     unexpected: usize,
     left_out: usize,
     skipped: BTreeMap<String, usize>,
+    /// What could not be asked though it should, by reason.
+    unasked: BTreeMap<String, usize>,
     replay: Replay,
     one_target: bool,
 }
@@ -44,6 +46,8 @@ struct Group {
     counts: [usize; Verdict::ALL.len()],
     shown: Vec<String>,
     unshown: usize,
+    /// How many of its errors are cases that were not asked.
+    unasked: usize,
 }
 
 impl<W: Write> Human<W> {
@@ -65,6 +69,7 @@ impl<W: Write> Human<W> {
             left_out: 0,
             one_target: false,
             skipped: BTreeMap::new(),
+            unasked: BTreeMap::new(),
             replay: Replay::default(),
         }
     }
@@ -94,6 +99,7 @@ impl<W: Write> Human<W> {
             counts: [0; Verdict::ALL.len()],
             shown: Vec::new(),
             unshown: 0,
+            unasked: 0,
         };
         self.scenarios = scenarios.iter().map(group).collect();
         let of = match targets {
@@ -134,12 +140,18 @@ impl<W: Write> Human<W> {
         let shown = match case.verdict {
             Verdict::Pass | Verdict::Known => None,
             Verdict::Skip => {
-                self.skip(&case.reason);
+                note(&mut self.skipped, &case.reason);
+                None
+            }
+            // Why nothing could be asked is told once, not once for each case.
+            Verdict::Error if case.outcome.is_none() => {
+                note(&mut self.unasked, &case.reason);
                 None
             }
             _ => Some(block(case, &self.replay)),
         };
-        if case.verdict.is_unexpected() {
+        let is_unasked = case.verdict == Verdict::Error && shown.is_none();
+        if case.verdict.is_unexpected() && !is_unasked {
             self.unexpected += 1;
             if let Some(block) = shown.as_ref().filter(|_| self.repeated.len() < REPEATED) {
                 self.repeated.push(block.clone());
@@ -149,6 +161,7 @@ impl<W: Write> Human<W> {
             return Ok(());
         };
         group.left = group.left.saturating_sub(1);
+        group.unasked += usize::from(is_unasked);
         if let Some(number) = group.counts.get_mut(case.verdict as usize) {
             *number += 1;
         }
@@ -170,6 +183,11 @@ impl<W: Write> Human<W> {
     }
 
     fn print_group(&mut self, group: &Group) -> io::Result<()> {
+        let skipped = group.counts.get(Verdict::Skip as usize).copied().unwrap_or_default();
+        if group.unasked > 0 && group.unasked + skipped == group.counts.iter().sum::<usize>() {
+            // There is nothing to tell of it but why it was not asked, and that comes at the end.
+            return Ok(());
+        }
         let has = |verdict: Verdict| group.counts.get(verdict as usize).is_some_and(|&number| number > 0);
         let (style, mark) = if Verdict::ALL.into_iter().any(|verdict| verdict.is_unexpected() && has(verdict)) {
             (RED, "FAIL")
@@ -194,12 +212,6 @@ impl<W: Write> Human<W> {
         Ok(())
     }
 
-    fn skip(&mut self, reason: &str) {
-        let is_new = !self.skipped.contains_key(reason);
-        let key = if is_new && self.skipped.len() >= REASONS { "other reasons" } else { reason };
-        *self.skipped.entry(key.to_string()).or_insert(0) += 1;
-    }
-
     fn finished(&mut self, summary: &Summary) -> io::Result<()> {
         // Whatever is not complete was cut short: what is known of it is shown all the same.
         for group in std::mem::take(&mut self.scenarios) {
@@ -216,6 +228,10 @@ impl<W: Write> Human<W> {
             if self.unexpected > REPEATED {
                 self.print(&format!("… and {} more; --json has them all\n", self.unexpected - REPEATED))?;
             }
+        }
+        for (reason, number) in std::mem::take(&mut self.unasked) {
+            let reason = reason.lines().next().unwrap_or_default();
+            self.print(&format!("{RED}not asked {number}{RED:#}: {reason}"))?;
         }
         for (reason, number) in std::mem::take(&mut self.skipped) {
             self.print(&format!("{DIM}skipped {number}: {reason}{DIM:#}"))?;
@@ -263,6 +279,13 @@ fn block(case: &CaseReport, replay: &Replay) -> String {
         }
     }
     text
+}
+
+/// Counts a reason; beyond the first few they are one.
+fn note(reasons: &mut BTreeMap<String, usize>, reason: &str) {
+    let is_new = !reasons.contains_key(reason);
+    let key = if is_new && reasons.len() >= REASONS { "other reasons" } else { reason };
+    *reasons.entry(key.to_string()).or_insert(0) += 1;
 }
 
 fn totals(counts: &[usize; Verdict::ALL.len()]) -> String {

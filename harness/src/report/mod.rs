@@ -12,7 +12,7 @@ use std::io;
 pub use human::Human;
 pub use json::JsonLines;
 pub use junit::Junit;
-pub use replay::Replay;
+pub use replay::{Replay, ReplayTarget};
 
 use crate::runner::{CaseReport, Reporter, RunEvent};
 

@@ -9,10 +9,22 @@ use crate::runner::CaseReport;
 pub struct Replay {
     /// The scenario files and folders that were given, in order.
     pub paths: Vec<String>,
-    /// The target; nothing where the case's own name for it will do.
-    pub target: Option<String>,
+    /// The target.
+    pub target: ReplayTarget,
     /// Everything else, word by word.
     pub options: Vec<String>,
+}
+
+/// How a command line says which server is meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ReplayTarget {
+    /// By the name that the case has for it.
+    #[default]
+    Own,
+    /// By this name or file.
+    Named(String),
+    /// By its addresses, which are among the other options.
+    Addressed,
 }
 
 impl Replay {
@@ -20,7 +32,11 @@ impl Replay {
     pub fn command(&self, case: &CaseReport) -> String {
         let file = Path::new(&case.scenario.source.name);
         let given = self.paths.iter().find(|path| file.starts_with(path));
-        let target = self.target.as_deref().unwrap_or(&case.target);
+        let target = match &self.target {
+            ReplayTarget::Own => Some(&case.target),
+            ReplayTarget::Named(name) => Some(name),
+            ReplayTarget::Addressed => None,
+        };
         let mut words = vec!["loginspec".to_string(), "run".to_string()];
         match given {
             // What looks like an option is none: a path can say so, an id cannot.
@@ -29,7 +45,7 @@ impl Replay {
             None if case.id.starts_with('-') => words.push(filter(&case.id)),
             None => words.push(quoted(&case.id)),
         }
-        words.extend(["--target".to_string(), quoted(target)]);
+        words.extend(target.into_iter().flat_map(|target| ["--target".to_string(), quoted(target)]));
         words.extend(self.options.iter().map(|option| quoted(option)));
         words.join(" ")
     }

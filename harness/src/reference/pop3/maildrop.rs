@@ -96,6 +96,7 @@ mod tests {
             S: SASL PLAIN LOGIN
             S: RESP-CODES
             S: AUTH-RESP-CODE
+            S: PIPELINING
             S: TOP
             S: UIDL
             S: IMPLEMENTATION loginspec

@@ -246,10 +246,11 @@ impl Pop3Session {
             }
             out.extend_from_slice(b"\r\n");
         }
+        out.extend_from_slice(b"RESP-CODES\r\n");
         if self.authority.codes_refusals(access(Mechanism::Login)) {
             out.extend_from_slice(b"AUTH-RESP-CODE\r\n");
         }
-        out.extend_from_slice(b"RESP-CODES\r\nPIPELINING\r\nTOP\r\nUIDL\r\nIMPLEMENTATION loginspec\r\n.\r\n");
+        out.extend_from_slice(b"PIPELINING\r\nTOP\r\nUIDL\r\nIMPLEMENTATION loginspec\r\n.\r\n");
     }
 
     fn sasl_names(&self) -> impl Iterator<Item = &'static str> {
