@@ -32,6 +32,9 @@ pub struct Running {
     container: Option<ContainerAsync<GenericImage>>,
     imap: Option<SocketAddr>,
     pop3: Option<SocketAddr>,
+    imaps: Option<SocketAddr>,
+    pop3s: Option<SocketAddr>,
+    authority: Option<Vec<u8>>,
 }
 
 impl Running {
@@ -40,7 +43,7 @@ impl Running {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let container_name = format!("{}-{}-{number}", image::repository(server), std::process::id());
 
-        let ports: Vec<u16> = server.imap_port.into_iter().chain(server.pop3_port).collect();
+        let ports: Vec<u16> = server.ports().collect();
         let image = GenericImage::new(image::repository(server), tag.to_owned());
         let request = image
             .with_container_name(&container_name)
@@ -59,10 +62,22 @@ impl Running {
         };
 
         // From here on, whatever ends this future removes the container.
-        let mut running = Self { name: server.name, container: Some(container), imap: None, pop3: None };
+        let mut running = Self {
+            name: server.name,
+            container: Some(container),
+            imap: None,
+            pop3: None,
+            imaps: None,
+            pop3s: None,
+            authority: None,
+        };
         running.imap = running.address_of(server.imap_port).await?;
         running.pop3 = running.address_of(server.pop3_port).await?;
+        running.imaps = running.address_of(server.imaps_port).await?;
+        running.pop3s = running.address_of(server.pop3s_port).await?;
+        running.authority = running.read(server.authority).await?;
         let deadline = Instant::now() + GREETS_WITHIN;
+        // The ports of TLS greet nobody before the handshake; their server opens all its ports before it greets on any.
         for (address, greeting) in [(running.imap, "* OK"), (running.pop3, "+OK")] {
             if let Some(address) = address {
                 running.wait_for(address, greeting, deadline).await?;
@@ -84,6 +99,21 @@ impl Running {
     /// Where it listens for POP3.
     pub fn pop3(&self) -> Option<SocketAddr> {
         self.pop3
+    }
+
+    /// Where it listens for IMAP over TLS from the first octet.
+    pub fn imaps(&self) -> Option<SocketAddr> {
+        self.imaps
+    }
+
+    /// Where it listens for POP3 over TLS from the first octet.
+    pub fn pop3s(&self) -> Option<SocketAddr> {
+        self.pop3s
+    }
+
+    /// The authority that signed its certificate for `localhost`, in PEM; nothing where it has no TLS.
+    pub fn authority(&self) -> Option<&[u8]> {
+        self.authority.as_deref()
     }
 
     /// What the server has logged so far; empty if the daemon does not tell.
@@ -123,6 +153,17 @@ impl Running {
         match addresses.into_iter().find(SocketAddr::is_ipv4) {
             Some(address) => Ok(Some(address)),
             None => Err(failed(format!("{host} has no IPv4 address"))),
+        }
+    }
+
+    /// A small file of the container's.
+    async fn read(&self, path: Option<&str>) -> Result<Option<Vec<u8>>, StartError> {
+        let (Some(path), Some(container)) = (path, &self.container) else {
+            return Ok(None);
+        };
+        match container.copy_file_from(path, Vec::new()).await {
+            Ok(content) => Ok(Some(content)),
+            Err(error) => Err(StartError::daemon(format!("read {path} in the container of '{}'", self.name), error)),
         }
     }
 

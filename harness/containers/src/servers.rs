@@ -8,6 +8,18 @@ pub(crate) struct Server {
     pub(crate) target_file: &'static str,
     pub(crate) imap_port: Option<u16>,
     pub(crate) pop3_port: Option<u16>,
+    /// Where it speaks IMAP and POP3 over TLS from the first octet.
+    pub(crate) imaps_port: Option<u16>,
+    pub(crate) pop3s_port: Option<u16>,
+    /// The file inside the container that holds the authority of its certificate, in PEM; none where it has no TLS.
+    pub(crate) authority: Option<&'static str>,
+}
+
+impl Server {
+    /// Every port, each once.
+    pub(crate) fn ports(&self) -> impl Iterator<Item = u16> {
+        [self.imap_port, self.pop3_port, self.imaps_port, self.pop3s_port].into_iter().flatten()
+    }
 }
 
 static SERVERS: [Server; 1] = [Server {
@@ -17,10 +29,14 @@ static SERVERS: [Server; 1] = [Server {
         ("accounts", include_bytes!("../dovecot-2.4/accounts")),
         ("deliver-canaries.sh", include_bytes!("../dovecot-2.4/deliver-canaries.sh")),
         ("dovecot.conf", include_bytes!("../dovecot-2.4/dovecot.conf")),
+        ("make-certificate.sh", include_bytes!("../dovecot-2.4/make-certificate.sh")),
     ],
     target_file: include_str!("../dovecot-2.4/target.toml"),
     imap_port: Some(143),
     pop3_port: Some(110),
+    imaps_port: Some(993),
+    pop3s_port: Some(995),
+    authority: Some("/etc/dovecot/tls/ca.pem"),
 }];
 
 // The names once more, for names() to borrow: a test keeps them the same.
@@ -53,7 +69,9 @@ mod tests {
     fn every_server_has_what_an_image_needs() {
         for server in &SERVERS {
             assert!(server.files.iter().any(|(path, _)| *path == "Dockerfile"), "{}", server.name);
-            assert!(server.imap_port.is_some() || server.pop3_port.is_some(), "{}", server.name);
+            assert!(server.imap_port.is_some() || server.pop3_port.is_some(), "{}: nothing greets", server.name);
+            let has_tls = server.imaps_port.is_some() || server.pop3s_port.is_some();
+            assert_eq!(has_tls, server.authority.is_some(), "{}", server.name);
             let own_name = format!("\"{}\"", server.name);
             assert!(server.target_file.contains(&own_name), "{}", server.name);
         }

@@ -6,6 +6,7 @@
 mod login;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -14,7 +15,7 @@ use testcontainers::bollard::models::ContainerCreateBody;
 use testcontainers::bollard::query_parameters::{CreateContainerOptions, ListContainersOptionsBuilder};
 use testcontainers::core::client::docker_client_instance;
 
-use crate::login::Opened;
+use crate::login::{Opened, Tls, Way};
 
 fn main() {
     let mut arguments = Arguments::from_args();
@@ -68,9 +69,22 @@ fn dovecot_2_4_opens_the_mailboxes_of_its_accounts() -> Result<(), Failed> {
 }
 
 fn check_logins(server: &Running) {
-    let imap = server.imap().unwrap();
-    let pop3 = server.pop3().unwrap();
-    assert!(imap.ip().is_loopback() && pop3.ip().is_loopback());
+    let authority = server.authority().unwrap().to_vec();
+    let way = |server: Option<SocketAddr>, tls: Tls| {
+        let server = server.unwrap();
+        assert!(server.ip().is_loopback());
+        Way { server, tls }
+    };
+    let imap = [
+        way(server.imap(), Tls::None),
+        way(server.imap(), Tls::After("s STARTTLS", authority.clone())),
+        way(server.imaps(), Tls::AtOnce(authority.clone())),
+    ];
+    let pop3 = [
+        way(server.pop3(), Tls::None),
+        way(server.pop3(), Tls::After("STLS", authority.clone())),
+        way(server.pop3s(), Tls::AtOnce(authority)),
+    ];
     let accounts = [
         ("Same", "Secret-Same", "Same"),
         ("User1", "Secret-User1", "Mailbox1"),
@@ -81,16 +95,20 @@ fn check_logins(server: &Running) {
     ];
     for (user, password, mailbox) in accounts {
         let opened = Opened::Mailbox(mailbox.to_owned());
-        assert_eq!(login::over_imap(imap, user, password), opened, "{user} over IMAP");
-        assert_eq!(login::over_pop3(pop3, user, password), opened, "{user} over POP3");
+        for (imap, pop3) in imap.iter().zip(&pop3) {
+            assert_eq!(login::over_imap(imap, user, password), opened, "{user} over IMAP, {}", imap.tls);
+            assert_eq!(login::over_pop3(pop3, user, password), opened, "{user} over POP3, {}", pop3.tls);
+        }
     }
     for (user, password) in [("User1", "Secret-Same"), ("Mailbox1", "Secret-User1"), ("Nobody", "x")] {
-        let began = Instant::now();
-        let answer = login::over_imap(imap, user, password);
-        assert!(matches!(&answer, Opened::Nothing(line) if line.starts_with("a NO ")), "{user}: {answer:?}");
-        let answer = login::over_pop3(pop3, user, password);
-        assert!(matches!(&answer, Opened::Nothing(line) if line.starts_with("-ERR")), "{user}: {answer:?}");
-        assert!(began.elapsed() < Duration::from_secs(2), "{user}: {:?}", began.elapsed());
+        for (imap, pop3) in imap.iter().zip(&pop3) {
+            let began = Instant::now();
+            let answer = login::over_imap(imap, user, password);
+            assert!(matches!(&answer, Opened::Nothing(line) if line.starts_with("a NO ")), "{user}: {answer:?}");
+            let answer = login::over_pop3(pop3, user, password);
+            assert!(matches!(&answer, Opened::Nothing(line) if line.starts_with("-ERR")), "{user}: {answer:?}");
+            assert!(began.elapsed() < Duration::from_secs(2), "{user}: {:?}", began.elapsed());
+        }
     }
 }
 

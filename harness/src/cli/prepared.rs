@@ -99,7 +99,7 @@ fn prepare_container(name: String) -> Result<Prepared, CliError> {
         return Err(CliError::Usage(format!("unknown container `{name}`: {advice}")));
     };
     let file = file?;
-    let dialect = find_dialect(&file.dialect)?;
+    let dialect = crate::target::container_dialect(&file)?;
     Ok(Prepared::Container(name, Arc::new(dialect), Arc::new(file.directory)))
 }
 

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::choice::{ChoiceError, find_dialect};
 use super::file::{TargetFile, TargetFileError, read_target};
 use super::password::Passwords;
-use super::{Endpoint, Keeper, Target, TlsClients};
-use crate::axes::Protocol;
+use super::{Endpoint, Keeper, Target, TlsClients, of_a_real_server};
+use crate::axes::{Protocol, Security};
+use crate::identity::Dialect;
 use crate::source::SourceText;
+use crate::transport::Roots;
 
 /// Why a container is no target.
 #[derive(Debug, thiserror::Error)]
@@ -35,16 +37,26 @@ pub fn container_file(name: &str) -> Option<Result<TargetFile, TargetFileError>>
     Some(read_target(&source, Path::new(""), Passwords::Fetch, false))
 }
 
+/// How a container's server reads login names.
+pub fn container_dialect(file: &TargetFile) -> Result<Dialect, ChoiceError> {
+    find_dialect(&file.dialect).map(of_a_real_server)
+}
+
 /// Starts a server in a container and waits until it greets.
 pub async fn start_container(name: &str) -> Result<Target, ContainerError> {
     let running = loginspec_containers::start(name).await?;
-    let file = container_file(name).ok_or_else(|| ContainerError::NoTargetFile(name.to_string()))??;
-    let dialect = find_dialect(&file.dialect)?;
+    let mut file = container_file(name).ok_or_else(|| ContainerError::NoTargetFile(name.to_string()))??;
+    let dialect = container_dialect(&file)?;
+    if let Some(authority) = running.authority() {
+        file.tls.roots = Roots::Own(authority.to_vec());
+    }
     // The file says what it speaks, the running container where.
     let endpoints = file.endpoints.into_iter().filter_map(|described| {
-        let address = match described.protocol {
-            Protocol::Imap => running.imap(),
-            Protocol::Pop3 => running.pop3(),
+        let address = match (described.protocol, described.security) {
+            (Protocol::Imap, Security::Tls) => running.imaps(),
+            (Protocol::Imap, _) => running.imap(),
+            (Protocol::Pop3, Security::Tls) => running.pop3s(),
+            (Protocol::Pop3, _) => running.pop3(),
         };
         Some(Endpoint { address: address?.to_string(), ..described })
     });

@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub use choice::{ChoiceError, TargetChoice, find_dialect};
 pub(crate) use clients::TlsClients;
 #[cfg(feature = "containers")]
-pub use container::{ContainerError, container_file, start_container};
+pub use container::{ContainerError, container_dialect, container_file, start_container};
 pub use endpoint::{Endpoint, with_usual_port};
 pub use file::{TARGET_FIELDS, TargetFile, TargetFileError, read_target};
 pub use known::Known;
@@ -104,13 +104,19 @@ const WORTH_ASKING: &[Mechanism] = &[
     Mechanism::Anonymous,
 ];
 
-/// Somebody else's server as a target.
-pub fn remote_target(file: TargetFile, mut dialect: Dialect) -> Target {
+/// The dialect of a server that is not ours: with the mechanisms that are worth asking of it.
+fn of_a_real_server(mut dialect: Dialect) -> Dialect {
     for mechanism in WORTH_ASKING {
         if !dialect.mechanisms.contains(mechanism) {
             dialect.mechanisms.push(*mechanism);
         }
     }
+    dialect
+}
+
+/// Somebody else's server as a target.
+pub fn remote_target(file: TargetFile, dialect: Dialect) -> Target {
+    let dialect = of_a_real_server(dialect);
     Target {
         name: file.name,
         dialect: Arc::new(dialect),

@@ -8,6 +8,11 @@ pub(super) fn name(login: &Login) -> Outgoing {
     Outgoing::plain(login.name.clone())
 }
 
+/// Whether a prompt says that the name is wanted: `User Name` in the draft, `Username:` on most servers.
+pub(super) fn asks_for_name(prompt: &[u8]) -> bool {
+    prompt.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"user"))
+}
+
 /// The answer to the second prompt.
 pub(super) fn password(login: &Login) -> Outgoing {
     let mut message = Outgoing::default();

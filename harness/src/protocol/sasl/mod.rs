@@ -53,6 +53,10 @@ pub struct Sasl {
 /// What a mechanism remembers from one message to the next.
 enum State {
     Stateless,
+    SaslLogin {
+        /// The name travelled with the command, before anybody asked for it.
+        unasked: bool,
+    },
     DigestMd5(DigestMd5),
     Scram(Scram),
 }
@@ -125,6 +129,7 @@ impl Sasl {
             return Err(unfit);
         }
         let (state, unproven) = match mechanism {
+            Mechanism::SaslLogin => (State::SaslLogin { unasked: false }, None),
             Mechanism::DigestMd5 => (State::DigestMd5(DigestMd5::new(login)), Some(digest_md5::UNPROVEN)),
             _ if mechanism.is_scram() => {
                 (State::Scram(Scram::new(login, secured, offers_plus)?), Some(scram::UNPROVEN))
@@ -141,13 +146,18 @@ impl Sasl {
         if self.given > 0 || matches!(self.login.mechanism, Mechanism::CramMd5 | Mechanism::DigestMd5) {
             return None;
         }
-        self.next(b"").ok().map(|turn| turn.response)
+        let response = self.next(b"").ok().map(|turn| turn.response);
+        if let State::SaslLogin { unasked } = &mut self.state {
+            *unasked = true;
+        }
+        response
     }
 
     /// The response to a challenge, or why there is none.
     ///
     /// Where the client speaks first, the challenge that asks it to is not looked at, and neither are LOGIN's
-    /// prompts: their wording differs from server to server, so that only their order counts.
+    /// prompts: their wording differs from server to server, so that only their order counts. The one exception is a
+    /// server that has passed over the name in an initial response and asks for it: it must not get the password.
     pub fn next(&mut self, challenge: &[u8]) -> Result<Turn, Stop> {
         let Self { login, state, given, unproven } = self;
         let last = login.mechanism.responses();
@@ -155,6 +165,10 @@ impl Sasl {
         let message = match (login.mechanism, &mut *state, *given) {
             (Mechanism::Plain, _, 0) => plain::message(login),
             (Mechanism::SaslLogin, _, 0) => login::name(login),
+            (Mechanism::SaslLogin, State::SaslLogin { unasked }, 1) if *unasked && login::asks_for_name(challenge) => {
+                *unasked = false;
+                return Ok(Turn { response: SaslResponse::new(login::name(login), None), noted });
+            }
             (Mechanism::SaslLogin, _, 1) => login::password(login),
             (Mechanism::CramMd5, _, 0) => cram_md5::message(login, challenge),
             (Mechanism::External, _, 0) => external::message(login),

@@ -48,6 +48,23 @@ fn plain_acts_as_another() {
 }
 
 #[test]
+fn login_gives_no_password_to_whoever_asks_for_the_name() {
+    for prompt in [&b"Username:"[..], b"User Name\0"] {
+        let mut sasl = sasl(&login(Mechanism::SaslLogin, "", "pw"));
+        assert_eq!(wire(&sasl.initial_response().unwrap()).octets, b"");
+        assert_eq!(answer(&mut sasl, prompt), Ok(Vec::new()));
+        assert!(!sasl.is_complete());
+        // Once: whoever goes on asking gets what is due.
+        assert_eq!(answer(&mut sasl, prompt), Ok(b"pw".to_vec()));
+        assert_eq!(answer(&mut sasl, prompt), Err(NO_CHALLENGE_DUE.into()));
+    }
+    // Where nothing travelled with the command, only the order of the prompts counts.
+    let mut sasl = sasl(&login(Mechanism::SaslLogin, "tim", "pw"));
+    assert_eq!(answer(&mut sasl, b"Username:"), Ok(b"tim".to_vec()));
+    assert_eq!(answer(&mut sasl, b"User password:"), Ok(b"pw".to_vec()));
+}
+
+#[test]
 fn login_gives_the_name_then_the_password() {
     let mut sasl = sasl(&login(Mechanism::SaslLogin, "tim", "pw"));
     let name = wire(&sasl.next(b"User Name\0").unwrap().response);
