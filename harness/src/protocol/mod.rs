@@ -39,4 +39,5 @@ pub use outgoing::{Outgoing, PLACEHOLDER};
 pub use redaction::Redactor;
 pub use secured::Secured;
 pub use session::{Action, Login, Session};
-pub use transcript::{Mark, Transcript, Turn};
+pub use transcript::{Transcript, Turn};
+pub use transcript_text::Mark;

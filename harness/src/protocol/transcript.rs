@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::outgoing::Outgoing;
 use super::redaction::{Redactor, merge};
-use super::transcript_text::{SERVER, Side, Text, passwords_in_challenges};
+use super::transcript_text::{Mark, SERVER, Side, Text, passwords_in_challenges};
 
 /// How many octets are kept in each direction.
 pub const KEPT_OCTETS: usize = 64 * 1024;
@@ -39,15 +39,6 @@ enum Event {
     Closed,
     NoAnswer(Duration),
     Remark(String),
-}
-
-/// Something to point at in what the server sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    /// The index, from 0, in everything that the server sent.
-    pub index: usize,
-    /// What is said of the octet there.
-    pub remark: String,
 }
 
 /// What was sent, and what came back before something else was sent.

@@ -7,7 +7,15 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::outgoing::PLACEHOLDER;
 use super::redaction::{Redactor, merge};
-use super::transcript::Mark;
+
+/// Something to point at in what the server sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The index, from 0, in everything that the server sent.
+    pub index: usize,
+    /// What is said of the octet there.
+    pub remark: String,
+}
 
 /// How many octets of what a challenge means are shown.
 pub(super) const SHOWN_CHALLENGE: usize = 512;

@@ -32,6 +32,7 @@ mod reply;
 mod sasl;
 mod secrets;
 mod session;
+mod starttls;
 #[cfg(feature = "net")]
 mod stream;
 

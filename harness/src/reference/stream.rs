@@ -7,7 +7,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::certificates::ServerTls;
-use super::connection::{MOST_INJECTED, TlsFacts};
+use super::connection::TlsFacts;
+use super::starttls::MOST_INJECTED;
 
 /// A connection.
 pub(super) enum Stream {

@@ -9,22 +9,19 @@ use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::challenge;
+use super::caller::Caller;
 use super::checks::{check_first, check_last};
-use super::connection::open;
 use super::event::{CaseReport, Reporter, RunEvent, Summary, TargetFacts};
 use super::findings::{Findings, Settled};
-use super::fresh::fresh;
 use super::paired::compare;
 use super::plan::{Plan, Planned};
-use super::question::{Request, ask};
+use super::question::ask;
 use super::settle::{Answered, Siblings, Tested, unasked};
 use super::survey::{Place, Survey};
-use crate::axes::{Mechanism, Protocol, Security};
-use crate::protocol::{Login, Session};
+use crate::axes::{Mechanism, Protocol};
 use crate::scenario::{Expected, Verdict};
-use crate::target::{Endpoint, Target};
-use crate::transport::{Conversation, Deadlines};
+use crate::target::Target;
+use crate::transport::Deadlines;
 
 /// How a run is done.
 #[derive(Debug, Clone)]
@@ -227,47 +224,6 @@ async fn ask_one(planned: &Planned, work: &Work, deadlines: Deadlines, conversat
     };
     let answered = Answered { planned: planned.clone(), question, conversation, compared, took: start.elapsed() };
     Some(Found::Answered(Box::new(answered)))
-}
-
-/// Has conversations with one endpoint, each on a connection of its own.
-pub(super) struct Caller<'c> {
-    target: &'c Target,
-    endpoint: &'c Endpoint,
-    security: Security,
-    /// The role whose client certificate is shown, where one is.
-    certified: Option<&'c str>,
-    deadlines: Deadlines,
-    conversations: &'c AtomicUsize,
-}
-
-impl Caller<'_> {
-    /// One conversation; an error says why there was none.
-    pub async fn ask(&self, request: &Request) -> Result<Conversation, String> {
-        match request {
-            Request::Login(login) => self.log_in(login).await,
-            Request::Dialogue(steps) => {
-                self.call(Session::dialogue(self.endpoint.protocol, self.security, steps.clone())).await
-            }
-        }
-    }
-
-    /// The same on two connections, for a look at the challenges.
-    async fn ask_twice(&self, request: &Request, mechanism: Mechanism) -> Result<Conversation, String> {
-        let first = self.ask(request).await?;
-        Ok(challenge::compare(&first, self.ask(request).await?, mechanism))
-    }
-
-    /// One login, with nonces of its own.
-    pub async fn log_in(&self, login: &Login) -> Result<Conversation, String> {
-        self.call(Session::login(Login { fresh: fresh()?, ..login.clone() })).await
-    }
-
-    async fn call(&self, session: Session) -> Result<Conversation, String> {
-        let connection = open(self.target, self.endpoint, self.security, self.certified, self.deadlines).await;
-        let connection = connection.map_err(|error| error.reason())?;
-        self.conversations.fetch_add(1, Ordering::Relaxed);
-        Ok(connection.converse(session, self.deadlines).await)
-    }
 }
 
 fn tell(reports: Vec<CaseReport>, summary: &mut Summary, reporter: &mut dyn Reporter) -> io::Result<()> {

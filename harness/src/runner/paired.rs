@@ -1,7 +1,7 @@
 //! Two logins that must not be told apart by their refusals (RFC 9051 §11.7, RFC 5530 §3, RFC 1939 §13): asked
 //! alternately, each on a connection of its own, and compared by words and by time.
 
-use super::execute::Caller;
+use super::caller::Caller;
 use super::question::{Question, Request};
 use super::refusal::{Refusal, Words, compare_words};
 use super::statistics::{Answer, Timing};

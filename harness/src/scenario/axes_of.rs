@@ -1,8 +1,8 @@
 //! The axes that a file's matrix or a case names.
 
-use super::file::{Vocabulary, check_slug};
 use super::matrix::{Accounts, Axes, Each};
 use super::template::Template;
+use super::vocabulary::{Vocabulary, check_slug};
 use crate::axes::{Encoding, Fault, Mechanism, Protocol, Security};
 use crate::source::{Mistake, OneOrMany, OneOrNamed, Table};
 

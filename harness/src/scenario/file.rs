@@ -8,17 +8,9 @@ use super::expectation::{Expectation, Level};
 use super::fields::SCENARIO_FIELDS;
 use super::matrix::{Axes, Combination, combinations, idle};
 use super::model::{Action, Case, Scenario};
+use super::vocabulary::{Vocabulary, check_slug};
 use crate::axes::{Mechanism, Protocol};
-use crate::source::{Mistake, Mistakes, SourceText, Table, Text, parse};
-
-/// The words that a scenario file may use besides the format's own.
-#[derive(Debug, Clone, Default)]
-pub struct Vocabulary {
-    /// The roles of the directory.
-    pub roles: Vec<String>,
-    /// The dialects.
-    pub dialects: Vec<String>,
-}
+use crate::source::{Mistake, Mistakes, SourceText, Table, parse};
 
 /// Reads a scenario file; `id` is what the scenario will be called.
 pub fn read_scenario(id: &str, source: &SourceText, vocabulary: &Vocabulary) -> Result<Scenario, Mistakes> {
@@ -287,16 +279,4 @@ fn capabilities(table: &Table<'_>, name: &str) -> Option<Vec<String>> {
         }
     }
     Some(list.texts.into_iter().map(|text| text.value).collect())
-}
-
-/// Finds names that would be awkward in ids.
-pub(super) fn check_slug(table: &Table<'_>, id: &Text, kind: &str) {
-    let is_slug = !id.value.is_empty()
-        && id.value.bytes().all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || octet == b'-');
-    if !is_slug {
-        table.mistake(
-            Mistake::new(id.span.clone(), format!("the {kind} `{}` is not a slug", id.value), "in this name")
-                .with_help("use lower-case letters, digits and hyphens: `mailbox-alone`"),
-        );
-    }
 }

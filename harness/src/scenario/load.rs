@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::file::{Vocabulary, read_scenario};
+use super::file::read_scenario;
 use super::model::Scenario;
+use super::vocabulary::Vocabulary;
 use crate::bundled;
 use crate::source::{Mistakes, ReadError, SourceText};
 

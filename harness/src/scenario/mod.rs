@@ -17,10 +17,11 @@ mod script;
 mod select;
 mod siblings;
 mod template;
+mod vocabulary;
 
 pub use expectation::{Expectation, Expected, Level};
 pub use fields::{SCENARIO_FIELDS, scenario_schema};
-pub use file::{Vocabulary, read_scenario};
+pub use file::read_scenario;
 pub use judgement::{Judgement, KnownPrint, Verdict, judge, recognize};
 #[cfg(feature = "net")]
 pub(crate) use judgement::{by_level, describe, reply_of};
@@ -32,3 +33,4 @@ pub use pairwise::reduce;
 pub use select::{Glob, Selection};
 pub use siblings::{Sibling, judge_distinct, judge_same};
 pub use template::{Cast, Filled, Lacking, Template, Value};
+pub use vocabulary::Vocabulary;

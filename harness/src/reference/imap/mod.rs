@@ -16,11 +16,12 @@ use self::command::{Command, Refusal};
 use self::grammar::Stop;
 use self::strings::{LONGEST_LITERAL, announced_without_waiting};
 use super::authority::Authority;
-use super::connection::{self, Connection, MOST_INJECTED, TlsFacts};
+use super::connection::{Connection, TlsFacts};
 use super::flaw::Flaw;
 use super::flow::Flow;
 use super::reply::push_number;
 use super::sasl::{self, Context, Exchange};
+use super::starttls::{self, MOST_INJECTED};
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::Access;
 
@@ -328,7 +329,7 @@ impl ImapSession {
 
     /// RFC 9051 §6.2.1: BAD where TLS is not to be had.
     fn start_tls(&mut self, tag: &[u8], out: &mut Vec<u8>) {
-        if connection::may_start_tls(&self.authority, self.connection.tls(), self.is_logged_in()) {
+        if starttls::may_start_tls(&self.authority, self.connection.tls(), self.is_logged_in()) {
             push_line(out, &[tag, b" OK begin TLS now"]);
             self.flow = Flow::StartTls;
         } else {
@@ -341,7 +342,7 @@ impl ImapSession {
         // The two exclude each other (RFC 7888 §5); the stricter server shows the stricter one.
         let literals: &[u8] = if self.authority.requires_tls() { b"LITERAL-" } else { b"LITERAL+" };
         out.extend_from_slice(&[b" IMAP4rev1 IMAP4rev2 ", literals, b" SASL-IR UNSELECT"].concat());
-        if connection::advertises_tls(&self.authority, self.connection.tls(), self.is_logged_in()) {
+        if starttls::advertises_tls(&self.authority, self.connection.tls(), self.is_logged_in()) {
             out.extend_from_slice(b" STARTTLS");
         }
         if self.is_logged_in() {
@@ -365,7 +366,7 @@ impl ImapSession {
 
     /// Whether the mechanism has to wait for TLS.
     fn must_wait(&self, mechanism: Mechanism) -> bool {
-        connection::must_wait(&self.authority, self.connection.tls(), mechanism)
+        starttls::must_wait(&self.authority, self.connection.tls(), mechanism)
     }
 
     fn sasl_context(&self) -> Context<'_> {

@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use self::command::Command;
 use super::authority::Authority;
-use super::connection::{self, Connection, MOST_INJECTED, TlsFacts};
+use super::connection::{Connection, TlsFacts};
 use super::flaw::Flaw;
 use super::flow::Flow;
 use super::sasl::{self, Context, Exchange};
+use super::starttls::{self, MOST_INJECTED};
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::Access;
 
@@ -205,7 +206,7 @@ impl Pop3Session {
                 push_line(out, &[b"+OK"]);
                 self.flow = Flow::Close;
             }
-            Command::Stls if connection::may_start_tls(&self.authority, self.connection.tls(), self.is_logged_in()) => {
+            Command::Stls if starttls::may_start_tls(&self.authority, self.connection.tls(), self.is_logged_in()) => {
                 push_line(out, &[b"+OK begin TLS now"]);
                 self.flow = Flow::StartTls;
             }
@@ -232,7 +233,7 @@ impl Pop3Session {
 
     fn push_capabilities(&self, out: &mut Vec<u8>) {
         push_line(out, &[b"+OK"]);
-        if connection::advertises_tls(&self.authority, self.connection.tls(), self.is_logged_in()) {
+        if starttls::advertises_tls(&self.authority, self.connection.tls(), self.is_logged_in()) {
             push_line(out, &[b"STLS"]);
         }
         if self.offers(Mechanism::Login) {
@@ -265,7 +266,7 @@ impl Pop3Session {
 
     /// Whether the mechanism has to wait for TLS.
     fn must_wait(&self, mechanism: Mechanism) -> bool {
-        connection::must_wait(&self.authority, self.connection.tls(), mechanism)
+        starttls::must_wait(&self.authority, self.connection.tls(), mechanism)
     }
 
     fn sasl_context(&self) -> Context<'_> {
