@@ -226,6 +226,10 @@ async fn refusals_that_differ_in_time_are_found() {
 async fn what_is_no_refusal_is_said() {
     for case in refusals(Flaw::AcceptsAnyPassword.into()).await {
         assert_eq!(case.verdict, Verdict::Warn);
-        assert_eq!(case.reason, "the login as `Same` is not refused: opened Same");
+        // SCRAM's client sees by itself that such a server does not know the password.
+        let found =
+            if case.id.contains("scram") { "garbled answer at: login (the server's signature" } else { "opened Same" };
+        let told = format!("the login as `Same` is not refused: {found}");
+        assert!(case.reason.starts_with(&told), "{}: {}", case.id, case.reason);
     }
 }
