@@ -50,7 +50,10 @@ impl Survey {
         let mut broken_tls: HashMap<usize, String> = HashMap::new();
         for (place, task) in asking {
             // A survey that panics is our own fault, and the panic has been printed; the target is not to blame.
-            let Ok((one, is_tls)) = task.await else { continue };
+            let Ok((mut one, is_tls)) = task.await else { continue };
+            if let (Found::Offers(words), Some(target)) = (&mut one, targets.get(place.0)) {
+                words.retain(|word| !target.lacks.contains(word));
+            }
             let is_abroad = targets.get(place.0).is_some_and(|target| target.is_abroad());
             if let (Found::Unreachable(reason), true) = (&one, is_tls && is_abroad) {
                 broken_tls.entry(place.0).or_insert_with(|| reason.clone());

@@ -70,6 +70,8 @@ pub async fn start_container(name: &str) -> Result<Target, ContainerError> {
         certificates: file.certificates,
         default_security: None,
         allow_plaintext: false,
+        lacks: file.lacks,
+        limits: file.limits,
         known: file.known,
         clients: TlsClients::default(),
         keeper: Keeper::Container(Box::new(running)),

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::Endpoint;
-use super::known::Known;
-use super::password::{Origin, Passwords, origin};
-use super::tls::{CERTIFICATE_FIELDS, TLS_FIELDS, certificate, tls_settings};
+use super::account::{ACCOUNT_FIELDS, MAILBOX_FIELDS, Origins, add_named_mailboxes, read_account, read_mailbox};
+use super::known::{KNOWN_FIELDS, Known, read_known};
+use super::limits::{LIMIT_FIELDS, Limits, limits};
+use super::password::Passwords;
+use super::tls::{TLS_FIELDS, certificate, tls_settings};
 use crate::axes::{Protocol, Security};
-use crate::identity::{Account, Directory, Domain, Mailbox, plain_octets};
-use crate::scenario::Glob;
-use crate::secret::Password;
+use crate::identity::Directory;
 use crate::source::{Field, Kind, Mistake, Mistakes, SourceText, Table, parse};
 use crate::transport::{ClientCertificate, TlsSettings};
 
@@ -21,31 +21,10 @@ const ENDPOINT: &[Field] = &[
 
 const TLS_ENDPOINT: &[Field] = &[Field::new("address", Kind::Text, "Host and port: mail.example.org:993.")];
 
-const ORIGIN: &[Field] = &[
-    Field::new("env", Kind::Text, "An environment variable that holds it."),
-    Field::new("file", Kind::Text, "A file whose first line holds it."),
-    Field::new("command", Kind::Text, "A shell command that prints it."),
-    Field::new("text", Kind::Text, "The secret itself: for fixtures only."),
-];
-
-/// The outcomes that a known deviation can name.
-const OUTCOMES: &[&str] = &[
-    "opened",
-    "unbound",
-    "rejected",
-    "bad",
-    "tls-failed",
-    "not-offered",
-    "closed",
-    "no-answer",
-    "garbled",
-    "followed",
-    "diverged",
-];
-
 /// What a target file may hold.
 pub const TARGET_FIELDS: &[Field] = &[
     Field::new("name", Kind::Text, "What reports call the target."),
+    Field::new("about", Kind::Text, "What it is, in a line."),
     Field::new("dialect", Kind::Text, "How it reads login names: a bundled dialect, or a file beside this one."),
     Field::new("imap", Kind::Table(ENDPOINT), "Where it speaks IMAP."),
     Field::new("imaps", Kind::Table(TLS_ENDPOINT), "Where it speaks IMAP over TLS from the first octet."),
@@ -53,29 +32,18 @@ pub const TARGET_FIELDS: &[Field] = &[
     Field::new("pop3s", Kind::Table(TLS_ENDPOINT), "Where it speaks POP3 over TLS from the first octet."),
     Field::new("tls", Kind::Table(TLS_FIELDS), "How TLS is spoken to it."),
     Field::new(
-        "account",
-        Kind::Tables(&[
-            Field::new("role", Kind::Text, "The role that the account plays in scenarios."),
-            Field::new("domain", Kind::Text, "Its domain."),
-            Field::new("dns", Kind::Text, "Its domain's DNS name, for user@domain."),
-            Field::new("user", Kind::Text, "Its name."),
-            Field::new("mailbox", Kind::Text, "Its own mailbox."),
-            Field::new("may-open", Kind::Texts, "Other mailboxes that it may open."),
-            Field::new("password", Kind::Table(ORIGIN), "Where the password comes from."),
-            Field::new("token", Kind::Table(ORIGIN), "Where the bearer token comes from (XOAUTH2, OAUTHBEARER)."),
-            Field::new("certificate", Kind::Table(CERTIFICATE_FIELDS), "Its client certificate (SASL EXTERNAL)."),
-        ]),
-        "The accounts that exist there, by role.",
+        "lacks",
+        Kind::Texts,
+        "Capabilities that it is known not to have, whatever it says: AUTH=NTLM, STARTTLS.",
     ),
+    Field::new("limits", Kind::Table(LIMIT_FIELDS), "What it puts up with."),
+    Field::new("account", Kind::Tables(ACCOUNT_FIELDS), "The accounts that exist there, by role."),
     Field::new(
-        "known",
-        Kind::Tables(&[
-            Field::new("case", Kind::Text, "The ids that the record covers, as a glob."),
-            Field::new("outcome", Kind::Word(OUTCOMES), "What happens instead."),
-            Field::new("reason", Kind::Text, "Why, and where it is tracked."),
-        ]),
-        "Known deviations.",
+        "mailbox",
+        Kind::Tables(MAILBOX_FIELDS),
+        "Mailboxes that need more than the name which an account gives.",
     ),
+    Field::new("known", Kind::Tables(KNOWN_FIELDS), "Known deviations."),
 ];
 
 /// What a target file says.
@@ -83,6 +51,8 @@ pub const TARGET_FIELDS: &[Field] = &[
 pub struct TargetFile {
     /// What reports call the target.
     pub name: String,
+    /// What it is, in a line.
+    pub about: String,
     /// The dialect's name or file.
     pub dialect: String,
     /// Where it listens; the first of a protocol is where cases go that ask for no security.
@@ -91,6 +61,10 @@ pub struct TargetFile {
     pub tls: TlsSettings,
     /// The client certificates of roles.
     pub certificates: HashMap<String, ClientCertificate>,
+    /// Capabilities that it is known not to have, in upper case.
+    pub lacks: Vec<String>,
+    /// What it puts up with.
+    pub limits: Limits,
     /// Who exists there.
     pub directory: Directory,
     /// What it is known to do otherwise.
@@ -146,12 +120,6 @@ pub fn read_target(
     Ok(file)
 }
 
-/// Where an account's secrets come from.
-struct Origins {
-    password: Origin,
-    token: Option<Origin>,
-}
-
 fn target(table: &Table<'_>, place: &Path, needs_address: bool) -> Option<(TargetFile, Vec<Origins>)> {
     let name = table.required_text("name");
     let dialect = table.required_text("dialect");
@@ -170,7 +138,11 @@ fn target(table: &Table<'_>, place: &Path, needs_address: bool) -> Option<(Targe
         );
     }
     let tls = table.table("tls").map(|inner| tls_settings(&inner, place)).unwrap_or_default();
+    let lacks = table.texts("lacks").map(|list| list.texts).unwrap_or_default();
+    let lacks = lacks.into_iter().map(|text| text.value.to_ascii_uppercase()).collect();
+    let limits = table.table("limits").map(|inner| limits(&inner)).unwrap_or_default();
     let mut directory = Directory::default();
+    directory.mailboxes = table.tables("mailbox").iter().filter_map(read_mailbox).collect();
     let mut certificates = HashMap::new();
     let mut origins = Vec::new();
     for account in table.tables("account") {
@@ -186,21 +158,12 @@ fn target(table: &Table<'_>, place: &Path, needs_address: bool) -> Option<(Targe
             origins.push(origin);
         }
     }
-    for account in &directory.accounts {
-        for name in account.mailbox.iter().chain(&account.may_open) {
-            if !directory.mailboxes.iter().any(|mailbox| mailbox.name == *name) {
-                directory.mailboxes.push(Mailbox {
-                    role: None,
-                    name: name.clone(),
-                    aliases: Vec::new(),
-                    elsewhere: false,
-                });
-            }
-        }
-    }
-    let known = table.tables("known").iter().filter_map(known).collect();
+    add_named_mailboxes(&mut directory);
+    let known = table.tables("known").iter().filter_map(read_known).collect();
     let (name, dialect) = (name?.value, dialect?.value);
-    Some((TargetFile { name, dialect, endpoints, tls, certificates, directory, known }, origins))
+    let about = table.text("about").map(|text| text.value).unwrap_or_default();
+    let file = TargetFile { name, about, dialect, endpoints, tls, certificates, lacks, limits, directory, known };
+    Some((file, origins))
 }
 
 /// One endpoint; `always` is the security that its table stands for, where that is settled.
@@ -217,51 +180,6 @@ fn endpoint(table: &Table<'_>, protocol: Protocol, always: Option<Security>, nee
     }
     let security = always.or_else(|| table.word("security", Security::from_word)).unwrap_or(Security::Plaintext);
     Some(Endpoint { protocol, address: address.map(|text| text.value).unwrap_or_default(), security })
-}
-
-fn read_account(table: &Table<'_>, directory: &Directory) -> Option<(Account, Domain, Origins)> {
-    let role = table.required_text("role");
-    let user = table.required_text("user").and_then(|text| plain_octets(table, &text));
-    let octets = |name| table.text(name).and_then(|text| plain_octets(table, &text));
-    if let Some(role) = &role
-        && directory.role(&role.value).is_some()
-    {
-        let reason = format!("the role `{}` is given twice", role.value);
-        table.mistake(Mistake::new(role.span.clone(), reason, "each role is played once"));
-    }
-    let password = if table.has("password") {
-        table.table("password").and_then(|inner| origin(&inner, "password"))
-    } else {
-        table.mistake(
-            Mistake::new(table.span(), "missing field `password`", "it belongs here")
-                .with_help("for example: password = { env = \"USER1_PASSWORD\" }"),
-        );
-        None
-    };
-    let domain = octets("domain").unwrap_or_default();
-    let may_open = table.texts("may-open").map(|list| list.texts).unwrap_or_default();
-    let account = Account {
-        role: role?.value,
-        domain: domain.clone(),
-        user: user?,
-        password: Password::new(Vec::new()),
-        token: None,
-        mailbox: octets("mailbox"),
-        may_open: may_open.iter().filter_map(|text| plain_octets(table, text)).collect(),
-        disabled: false,
-        master: false,
-    };
-    let token = table.table("token").and_then(|inner| origin(&inner, "token"));
-    Some((account, Domain { name: domain, dns: octets("dns") }, Origins { password: password?, token }))
-}
-
-fn known(table: &Table<'_>) -> Option<Known> {
-    let case = table.required_text("case");
-    let reason = table.required_text("reason");
-    let outcome = table
-        .required_text("outcome")
-        .and_then(|_| table.word("outcome", |word| OUTCOMES.contains(&word).then(|| word.to_string())));
-    Some(Known { case: Glob::new(case?.value), outcome: outcome?, reason: reason?.value })
 }
 
 #[cfg(test)]

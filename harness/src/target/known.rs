@@ -1,7 +1,34 @@
 //! Known deviations: what a server does otherwise, recorded with a reason.
 
+use super::date::Date;
 use crate::protocol::Outcome;
 use crate::scenario::{Glob, Judgement, Verdict};
+use crate::source::{Field, Kind, Mistake, Table};
+
+/// The outcomes that a known deviation can name.
+const OUTCOMES: &[&str] = &[
+    "opened",
+    "unbound",
+    "rejected",
+    "bad",
+    "tls-failed",
+    "not-offered",
+    "closed",
+    "no-answer",
+    "garbled",
+    "followed",
+    "diverged",
+];
+
+/// What a record may hold.
+pub(super) const KNOWN_FIELDS: &[Field] = &[
+    Field::new("case", Kind::Text, "The ids that the record covers, as a glob."),
+    Field::new("outcome", Kind::Word(OUTCOMES), "What happens instead."),
+    Field::new("reason", Kind::Text, "Why, in words."),
+    Field::new("link", Kind::Text, "Where it is tracked."),
+    Field::new("expires", Kind::Text, "The last day on which the record holds: 2027-01-31."),
+    Field::new("security", Kind::Flag, "Whether it does harm, so that its vendor is to hear of it first."),
+];
 
 /// One recorded deviation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +39,39 @@ pub struct Known {
     pub outcome: String,
     /// Why it is so.
     pub reason: String,
+    /// Where it is tracked.
+    pub link: Option<String>,
+    /// The last day on which the record holds.
+    pub expires: Option<Date>,
+    /// Whether it does harm, so that its vendor is to hear of it first.
+    pub security: bool,
+}
+
+/// Reads a record.
+pub(super) fn read_known(table: &Table<'_>) -> Option<Known> {
+    let case = table.required_text("case");
+    let reason = table.required_text("reason");
+    let outcome = table
+        .required_text("outcome")
+        .and_then(|_| table.word("outcome", |word| OUTCOMES.contains(&word).then(|| word.to_string())));
+    let expires = table.text("expires").and_then(|text| {
+        let date = Date::parse(&text.value);
+        if date.is_none() {
+            table.mistake(
+                Mistake::new(text.span, format!("`{}` is no day", text.value), "the last day on which it holds")
+                    .with_help("for example: expires = \"2027-01-31\""),
+            );
+        }
+        date
+    });
+    Some(Known {
+        case: Glob::new(case?.value),
+        outcome: outcome?,
+        reason: reason?.value,
+        link: table.text("link").map(|text| text.value),
+        expires,
+        security: table.flag("security").unwrap_or(false),
+    })
 }
 
 /// What the records make of a judgement.
@@ -39,7 +99,14 @@ mod tests {
 
     #[test]
     fn a_record_covers_its_outcome_and_nothing_else() {
-        let known = [Known { case: Glob::new("imap/*"), outcome: "bad".to_string(), reason: "ticket 123".to_string() }];
+        let known = [Known {
+            case: Glob::new("imap/*"),
+            outcome: "bad".to_string(),
+            reason: "ticket 123".to_string(),
+            link: None,
+            expires: None,
+            security: false,
+        }];
         let verdict = |outcome: Outcome, verdict: Verdict| {
             apply(&known, "imap/x/y[imap]", &outcome, Judgement::new(verdict, "")).verdict
         };

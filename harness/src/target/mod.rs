@@ -1,13 +1,16 @@
 //! A server under test: where it is, how it reads login names, who exists on it, what it is known to do otherwise.
 
+mod account;
 mod cast;
 mod choice;
 mod clients;
 #[cfg(feature = "containers")]
 mod container;
+mod date;
 mod endpoint;
 mod file;
 mod known;
+mod limits;
 mod password;
 mod quick;
 mod reference;
@@ -20,10 +23,12 @@ pub use choice::{ChoiceError, TargetChoice, find_dialect};
 pub(crate) use clients::TlsClients;
 #[cfg(feature = "containers")]
 pub use container::{ContainerError, container_dialect, container_file, start_container};
+pub use date::Date;
 pub use endpoint::{Endpoint, with_usual_port};
 pub use file::{TARGET_FIELDS, TargetFile, TargetFileError, read_target};
 pub use known::Known;
 pub(crate) use known::apply as apply_known;
+pub use limits::Limits;
 pub use password::{Origin, Passwords};
 pub use quick::{QuickError, QuickTarget, quick_target};
 pub use reference::start_reference;
@@ -51,6 +56,10 @@ pub struct Target {
     pub default_security: Option<Security>,
     /// Whether a password may travel unprotected where the endpoint is meant to be secured.
     pub allow_plaintext: bool,
+    /// Capabilities that it is known not to have, in upper case.
+    pub lacks: Vec<String>,
+    /// What it puts up with.
+    pub limits: Limits,
     /// What it is known to do otherwise.
     pub known: Vec<Known>,
     /// The TLS clients for it.
@@ -126,6 +135,8 @@ pub fn remote_target(file: TargetFile, dialect: Dialect) -> Target {
         certificates: file.certificates,
         default_security: None,
         allow_plaintext: false,
+        lacks: file.lacks,
+        limits: file.limits,
         known: file.known,
         clients: TlsClients::default(),
         keeper: Keeper::Nobody,

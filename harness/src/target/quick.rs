@@ -6,7 +6,7 @@ use std::path::Path;
 use super::endpoint::Endpoint;
 use super::file::TargetFile;
 use super::password::{Origin, Passwords};
-use super::{ChoiceError, Target, find_dialect, remote_target};
+use super::{ChoiceError, Limits, Target, find_dialect, remote_target};
 use crate::identity::{Account, Directory, Domain, Mailbox};
 use crate::secret::Password;
 use crate::transport::TlsSettings;
@@ -82,10 +82,13 @@ pub fn quick_target(quick: QuickTarget, passwords: Passwords) -> Result<Target, 
     let name = quick.endpoints.first().map_or("nowhere", Endpoint::host).to_string();
     let file = TargetFile {
         name,
+        about: String::new(),
         dialect: quick.dialect,
         endpoints: quick.endpoints,
         tls: quick.tls,
         certificates: HashMap::new(),
+        lacks: Vec::new(),
+        limits: Limits::default(),
         directory,
         known: Vec::new(),
     };

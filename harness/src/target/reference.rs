@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::{Endpoint, Keeper, Target, TlsClients};
+use super::{Endpoint, Keeper, Limits, Target, TlsClients};
 use crate::axes::{Protocol, Security};
 use crate::identity::{Dialect, Directory};
 use crate::reference::{Certificates, Config, Flaws, Server, ServerTls};
@@ -48,6 +48,8 @@ pub fn start_reference(dialect: Arc<Dialect>, directory: Arc<Directory>, flaws: 
         directory,
         default_security: None,
         allow_plaintext: false,
+        lacks: Vec::new(),
+        limits: Limits::UNLIMITED,
         known: Vec::new(),
         clients: TlsClients::default(),
         keeper: Keeper::Reference(server),
