@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn the_tag_follows_the_files() {
         let server = servers::find("dovecot-2.4").unwrap();
-        let changed = Server { files: &[("Dockerfile", b"FROM scratch")], ..*server };
+        let changed = Server { name: server.name, files: &[("Dockerfile", b"FROM scratch")], target_file: "" };
         assert_eq!(tag(server), tag(server));
         assert_ne!(tag(server), tag(&changed));
     }

@@ -7,6 +7,7 @@
 //! - `docker`: the daemon, whether it answers and where
 //! - `image`: from a server's files to an image
 //! - `running`: from an image to a server that greets
+//! - `vitals`: how it is doing, seen from inside
 //! - `leftovers`: containers whose creator was killed
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -17,12 +18,14 @@ mod image;
 mod leftovers;
 mod running;
 mod servers;
+mod vitals;
 
 pub use docker::find_daemon;
 pub use error::StartError;
 pub use leftovers::{CONTAINER_LABEL, HOST_LABEL, PROCESS_LABEL, sweep};
 pub use running::Running;
-pub use servers::{names, target_file};
+pub use servers::{Service, names, target_file};
+pub use vitals::{Process, State};
 
 /// Starts a server by its name and waits until it greets. The first time this builds its image, which takes a minute.
 ///

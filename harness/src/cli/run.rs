@@ -65,7 +65,12 @@ pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
             started = prepared.start(plan, flaws, args.target.wire.security) => started?,
             Ok(_) = early.wait_for(|&is_set| is_set) => return Err(CliError::Interrupted),
         };
-        let options = RunOptions { jobs, deadlines: Deadlines::from_reply(args.timeout), interrupt };
+        let options = RunOptions {
+            jobs,
+            may_grow: args.jobs.is_none(),
+            deadlines: Deadlines::from_reply(args.timeout),
+            interrupt,
+        };
         let summary = run_plan(plan, &targets, options, &mut reports)
             .await
             .map_err(|source| CliError::Report { name: "a report".to_string(), source })?;

@@ -1,13 +1,19 @@
-//! Conversations with one endpoint of a target, secured as a case wants them.
+//! Conversations with one endpoint of a target, secured as a case wants them and governed as the target needs it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::challenge;
-use super::connection::open;
+use super::charged::{charged, is_right};
+use super::connection::{From, open};
 use super::fresh::fresh;
+use super::governor::Gate;
+use super::ledger::{Charge, GoodLogin};
 use super::question::Request;
+use super::sanity::good_login;
+use super::second_look::doubt;
+use super::survey::{Place, Survey};
 use crate::axes::{Mechanism, Security};
-use crate::protocol::{Login, Session};
+use crate::protocol::{Login, Outcome, Session};
 use crate::target::{Endpoint, Target};
 use crate::transport::{Conversation, Deadlines};
 
@@ -16,38 +22,82 @@ pub(super) struct Caller<'c> {
     pub target: &'c Target,
     pub endpoint: &'c Endpoint,
     pub security: Security,
+    pub place: Place,
+    /// The role that logs in.
+    pub role: &'c str,
     /// The role whose client certificate is shown, where one is.
     pub certified: Option<&'c str>,
-    pub deadlines: Deadlines,
+    pub gate: &'c Gate,
+    pub survey: &'c Survey,
     pub conversations: &'c AtomicUsize,
+}
+
+/// A conversation that can be believed.
+pub(super) struct Answer {
+    pub conversation: Conversation,
+    /// What was seen of the server meanwhile, where that was remarkable.
+    pub process: Option<String>,
+}
+
+impl std::convert::From<Conversation> for Answer {
+    fn from(conversation: Conversation) -> Self {
+        Self { conversation, process: None }
+    }
 }
 
 impl Caller<'_> {
     /// One conversation; an error says why there was none.
-    pub async fn ask(&self, request: &Request) -> Result<Conversation, String> {
-        match request {
-            Request::Login(login) => self.log_in(login).await,
-            Request::Dialogue(steps) => {
-                self.call(Session::dialogue(self.endpoint.protocol, self.security, steps.clone())).await
-            }
+    pub async fn ask(&self, request: &Request) -> Result<Answer, String> {
+        if self.gate.is_idle() {
+            return self.once(request, self.gate.deadlines()).await.map(Answer::from);
         }
+        let log_in = |account| -> GoodLogin<'_> { Box::pin(self.log_in_well(account)) };
+        let charges = self.gate.ledger.charge(&charged(self.target, request, self.role), &log_in).await?;
+        let account = self.target.directory.accounts.iter().position(|account| account.role == self.role);
+        let is_right = is_right(self.target, request);
+        let first = {
+            let _only = self.gate.mailbox(account.filter(|_| is_right)).await;
+            let _turn = self.gate.enter().await;
+            self.once(request, self.gate.deadlines()).await
+        };
+        let protocol = self.endpoint.protocol;
+        let answer = match doubt(self.gate, &first, protocol, is_right) {
+            Some(doubt) => self.look_again(request, first, doubt, account).await?,
+            None => Answer::from(first?),
+        };
+        // What the server did not even look at is no wrong password.
+        if matches!(answer.conversation.outcome, Outcome::Bad(_) | Outcome::NotOffered(_)) {
+            charges.into_iter().for_each(Charge::refund);
+        }
+        Ok(answer)
     }
 
     /// The same on two connections, for a look at the challenges.
-    pub async fn ask_twice(&self, request: &Request, mechanism: Mechanism) -> Result<Conversation, String> {
+    pub async fn ask_twice(&self, request: &Request, mechanism: Mechanism) -> Result<Answer, String> {
         let first = self.ask(request).await?;
-        Ok(challenge::compare(&first, self.ask(request).await?, mechanism))
+        let second = self.ask(request).await?;
+        let process = first.process.or(second.process);
+        Ok(Answer { conversation: challenge::compare(&first.conversation, second.conversation, mechanism), process })
     }
 
-    /// One login, with nonces of its own.
-    pub async fn log_in(&self, login: &Login) -> Result<Conversation, String> {
-        self.call(Session::login(Login { fresh: fresh()?, ..login.clone() })).await
-    }
-
-    async fn call(&self, session: Session) -> Result<Conversation, String> {
-        let connection = open(self.target, self.endpoint, self.security, self.certified, self.deadlines).await;
+    /// One conversation as it comes, with nonces of its own.
+    pub async fn once(&self, request: &Request, deadlines: Deadlines) -> Result<Conversation, String> {
+        let session = match request {
+            Request::Login(login) => Session::login(Login { fresh: fresh()?, ..login.clone() }),
+            Request::Dialogue(steps) => Session::dialogue(self.endpoint.protocol, self.security, steps.clone()),
+        };
+        let from = From { source: self.gate.source(self.place), certified: self.certified };
+        let connection = open(self.target, self.endpoint, self.security, from, deadlines).await;
         let connection = connection.map_err(|error| error.reason())?;
         self.conversations.fetch_add(1, Ordering::Relaxed);
-        Ok(connection.converse(session, self.deadlines).await)
+        let conversation = connection.converse(session, deadlines).await;
+        self.gate.learn(&conversation.transcript);
+        Ok(conversation)
+    }
+
+    /// A good login as an account, so that its next wrong password is the first in a row again.
+    async fn log_in_well(&self, account: usize) -> Result<(), String> {
+        self.conversations.fetch_add(1, Ordering::Relaxed);
+        good_login(self.gate, account, self.place, self.survey).await
     }
 }

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::connection::From;
 use super::event::{Sanity, Summary};
+use super::governor::Governor;
 use super::plan::Plan;
-use super::sanity::{SanityResult, check, mechanism};
+use super::sanity::{SanityResult, check, good_login, mechanism};
 use super::survey::{Place, Survey};
 use crate::axes::Protocol;
 use crate::scenario::KnownPrint;
 use crate::target::Target;
-use crate::transport::Deadlines;
 
 /// The fingerprints of mailboxes that no canary names, by target and protocol.
 pub(super) type Prints = HashMap<(usize, Protocol), Vec<KnownPrint>>;
@@ -23,9 +24,8 @@ const NO_CANARY: &str = "no canary in the mailbox: an accepted login is taken fo
 /// there goes into the survey.
 pub(super) async fn check_first(
     plan: &Plan,
-    targets: &[Arc<Target>],
+    governor: &Arc<Governor>,
     survey: &mut Survey,
-    deadlines: Deadlines,
     summary: &mut Summary,
 ) -> Prints {
     for place in survey.places().to_vec() {
@@ -35,7 +35,7 @@ pub(super) async fn check_first(
     }
     let mut prints = Prints::new();
     let mut unnamed: Vec<(usize, String)> = Vec::new();
-    for (place, target, result) in check_all(targets, survey, &Prints::new(), deadlines, summary).await {
+    for (place, target, result) in check_all(governor, survey, &Prints::new(), summary).await {
         let (index, protocol, _) = place;
         let trouble = match result {
             SanityResult::Fine => None,
@@ -55,20 +55,25 @@ pub(super) async fn check_first(
         };
         summary.sanity.push(Sanity { target: target.name.clone(), protocol, is_last: false, trouble });
     }
-    see_other_roles(plan, targets, survey, deadlines, summary, &mut prints).await;
+    see_other_roles(plan, governor, survey, summary, &mut prints).await;
     summary.warnings.extend(unnamed.into_iter().map(|(_, name)| format!("{name}: {NO_CANARY}")));
     prints
 }
 
 /// The same once more, after everything else.
-pub(super) async fn check_last(
-    targets: &[Arc<Target>],
-    survey: &Survey,
-    prints: &Prints,
-    deadlines: Deadlines,
-    summary: &mut Summary,
-) {
-    for (place, target, result) in check_all(targets, survey, prints, deadlines, summary).await {
+pub(super) async fn check_last(governor: &Arc<Governor>, survey: &Survey, prints: &Prints, summary: &mut Summary) {
+    // No account is left with a wrong password as its last word.
+    for gate in &governor.gates {
+        for account in gate.ledger.unsettled() {
+            let place = survey.places().iter().copied().find(|place| governor.is_of(gate, *place));
+            if let Some(place) = place {
+                summary.conversations += 1;
+                // One that cannot log in has nothing to be cleared, or was told of already.
+                let _ = good_login(gate, account, place, survey).await;
+            }
+        }
+    }
+    for (place, target, result) in check_all(governor, survey, prints, summary).await {
         let trouble = match result {
             SanityResult::Fine | SanityResult::Unnamed(_) => None,
             SanityResult::Trouble(reason) | SanityResult::Unreachable(reason) => Some(reason),
@@ -84,10 +89,9 @@ fn note_unreachable(summary: &mut Summary, reason: String) {
 }
 
 async fn check_all(
-    targets: &[Arc<Target>],
+    governor: &Arc<Governor>,
     survey: &Survey,
     prints: &Prints,
-    deadlines: Deadlines,
     summary: &mut Summary,
 ) -> Vec<(Place, Arc<Target>, SanityResult)> {
     let mut places: Vec<Place> = Vec::new();
@@ -100,11 +104,16 @@ async fn check_all(
     }
     let mut checks = Vec::new();
     for place in places {
-        let Some(target) = targets.get(place.0) else { continue };
-        let (task_target, mechanism) = (Arc::clone(target), mechanism(target, place, survey));
+        let Some(gate) = governor.gates.get(place.0) else { continue };
+        let mechanism = mechanism(&gate.target, place, survey);
         let known = prints.get(&(place.0, place.1)).cloned().unwrap_or_default();
-        let task = tokio::spawn(async move { check(&task_target, place, None, mechanism, &known, deadlines).await });
-        checks.push((place, Arc::clone(target), task));
+        let theirs = Arc::clone(governor);
+        let task = tokio::spawn(async move {
+            let Some(gate) = theirs.gates.get(place.0) else { return SanityResult::Fine };
+            let from = From { source: gate.source(place), certified: None };
+            check(&gate.target, place, None, mechanism, &known, from, gate.deadlines()).await
+        });
+        checks.push((place, Arc::clone(&gate.target), task));
     }
     let mut results = Vec::new();
     for (place, target, task) in checks {
@@ -120,14 +129,16 @@ async fn check_all(
 /// there are few. A role that cannot log in stays unknown, and its mailbox unproven.
 async fn see_other_roles(
     plan: &Plan,
-    targets: &[Arc<Target>],
+    governor: &Governor,
     survey: &Survey,
-    deadlines: Deadlines,
     summary: &mut Summary,
     prints: &mut Prints,
 ) {
     for ((index, protocol), known) in prints.iter_mut() {
-        let (Some(target), Some(place)) = (targets.get(*index), survey.place_for(*index, *protocol)) else { continue };
+        let (Some(gate), Some(place)) = (governor.gates.get(*index), survey.place_for(*index, *protocol)) else {
+            continue;
+        };
+        let target = &gate.target;
         for account in &target.directory.accounts {
             let is_seen = known.iter().any(|known| account.mailbox.as_deref() == Some(known.mailbox.as_slice()));
             let is_used = plan.list.iter().any(|planned| {
@@ -138,7 +149,8 @@ async fn see_other_roles(
             }
             summary.conversations += 1;
             let mechanism = mechanism(target, place, survey);
-            let result = check(target, place, Some(&account.role), mechanism, &[], deadlines).await;
+            let from = From { source: gate.source(place), certified: None };
+            let result = check(target, place, Some(&account.role), mechanism, &[], from, gate.deadlines()).await;
             if let SanityResult::Unnamed(print) = result {
                 known.push(print);
             }

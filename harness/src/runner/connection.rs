@@ -1,5 +1,7 @@
 //! Connections to a target, secured as a case wants them.
 
+use std::net::Ipv4Addr;
+
 use tokio::net::TcpStream;
 
 use crate::axes::Security;
@@ -13,6 +15,15 @@ pub(super) struct Connection {
     security: Security,
     /// Also where the connection begins in plaintext: a dialogue may begin TLS later.
     tls: Option<TlsClient>,
+}
+
+/// Who calls.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct From<'f> {
+    /// The address from which the connection comes; nothing where the system chooses.
+    pub source: Option<Ipv4Addr>,
+    /// The role whose client certificate is shown where it is asked for.
+    pub certified: Option<&'f str>,
 }
 
 /// Why there is no connection.
@@ -32,20 +43,20 @@ impl OpenError {
     }
 }
 
-/// Connects to an endpoint of a target; with `certified`, that role's client certificate is shown where it is asked for.
+/// Connects to an endpoint of a target.
 pub(super) async fn open(
     target: &Target,
     endpoint: &Endpoint,
     security: Security,
-    certified: Option<&str>,
+    from: From<'_>,
     deadlines: Deadlines,
 ) -> Result<Connection, OpenError> {
-    let tls = match target.tls_client(endpoint, certified) {
+    let tls = match target.tls_client(endpoint, from.certified) {
         Ok(client) => Some(client),
         Err(reason) if security != Security::Plaintext => return Err(OpenError::Tls(reason)),
         Err(_) => None,
     };
-    let stream = connect(&endpoint.address, deadlines.connect).await;
+    let stream = connect(&endpoint.address, from.source, deadlines.connect).await;
     let stream = stream.map_err(|error| {
         OpenError::NotThere(format!("failed to connect to {} ({}): {error}", endpoint.address, endpoint.protocol))
     })?;

@@ -125,6 +125,8 @@ pub struct CaseReport {
     pub combinations: usize,
     /// The answers that were compared, each with the login name that it was given to.
     pub answers: Vec<(String, String)>,
+    /// What was seen of the server's processes meanwhile, where that was remarkable.
+    pub process: Option<String>,
 }
 
 /// A rule that the server broke, and where.

@@ -9,13 +9,16 @@ use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::caller::Caller;
+use super::caller::{Answer, Caller};
 use super::checks::{check_first, check_last};
 use super::event::{CaseReport, Reporter, RunEvent, Summary, TargetFacts};
 use super::findings::{Findings, Settled};
+use super::governor::{Gate, Governor};
+use super::growth::GrowthWatch;
 use super::paired::compare;
 use super::plan::{Plan, Planned};
 use super::question::ask;
+use super::sanity::time_refusal;
 use super::settle::{Answered, Siblings, Tested, unasked};
 use super::survey::{Place, Survey};
 use crate::axes::{Mechanism, Protocol};
@@ -28,6 +31,8 @@ use crate::transport::Deadlines;
 pub struct RunOptions {
     /// How many connections there are at once.
     pub jobs: usize,
+    /// Whether there may be more, where a server is so slow to refuse that it would do nothing but wait.
+    pub may_grow: bool,
     /// How long to wait for what.
     pub deadlines: Deadlines,
     /// Set to end the run early: what has been asked is reported, the rest is left.
@@ -65,20 +70,27 @@ pub async fn run(
     let mut survey = Survey::take(&plan, targets, options.deadlines).await;
     summary.conversations += survey.places().len();
     summary.warnings.extend(survey.warnings(targets));
-    let prints = check_first(&plan, targets, &mut survey, options.deadlines, &mut summary).await;
+    let governor = Arc::new(Governor::new(targets, options.deadlines, options.jobs, options.may_grow));
+    survey.spread_sources(&governor, options.deadlines).await;
+    let prints = check_first(&plan, &governor, &mut survey, &mut summary).await;
+    let survey = Arc::new(survey);
+    summary.conversations += get_acquainted(&governor, &survey).await;
     let warnings = summary.warnings.get(said..).unwrap_or_default();
     reporter.event(&RunEvent::Surveyed { surveys: &survey.facts(targets), warnings })?;
     let tested = Tested { targets, troubled: troubled(survey.places(), targets, &summary) };
 
-    let survey = Arc::new(survey);
     let mut desk =
         Desk { siblings: Siblings::new(&plan, prints.clone()), findings: Findings::new(&plan), tested: &tested };
     let conversations = Arc::new(AtomicUsize::new(0));
     let mut interrupt = options.interrupt.clone();
     let (quiet, loud): (Vec<Planned>, Vec<Planned>) = plan.list.into_iter().partition(Planned::wants_quiet);
-    for (list, jobs) in [(loud, options.jobs), (quiet, 1)] {
-        let work = Work { list, targets: targets.to_vec(), survey: Arc::clone(&survey) };
-        let (mut found, mut workers) = ask_all(work, jobs, options.deadlines, Arc::clone(&conversations));
+    let jobs = governor.most(options.jobs);
+    // Where a refusal takes a good part of a second, what others do at the same time makes no difference to it.
+    let jobs_in_quiet = if governor.gates.iter().all(Gate::is_slow) { jobs } else { 1 };
+    let _growth = GrowthWatch::begin(&governor);
+    for (list, jobs) in [(loud, jobs), (quiet, jobs_in_quiet)] {
+        let work = Work { list, governor: Arc::clone(&governor), survey: Arc::clone(&survey) };
+        let (mut found, mut workers) = ask_all(work, jobs, Arc::clone(&conversations));
         loop {
             let next = tokio::select! {
                 next = found.recv() => next,
@@ -104,8 +116,9 @@ pub async fn run(
         }
     }
     if !summary.interrupted {
-        check_last(targets, &survey, &prints, options.deadlines, &mut summary).await;
+        check_last(&governor, &survey, &prints, &mut summary).await;
     }
+    summary.warnings.extend(governor.gates.iter().flat_map(lessons));
     tell(desk.rest(), &mut summary, reporter)?;
     summary.conversations += conversations.load(Ordering::Relaxed);
     summary.took = start.elapsed();
@@ -154,16 +167,11 @@ async fn interrupted(interrupt: &mut watch::Receiver<bool>) {
 /// What the workers share.
 struct Work {
     list: Vec<Planned>,
-    targets: Vec<Arc<Target>>,
+    governor: Arc<Governor>,
     survey: Arc<Survey>,
 }
 
-fn ask_all(
-    work: Work,
-    jobs: usize,
-    deadlines: Deadlines,
-    conversations: Arc<AtomicUsize>,
-) -> (mpsc::Receiver<Found>, JoinSet<()>) {
+fn ask_all(work: Work, jobs: usize, conversations: Arc<AtomicUsize>) -> (mpsc::Receiver<Found>, JoinSet<()>) {
     // A bounded channel: workers wait for the reports rather than fill the memory with results.
     let (sender, receiver) = mpsc::channel(256);
     let work = Arc::new(work);
@@ -174,7 +182,7 @@ fn ask_all(
         let conversations = Arc::clone(&conversations);
         workers.spawn(async move {
             while let Some(planned) = work.list.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let found = ask_one(planned, &work, deadlines, &conversations).await;
+                let found = ask_one(planned, &work, &conversations).await;
                 if let Some(found) = found
                     && sender.send(found).await.is_err()
                 {
@@ -186,8 +194,9 @@ fn ask_all(
     (receiver, workers)
 }
 
-async fn ask_one(planned: &Planned, work: &Work, deadlines: Deadlines, conversations: &AtomicUsize) -> Option<Found> {
-    let (case, target) = (planned.case()?, work.targets.get(planned.target)?);
+async fn ask_one(planned: &Planned, work: &Work, conversations: &AtomicUsize) -> Option<Found> {
+    let (case, gate) = (planned.case()?, work.governor.gates.get(planned.target)?);
+    let target = &*gate.target;
     let unasked = |verdict, reason| Some(Found::Unasked { planned: planned.clone(), verdict, reason });
     let question = match ask(case, target, planned.scenario.once) {
         Ok(question) => question,
@@ -209,21 +218,57 @@ async fn ask_one(planned: &Planned, work: &Work, deadlines: Deadlines, conversat
     if let Some(role) = certified.filter(|role| !target.certificates.contains_key(*role)) {
         return unasked(Verdict::Skip, format!("there is no client certificate for the role `{role}`"));
     }
-    let caller = Caller { target, endpoint, security, certified, deadlines, conversations };
+    let (role, survey) = (case.role.as_str(), &*work.survey);
+    let caller = Caller { target, endpoint, security, place, role, certified, gate, survey, conversations };
     let start = Instant::now();
     let found = if question.against.is_some() {
         compare(&question, case.level, &caller).await.map(|found| found.map(|(one, compared)| (one, Some(compared))))
     } else if let (Expected::FreshChallenge, Some(mechanism)) = (&question.expected, case.mechanism) {
-        caller.ask_twice(&question.request, mechanism).await.map(|conversation| Some((conversation, None)))
+        caller.ask_twice(&question.request, mechanism).await.map(|answer| Some((answer, None)))
     } else {
-        caller.ask(&question.request).await.map(|conversation| Some((conversation, None)))
+        caller.ask(&question.request).await.map(|answer| Some((answer, None)))
     };
-    let (conversation, compared) = match found {
+    let (Answer { conversation, process }, compared) = match found {
         Ok(found) => found?,
         Err(reason) => return unasked(Verdict::Error, reason),
     };
-    let answered = Answered { planned: planned.clone(), question, conversation, compared, took: start.elapsed() };
+    let took = start.elapsed();
+    let answered = Answered { planned: planned.clone(), question, conversation, process, compared, took };
     Some(Found::Answered(Box::new(answered)))
+}
+
+/// Learns how long each server takes to refuse, and which processes it has; gives back how many logins that took.
+async fn get_acquainted(governor: &Arc<Governor>, survey: &Arc<Survey>) -> usize {
+    let mut tasks = JoinSet::new();
+    for (index, gate) in governor.gates.iter().enumerate().filter(|(_, gate)| !gate.is_idle()) {
+        gate.note_baseline().await;
+        for place in Protocol::ALL.iter().filter_map(|&protocol| survey.place_for(index, protocol)) {
+            let (governor, survey) = (Arc::clone(governor), Arc::clone(survey));
+            tasks.spawn(async move {
+                if let Some(gate) = governor.gates.get(place.0)
+                    && let Some(took) = time_refusal(gate, place, &survey).await
+                {
+                    gate.learn_refusal(took);
+                }
+            });
+        }
+    }
+    tasks.join_all().await.len()
+}
+
+/// What was learned of a server that everybody who reads the results must know.
+fn lessons(gate: &Gate) -> Vec<String> {
+    let name = &gate.target.name;
+    let mut lessons = gate.ledger.stops();
+    lessons.iter_mut().for_each(|reason| *reason = format!("{name}: {reason}"));
+    let (looked, changed) = (gate.looked_again.load(Ordering::Relaxed), gate.changed.load(Ordering::Relaxed));
+    if changed > 0 {
+        lessons.push(format!(
+            "{name}: of {looked} conversations that may have suffered from others at the same time, {changed} came to \
+             something else when they were had again alone; that is what counts"
+        ));
+    }
+    lessons
 }
 
 fn tell(reports: Vec<CaseReport>, summary: &mut Summary, reporter: &mut dyn Reporter) -> io::Result<()> {

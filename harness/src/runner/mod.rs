@@ -6,21 +6,27 @@
 
 mod caller;
 mod challenge;
+mod charged;
 mod checks;
 mod connection;
 mod event;
 mod execute;
 mod findings;
 mod fresh;
+mod governor;
+mod growth;
+mod ledger;
 mod paired;
 mod plan;
 mod question;
 mod refusal;
 mod rules;
 mod sanity;
+mod second_look;
 mod settle;
 mod statistics;
 mod survey;
+mod watch;
 
 pub use event::{
     Blame, CaseReport, DeviationReport, Reporter, RunEvent, Sanity, Sibling, Summary, SurveyFacts, TargetFacts,

@@ -1,10 +1,13 @@
 //! Two logins that must not be told apart by their refusals (RFC 9051 §11.7, RFC 5530 §3, RFC 1939 §13): asked
 //! alternately, each on a connection of its own, and compared by words and by time.
 
-use super::caller::Caller;
+use std::pin::Pin;
+use std::task::Poll;
+
+use super::caller::{Answer, Caller};
 use super::question::{Question, Request};
 use super::refusal::{Refusal, Words, compare_words};
-use super::statistics::{Answer, Timing};
+use super::statistics::{self, Timing};
 use crate::identity::escape;
 use crate::protocol::{Login, Outcome, Redactor};
 use crate::scenario::{Expected, Judgement, Level, Verdict, by_level, describe, judge};
@@ -37,32 +40,66 @@ pub(super) async fn compare(
     question: &Question,
     level: Level,
     caller: &Caller<'_>,
-) -> Result<Option<(Conversation, Compared)>, String> {
+) -> Result<Option<(Answer, Compared)>, String> {
     let (Request::Login(this), Some(that)) = (&question.request, &question.against) else { return Ok(None) };
     let mut pairs: Vec<(Refusal, Refusal)> = Vec::new();
+    let (this, that) = (Request::Login(this.clone()), Request::Login(that.clone()));
     loop {
-        // The order alternates, so that neither is always the one that warms the server up.
-        let (one, other) = if pairs.len().is_multiple_of(2) {
-            let one = caller.log_in(this).await?;
-            (one, caller.log_in(that).await?)
-        } else {
-            let other = caller.log_in(that).await?;
-            (caller.log_in(this).await?, other)
-        };
-        let refusals = (Refusal::of(&one, &this.name), Refusal::of(&other, &that.name));
-        let judgement = match (refused(this, &one.outcome, level), refused(that, &other.outcome, level)) {
-            (Some(judgement), _) | (None, Some(judgement)) => Some(judgement),
-            (None, None) => {
-                pairs.push(refusals.clone());
-                judge_pairs(&pairs, level)
+        // The order alternates, so that neither is always the one that warms the server up. Where a refusal takes long
+        // the pairs of one round are had side by side.
+        let at_once = if caller.gate.is_slow() { MORE_PAIRS } else { 1 };
+        let mut asking: Vec<Asking<'_>> = Vec::new();
+        for at in pairs.len()..pairs.len() + at_once {
+            asking.push(Box::pin(pair(caller, &this, &that, at % 2 == 1)));
+        }
+        for answers in all(asking).await {
+            let (one, other) = answers?;
+            let (Request::Login(this), Request::Login(that)) = (&this, &that) else { return Ok(None) };
+            let refusals = (Refusal::of(&one.conversation, &this.name), Refusal::of(&other.conversation, &that.name));
+            let refused =
+                (refused(this, &one.conversation.outcome, level), refused(that, &other.conversation.outcome, level));
+            let judgement = match refused {
+                (Some(judgement), _) | (None, Some(judgement)) => Some(judgement),
+                (None, None) => {
+                    pairs.push(refusals.clone());
+                    judge_pairs(&pairs, level)
+                }
+            };
+            if let Some(judgement) = judgement {
+                let shown = |login: &Login, refusal| Shown { name: login.name.clone(), refusal: Some(refusal) };
+                let (this, that) = (shown(this, refusals.0), shown(that, refusals.1));
+                return Ok(Some((one, Compared { judgement, this, that, conversation: other.conversation })));
             }
-        };
-        if let Some(judgement) = judgement {
-            let shown = |login: &Login, refusal| Shown { name: login.name.clone(), refusal: Some(refusal) };
-            let (this, that) = (shown(this, refusals.0), shown(that, refusals.1));
-            return Ok(Some((one, Compared { judgement, this, that, conversation: other })));
         }
     }
+}
+
+/// A pair that is being asked.
+type Asking<'a> = Pin<Box<dyn Future<Output = Result<(Answer, Answer), String>> + Send + 'a>>;
+
+/// One pair; with `turned`, the second is asked first.
+async fn pair(caller: &Caller<'_>, this: &Request, that: &Request, turned: bool) -> Result<(Answer, Answer), String> {
+    if turned {
+        let other = caller.ask(that).await?;
+        return Ok((caller.ask(this).await?, other));
+    }
+    let one = caller.ask(this).await?;
+    Ok((one, caller.ask(that).await?))
+}
+
+/// Waits for all of them, side by side, and gives back what they came to, in their order.
+async fn all(mut asking: Vec<Asking<'_>>) -> Vec<Result<(Answer, Answer), String>> {
+    let mut answers: Vec<Option<_>> = asking.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, answer) in asking.iter_mut().zip(&mut answers).filter(|(_, answer)| answer.is_none()) {
+            if let Poll::Ready(ready) = future.as_mut().poll(context) {
+                *answer = Some(ready);
+            }
+        }
+        if answers.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    answers.into_iter().flatten().collect()
 }
 
 /// The judgement where a login was not refused at all: there is nothing to compare then.
@@ -95,7 +132,7 @@ fn judge_pairs(pairs: &[(Refusal, Refusal)], level: Level) -> Option<Judgement> 
     let timing = Timing::of(&times);
     let is_last = pairs.len() >= MOST_PAIRS;
     match timing.answer() {
-        Answer::Differs => Some(by_level(
+        statistics::Answer::Differs => Some(by_level(
             level,
             format!(
                 "distinguishable by time: median {} against {}, p < {} ({} pairs)",
@@ -105,9 +142,9 @@ fn judge_pairs(pairs: &[(Refusal, Refusal)], level: Level) -> Option<Judgement> 
                 times.len()
             ),
         )),
-        Answer::Same if is_last || !timing.is_suspicious() => Some(Judgement::pass()),
-        Answer::Open if is_last => Some(inconclusive(&unseen(&timing, times.len()))),
-        Answer::Same | Answer::Open => None,
+        statistics::Answer::Same if is_last || !timing.is_suspicious() => Some(Judgement::pass()),
+        statistics::Answer::Open if is_last => Some(inconclusive(&unseen(&timing, times.len()))),
+        statistics::Answer::Same | statistics::Answer::Open => None,
     }
 }
 

@@ -1,12 +1,16 @@
 //! The login that must work, before and after everything else: it tells a broken set-up from a finding.
 
-use super::connection::{OpenError, open};
+use std::time::Duration;
+
+use super::connection::{From, OpenError, open};
 use super::fresh::fresh;
+use super::governor::{Gate, slowest_answer};
 use super::survey::{Place, Survey, unreachable};
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::{Access, Account, advise, escape};
 use crate::protocol::{Login, Outcome, Proof, Redactor, Session};
 use crate::scenario::{KnownPrint, describe};
+use crate::secret::Password;
 use crate::target::Target;
 use crate::transport::Deadlines;
 
@@ -41,6 +45,7 @@ pub(super) async fn check(
     role: Option<&str>,
     mechanism: Option<Mechanism>,
     known: &[KnownPrint],
+    from: From<'_>,
     deadlines: Deadlines,
 ) -> SanityResult {
     let (_, protocol, security) = place;
@@ -53,7 +58,7 @@ pub(super) async fn check(
         Ok(fresh) => fresh,
         Err(reason) => return SanityResult::Trouble(reason),
     };
-    let connection = match open(target, endpoint, security, None, deadlines).await {
+    let connection = match open(target, endpoint, security, from, deadlines).await {
         Ok(connection) => connection,
         Err(OpenError::NotThere(reason) | OpenError::Tls(reason)) => return SanityResult::Unreachable(reason),
     };
@@ -84,6 +89,46 @@ pub(super) async fn check(
         escape(mailbox.as_deref().unwrap_or_default()),
         describe(&outcome),
     ))
+}
+
+/// A good login as an account, over the place at hand or any other: what clears its row of wrong passwords.
+pub(super) async fn good_login(gate: &Gate, account: usize, place: Place, survey: &Survey) -> Result<(), String> {
+    let target = &gate.target;
+    let Some(role) = target.directory.accounts.get(account).map(|account| account.role.as_str()) else { return Ok(()) };
+    let other = survey.place_for(place.0, place.1);
+    let place = other.filter(|_| survey.unreachable(place).is_some()).unwrap_or(place);
+    let mechanism = mechanism(target, place, survey);
+    let can_log_in =
+        mechanism.is_some_and(|mechanism| plainest_login(target, place.1, mechanism, Some(role)).is_some());
+    if !can_log_in {
+        return Err(format!("no good login is known for the role `{role}` that could come between"));
+    }
+    let from = From { source: gate.source(place), certified: None };
+    match check(target, place, Some(role), mechanism, &[], from, gate.deadlines()).await {
+        SanityResult::Fine | SanityResult::Unnamed(_) => Ok(()),
+        SanityResult::Trouble(reason) | SanityResult::Unreachable(reason) => {
+            let reason = reason.lines().next().unwrap_or_default();
+            Err(format!("the good login that should come between failed: {reason}"))
+        }
+    }
+}
+
+/// How long a refusal takes when nobody else asks; nothing where there was none. The name is nobody's, so that no
+/// account is charged with it.
+pub(super) async fn time_refusal(gate: &Gate, place: Place, survey: &Survey) -> Option<Duration> {
+    const NOBODY: &[u8] = b"loginspec-nobody";
+    let (target, (_, protocol, security)) = (&gate.target, place);
+    let (endpoint, _) = target.endpoint(protocol, Some(security)).ok()?;
+    let login = Login {
+        security,
+        fresh: fresh().ok()?,
+        ..Login::new(protocol, mechanism(target, place, survey)?, NOBODY, Password::new(NOBODY))
+    };
+    let from = From { source: gate.source(place), certified: None };
+    let deadlines = gate.long_deadlines();
+    let connection = open(target, endpoint, security, from, deadlines).await.ok()?;
+    let conversation = connection.converse(Session::login(login), deadlines).await;
+    slowest_answer(&conversation.transcript)
 }
 
 /// The plainest mechanism that the dialect has and the server says that it offers; where it does not say, the

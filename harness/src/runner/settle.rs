@@ -14,8 +14,8 @@ use crate::axes::{Fault, Protocol};
 use crate::identity::escape;
 use crate::protocol::{Deviation, Mark, Outcome, Proof, Redactor};
 use crate::scenario::{
-    Action, Case, Expectation, Expected, Judgement, Level, Sibling, Verdict, judge, judge_distinct, judge_same,
-    recognize, reply_of,
+    Action, Case, Expectation, Expected, Judgement, Level, Sibling, Verdict, describe, judge, judge_distinct,
+    judge_same, recognize, reply_of,
 };
 use crate::secret::Password;
 use crate::target::Target;
@@ -26,6 +26,8 @@ pub(super) struct Answered {
     pub planned: Planned,
     pub question: Question,
     pub conversation: Conversation,
+    /// What was seen of the server meanwhile, where that was remarkable.
+    pub process: Option<String>,
     /// What the comparison of refusals came to, where the case asks for one.
     pub compared: Option<Compared>,
     pub took: Duration,
@@ -165,9 +167,14 @@ fn sibling(answered: &Answered) -> Option<Sibling<'_>> {
 }
 
 fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Option<Settled> {
-    let Answered { planned, question, conversation, compared, took } = answered;
+    let Answered { planned, question, conversation, process, compared, took } = answered;
     let case = planned.case()?;
     let target = tested.targets.get(planned.target)?;
+    // Whatever a server answers, it must be well afterwards.
+    let judgement = match &process {
+        Some(process) => Judgement::new(Verdict::Fail, format!("{}; {process}", describe(&conversation.outcome))),
+        None => judgement,
+    };
     let judgement = crate::target::apply_known(&target.known, &case.id, &conversation.outcome, judgement);
     let is_troubled = tested.troubled.contains(&(planned.target, case.protocol));
     let mut report = CaseReport {
@@ -180,6 +187,7 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
         verdict: judgement.verdict,
         blame: blame(&judgement, &conversation, is_troubled),
         took,
+        process,
         ..blank(&planned, case, target)
     };
     if conversation.outcome != Outcome::Followed
@@ -290,6 +298,7 @@ fn blank(planned: &Planned, case: &Case, target: &Target) -> CaseReport {
         sibling: None,
         combinations: 0,
         answers: Vec::new(),
+        process: None,
     }
 }
 

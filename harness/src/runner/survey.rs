@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::connection::{OpenError, open};
+use super::connection::{From, OpenError, open};
 use super::event::SurveyFacts;
+use super::governor::Governor;
 use super::plan::Plan;
 use crate::axes::{Protocol, Security};
 use crate::protocol::{Outcome, Session, Stage};
@@ -43,7 +44,7 @@ impl Survey {
         let mut asking = Vec::new();
         for &(index, protocol, security) in &places {
             let Some(target) = targets.get(index).map(Arc::clone) else { continue };
-            let task = tokio::spawn(async move { ask(&target, protocol, security, deadlines).await });
+            let task = tokio::spawn(async move { ask(&target, protocol, security, From::default(), deadlines).await });
             asking.push(((index, protocol, security), task));
         }
         let mut found = HashMap::new();
@@ -67,6 +68,28 @@ impl Survey {
             }
         }
         Self { found, places }
+    }
+
+    /// Lets connections come from any loopback address, at each place of somebody else's server on this machine that
+    /// makes no difference between them. Some do: Dovecot takes a password in plaintext from its own address only.
+    pub async fn spread_sources(&self, governor: &Governor, deadlines: Deadlines) {
+        for place in &self.places {
+            let (Some(gate), Some(Found::Offers(offers))) = (governor.gates.get(place.0), self.found.get(place)) else {
+                continue;
+            };
+            let is_here =
+                gate.target.endpoint(place.1, Some(place.2)).is_ok_and(|(endpoint, _)| endpoint.is_loopback());
+            if !gate.target.is_abroad() || !is_here {
+                continue;
+            }
+            let from = From { source: Some(gate.another_source()), certified: None };
+            if let (Found::Offers(mut found), _) = ask(&gate.target, place.1, place.2, from, deadlines).await {
+                found.retain(|word| !gate.target.lacks.contains(word));
+                if found == *offers {
+                    gate.spread(*place);
+                }
+            }
+        }
     }
 
     /// The places that were surveyed.
@@ -166,12 +189,18 @@ fn used_places(plan: &Plan, targets: &[Arc<Target>]) -> Vec<Place> {
 }
 
 /// Asks one place; tells too whether it is TLS that failed.
-async fn ask(target: &Target, protocol: Protocol, security: Security, deadlines: Deadlines) -> (Found, bool) {
+async fn ask(
+    target: &Target,
+    protocol: Protocol,
+    security: Security,
+    from: From<'_>,
+    deadlines: Deadlines,
+) -> (Found, bool) {
     let (endpoint, _) = match target.endpoint(protocol, Some(security)) {
         Ok(found) => found,
         Err(reason) => return (Found::NotSecured(reason), false),
     };
-    let connection = match open(target, endpoint, security, None, deadlines).await {
+    let connection = match open(target, endpoint, security, from, deadlines).await {
         Ok(connection) => connection,
         Err(OpenError::NotThere(reason)) => return (Found::Unreachable(reason), false),
         Err(OpenError::Tls(reason)) => return (Found::Unreachable(tls_failure(endpoint, &reason)), true),

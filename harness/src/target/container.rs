@@ -3,9 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use loginspec_containers::{Running, Service, State};
+
 use super::choice::{ChoiceError, find_dialect};
 use super::file::{TargetFile, TargetFileError, read_target};
 use super::password::Passwords;
+use super::vitals::{Process, Vitals};
 use super::{Endpoint, Keeper, Target, TlsClients, of_a_real_server};
 use crate::axes::{Protocol, Security};
 use crate::identity::Dialect;
@@ -42,6 +45,26 @@ pub fn container_dialect(file: &TargetFile) -> Result<Dialect, ChoiceError> {
     find_dialect(&file.dialect).map(of_a_real_server)
 }
 
+/// How a container is doing; nothing where the daemon does not tell.
+pub(super) async fn vitals(running: &Running) -> Option<Vitals> {
+    if let State::Ended(why) = running.state().await.ok()? {
+        return Some(Vitals { ended: Some(why), ..Vitals::default() });
+    }
+    let process = |process: loginspec_containers::Process| Process {
+        pid: process.pid,
+        name: process.name,
+        used: process.used,
+        started: process.started,
+    };
+    let found = running.processes().await.ok()?;
+    Some(Vitals {
+        memory: found.iter().map(|process| process.resident).sum(),
+        processes: found.into_iter().map(process).collect(),
+        core_dumps: running.core_dumps().await.ok()?,
+        ended: None,
+    })
+}
+
 /// Starts a server in a container and waits until it greets.
 pub async fn start_container(name: &str) -> Result<Target, ContainerError> {
     let running = loginspec_containers::start(name).await?;
@@ -52,17 +75,18 @@ pub async fn start_container(name: &str) -> Result<Target, ContainerError> {
     }
     // The file says what it speaks, the running container where.
     let endpoints = file.endpoints.into_iter().filter_map(|described| {
-        let address = match (described.protocol, described.security) {
-            (Protocol::Imap, Security::Tls) => running.imaps(),
-            (Protocol::Imap, _) => running.imap(),
-            (Protocol::Pop3, Security::Tls) => running.pop3s(),
-            (Protocol::Pop3, _) => running.pop3(),
+        let service = match (described.protocol, described.security) {
+            (Protocol::Imap, Security::Tls) => Service::Imaps,
+            (Protocol::Imap, _) => Service::Imap,
+            (Protocol::Pop3, Security::Tls) => Service::Pop3s,
+            (Protocol::Pop3, _) => Service::Pop3,
         };
-        Some(Endpoint { address: address?.to_string(), ..described })
+        Some(Endpoint { address: running.address(service)?.to_string(), ..described })
     });
     let endpoints = endpoints.collect();
     Ok(Target {
         name: format!("container:{name}"),
+        version: Some(running.version().to_string()),
         dialect: Arc::new(dialect),
         directory: Arc::new(file.directory),
         endpoints,

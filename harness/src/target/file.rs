@@ -141,8 +141,8 @@ fn target(table: &Table<'_>, place: &Path, needs_address: bool) -> Option<(Targe
     let lacks = table.texts("lacks").map(|list| list.texts).unwrap_or_default();
     let lacks = lacks.into_iter().map(|text| text.value.to_ascii_uppercase()).collect();
     let limits = table.table("limits").map(|inner| limits(&inner)).unwrap_or_default();
-    let mut directory = Directory::default();
-    directory.mailboxes = table.tables("mailbox").iter().filter_map(read_mailbox).collect();
+    let mailboxes = table.tables("mailbox").iter().filter_map(read_mailbox).collect();
+    let mut directory = Directory { mailboxes, ..Directory::default() };
     let mut certificates = HashMap::new();
     let mut origins = Vec::new();
     for account in table.tables("account") {

@@ -15,6 +15,7 @@ mod password;
 mod quick;
 mod reference;
 mod tls;
+mod vitals;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use password::{Origin, Passwords};
 pub use quick::{QuickError, QuickTarget, quick_target};
 pub use reference::start_reference;
 pub use tls::{TlsOverrides, tls_version};
+pub use vitals::{Process, Vitals};
 
 use crate::axes::{Mechanism, Security};
 use crate::identity::{Dialect, Directory};
@@ -42,6 +44,8 @@ use crate::transport::{ClientCertificate, TlsSettings};
 pub struct Target {
     /// What reports call it: `reference:exchange-5.5`, `container:dovecot-2.4`, a file's `name`.
     pub name: String,
+    /// The software and its version, where we know.
+    pub version: Option<String>,
     /// How it reads login names.
     pub dialect: Arc<Dialect>,
     /// Who exists on it, as far as we know.
@@ -82,6 +86,11 @@ pub(crate) enum Keeper {
 }
 
 impl Target {
+    /// Whether it is the reference server, which has no limits that a run could meet.
+    pub const fn is_reference(&self) -> bool {
+        matches!(self.keeper, Keeper::Reference(_))
+    }
+
     /// Whether it is somebody else's server, so that it matters who answers.
     pub const fn is_abroad(&self) -> bool {
         matches!(self.keeper, Keeper::Nobody)
@@ -128,6 +137,7 @@ pub fn remote_target(file: TargetFile, dialect: Dialect) -> Target {
     let dialect = of_a_real_server(dialect);
     Target {
         name: file.name,
+        version: None,
         dialect: Arc::new(dialect),
         directory: Arc::new(file.directory),
         endpoints: file.endpoints,

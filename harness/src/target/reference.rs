@@ -37,6 +37,7 @@ pub fn start_reference(dialect: Arc<Dialect>, directory: Arc<Directory>, flaws: 
     }
     Ok(Target {
         name: format!("reference:{}", dialect.name),
+        version: None,
         endpoints: endpoints.into_iter().filter_map(endpoint).collect(),
         tls: TlsSettings {
             roots: Roots::Own(certificates.ca_pem()),

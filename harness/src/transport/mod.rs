@@ -6,10 +6,11 @@ mod tls_client;
 mod tls_failure;
 
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 
 pub use tls::{ClientCertificate, Roots, TlsSettings, TlsVersion};
@@ -62,9 +63,15 @@ pub struct Conversation {
     pub deviations: Vec<Deviation>,
 }
 
-/// Connects.
-pub async fn connect(address: &str, within: Duration) -> Result<TcpStream, ConnectError> {
-    match timeout(within, TcpStream::connect(address)).await {
+/// Connects; from `source`, where one is given and the other end is on this machine.
+pub async fn connect(address: &str, source: Option<Ipv4Addr>, within: Duration) -> Result<TcpStream, ConnectError> {
+    let connecting = async {
+        match source {
+            Some(source) => connect_from(source, address).await,
+            None => TcpStream::connect(address).await,
+        }
+    };
+    match timeout(within, connecting).await {
         Ok(Ok(stream)) => {
             // A login is a chain of short messages: none of them should wait for company.
             stream.set_nodelay(true)?;
@@ -72,6 +79,18 @@ pub async fn connect(address: &str, within: Duration) -> Result<TcpStream, Conne
         }
         Ok(Err(error)) => Err(error.into()),
         Err(_) => Err(ConnectError::TimedOut(within)),
+    }
+}
+
+/// Connects from one of this machine's loopback addresses.
+async fn connect_from(source: Ipv4Addr, address: &str) -> io::Result<TcpStream> {
+    let found = lookup_host(address).await?.find(|found| found.is_ipv4() && found.ip().is_loopback());
+    let Some(there) = found else { return TcpStream::connect(address).await };
+    let socket = TcpSocket::new_v4()?;
+    match socket.bind(SocketAddr::from((source, 0))) {
+        Ok(()) => socket.connect(there).await,
+        // Not every system has all of 127.0.0.0/8.
+        Err(_) => TcpStream::connect(there).await,
     }
 }
 

@@ -1,0 +1,96 @@
+//! Which accounts a server may hold a wrong password against.
+
+use super::question::Request;
+use crate::identity::{Access, Account, resolve};
+use crate::protocol::Login;
+use crate::protocol::dialogue::DialogueStep;
+use crate::target::Target;
+
+/// The accounts, as indices in ascending order, that are given a wrong password by this request, as far as anybody can
+/// tell: too many rather than too few, for a locked account costs more than a good login between.
+pub(super) fn charged(target: &Target, request: &Request, role: &str) -> Vec<usize> {
+    let is_charged = |account: &Account| match request {
+        Request::Login(login) => {
+            let is_wrong = login.fault.is_some() || !is_secret_of(account, login);
+            is_wrong && (is_named(&login.name, account) || is_meant(target, login, account))
+        }
+        // What a dialogue comes to only the server knows.
+        Request::Dialogue(steps) => account.role == role && steps.iter().any(|step| names_in(step, account)),
+    };
+    let accounts = target.directory.accounts.iter().enumerate();
+    accounts.filter(|(_, account)| is_charged(account)).map(|(index, _)| index).collect()
+}
+
+/// Whether the password of a login is right for the account that the target's dialect makes of its name, so that a
+/// refusal may be about the mailbox. Of a dialogue nobody knows, so it may be.
+pub(super) fn is_right(target: &Target, request: &Request) -> bool {
+    match request {
+        Request::Login(login) => {
+            target.directory.accounts.iter().any(|account| {
+                login.fault.is_none() && is_secret_of(account, login) && is_meant(target, login, account)
+            })
+        }
+        Request::Dialogue(_) => true,
+    }
+}
+
+fn is_secret_of(account: &Account, login: &Login) -> bool {
+    login.password == account.password || account.token.as_ref() == Some(&login.password)
+}
+
+fn is_meant(target: &Target, login: &Login, account: &Account) -> bool {
+    let access = Access { protocol: login.protocol, mechanism: login.mechanism };
+    let (_, resolution) = resolve(&target.dialect, &target.directory, &login.name, access);
+    [resolution.account, resolution.credentials].into_iter().flatten().any(|found| std::ptr::eq(found, account))
+}
+
+fn names_in(step: &DialogueStep, account: &Account) -> bool {
+    matches!(step, DialogueStep::Send(outgoing) if is_named(&outgoing.octets, account))
+}
+
+/// Whether an account's user name stands in some octets, whatever the case.
+fn is_named(octets: &[u8], account: &Account) -> bool {
+    let user = account.user.as_slice();
+    !user.is_empty() && octets.windows(user.len()).any(|window| window.eq_ignore_ascii_case(user))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::axes::{Mechanism, Protocol};
+    use crate::secret::Password;
+    use crate::source::SourceText;
+    use crate::target::{Passwords, find_dialect, read_target, remote_target};
+
+    fn target() -> Target {
+        let account = |role: &str, user: &str| {
+            format!(
+                "[[account]]\nrole = '{role}'\nuser = '{user}'\nmailbox = '{user}'\npassword = {{ text = 'pw-{user}' }}\n"
+            )
+        };
+        let text = format!(
+            "name = 'x'\ndialect = 'exchange-5.5'\n[imap]\naddress = 'h:1'\n{}{}",
+            account("same", "Same"),
+            account("crossed", "Alice")
+        );
+        let file = read_target(&SourceText::new("t.toml", text), std::path::Path::new(""), Passwords::Fetch, true);
+        remote_target(file.unwrap(), find_dialect("exchange-5.5").unwrap())
+    }
+
+    fn of(name: &str, password: &str) -> (Vec<usize>, bool) {
+        let login = Login::new(Protocol::Imap, Mechanism::Login, name, Password::new(password));
+        let (target, request) = (target(), Request::Login(login));
+        (charged(&target, &request, "same"), is_right(&target, &request))
+    }
+
+    #[test]
+    fn whoever_is_named_is_charged_with_a_wrong_password() {
+        assert_eq!(of("Same", "pw-Same"), (vec![], true));
+        assert_eq!(of("Same", "wrong"), (vec![0], false));
+        assert_eq!(of("DOMAIN1\\sAmE@x", "wrong"), (vec![0], false));
+        assert_eq!(of("nobody", "wrong"), (vec![], false));
+        // The right password of somebody else is a wrong one.
+        assert_eq!(of("Same\\Alice", "pw-Alice"), (vec![0], false));
+        assert_eq!(of("Same\\Alice", "x"), (vec![0, 1], false));
+    }
+}

@@ -1,0 +1,287 @@
+//! The governor: so many connections at once as a server takes, deadlines that grow with what it was seen to need, and
+//! a source address of its own for each connection where that is possible. A server that is slow to refuse, locks a
+//! mailbox or takes few connections must not look as if it broke a rule.
+
+use std::collections::HashSet;
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit};
+
+use super::ledger::Ledger;
+use super::survey::Place;
+use crate::protocol::Transcript;
+use crate::target::Target;
+use crate::transport::Deadlines;
+
+/// A server that takes at least so long to refuse does so on purpose.
+const ON_PURPOSE: Duration = Duration::from_millis(250);
+/// What is waited for at least, beyond the deadline, of a server that delays its answers: penalties grow (Dovecot's to
+/// 15 s and more).
+const PENALTY: Duration = Duration::from_secs(20);
+/// What is waited for at most.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// For each such delay of a refusal there is room for as many connections again.
+const IDLE: Duration = Duration::from_millis(50);
+/// How many connections at once a server on this machine gets where nobody says otherwise.
+const AT_HOME: usize = 100;
+/// How many second looks at one another's heels must agree with the first before it is believed that the server does not
+/// lock mailboxes.
+const AGREE: u8 = 3;
+
+/// One gate for each target.
+pub(super) struct Governor {
+    pub gates: Vec<Gate>,
+}
+
+/// Through which every conversation with one target goes.
+pub(super) struct Gate {
+    pub target: Arc<Target>,
+    base: Deadlines,
+    permits: Semaphore,
+    /// How many permits there are, and how many there may be at most.
+    given: AtomicUsize,
+    most: usize,
+    /// Conversations share it; a second look has it for itself.
+    alone: RwLock<()>,
+    /// How long a refusal takes by itself, and the longest that any answer took, in nanoseconds.
+    refusal: AtomicU64,
+    slowest: AtomicU64,
+    pub ledger: Ledger,
+    /// One for each account: a server may keep a mailbox to one session.
+    mailboxes: Vec<tokio::sync::Mutex<()>>,
+    locks: AtomicU8,
+    /// The places at which a connection may come from any loopback address.
+    spread: Mutex<HashSet<Place>>,
+    next_source: AtomicU32,
+    /// How many conversations were had again, and how many then came to something else.
+    pub looked_again: AtomicUsize,
+    pub changed: AtomicUsize,
+    /// How many times a server was found spinning, growing or gone.
+    pub incidents: AtomicUsize,
+    /// The processes of the server before anything was asked.
+    pub baseline: Mutex<HashSet<(u32, u64)>>,
+    /// Set when the memory has grown since somebody last looked.
+    pub has_grown: AtomicBool,
+}
+
+/// Whether a server locks mailboxes: it does, or so many second looks say that it does not.
+const LOCKS: u8 = u8::MAX;
+
+/// Leave to have a conversation.
+pub(super) struct Turn<'g> {
+    _permit: Option<SemaphorePermit<'g>>,
+    _shared: Option<RwLockReadGuard<'g, ()>>,
+}
+
+impl Governor {
+    /// Gates for all targets. `jobs` is how many connections there are at once at first; with `may_grow` there may be
+    /// more where a server is slow to refuse.
+    pub fn new(targets: &[Arc<Target>], base: Deadlines, jobs: usize, may_grow: bool) -> Self {
+        Self { gates: targets.iter().map(|target| Gate::new(Arc::clone(target), base, jobs, may_grow)).collect() }
+    }
+
+    /// Whether a place is one of this gate's target.
+    pub fn is_of(&self, gate: &Gate, place: Place) -> bool {
+        self.gates.get(place.0).is_some_and(|found| std::ptr::eq(found, gate))
+    }
+
+    /// How many connections there can be at once to all targets together.
+    pub fn most(&self, jobs: usize) -> usize {
+        self.gates.iter().map(|gate| if gate.is_idle() { jobs } else { gate.most }).max().unwrap_or(1)
+    }
+}
+
+impl Gate {
+    fn new(target: Arc<Target>, base: Deadlines, jobs: usize, may_grow: bool) -> Self {
+        let limits = target.limits;
+        let is_at_home = target.endpoints.iter().all(|endpoint| endpoint.is_loopback());
+        let most = match limits.connections {
+            _ if !may_grow => jobs,
+            Some(connections) => connections,
+            None if is_at_home => jobs.max(AT_HOME),
+            None => jobs,
+        };
+        let given = jobs.min(limits.connections.unwrap_or(usize::MAX)).max(1);
+        let accounts = target.directory.accounts.len();
+        let mut chance = [0; 4];
+        // Without chance the addresses are those of the run before: a penalty may still lie on them, and no more.
+        let _ = getrandom::fill(&mut chance);
+        Self {
+            base,
+            permits: Semaphore::new(given),
+            given: AtomicUsize::new(given),
+            most: most.max(given),
+            alone: RwLock::new(()),
+            refusal: AtomicU64::new(0),
+            slowest: AtomicU64::new(0),
+            ledger: Ledger::new(limits.wrong_passwords, accounts),
+            mailboxes: std::iter::repeat_with(Default::default).take(accounts).collect(),
+            locks: AtomicU8::new(if limits.one_session_per_mailbox { LOCKS } else { 0 }),
+            spread: Mutex::default(),
+            next_source: AtomicU32::new(u32::from_ne_bytes(chance)),
+            looked_again: AtomicUsize::new(0),
+            changed: AtomicUsize::new(0),
+            incidents: AtomicUsize::new(0),
+            baseline: Mutex::default(),
+            has_grown: AtomicBool::new(false),
+            target,
+        }
+    }
+
+    /// Whether there is nothing to govern: our own server has no limits.
+    pub fn is_idle(&self) -> bool {
+        self.target.is_reference()
+    }
+
+    /// Waits for leave to have a conversation.
+    pub async fn enter(&self) -> Turn<'_> {
+        if self.is_idle() {
+            return Turn { _permit: None, _shared: None };
+        }
+        // It is never closed, so there is no error.
+        let permit = self.permits.acquire().await.ok();
+        Turn { _permit: permit, _shared: Some(self.alone.read().await) }
+    }
+
+    /// Waits until nobody else has a conversation, and keeps it so.
+    pub async fn alone(&self) -> RwLockWriteGuard<'_, ()> {
+        self.alone.write().await
+    }
+
+    /// How long to wait for what, by all that was learned.
+    pub fn deadlines(&self) -> Deadlines {
+        let slowest = self.slowest();
+        if slowest < ON_PURPOSE {
+            return self.base;
+        }
+        self.patient(self.base.reply + (slowest * 2).max(PENALTY))
+    }
+
+    /// How long to wait in a second look: much longer than the longest that any answer took.
+    pub fn long_deadlines(&self) -> Deadlines {
+        self.patient(self.base.reply + (self.slowest() * 2).max(PENALTY))
+    }
+
+    /// Deadlines that are short for a second look at a server which we can look into.
+    pub fn short_deadlines(&self) -> Deadlines {
+        let reply = self.base.reply.min(Duration::from_secs(2)) + self.slowest() * 2;
+        Deadlines { connect: self.base.connect, ..Deadlines::from_reply(reply.min(self.deadlines().reply)) }
+    }
+
+    fn patient(&self, reply: Duration) -> Deadlines {
+        Deadlines { connect: self.base.connect, ..Deadlines::from_reply(reply.min(PATIENCE.max(self.base.reply))) }
+    }
+
+    /// Notes how long a refusal takes when nobody else asks; a server that takes its time leaves us room.
+    pub fn learn_refusal(&self, took: Duration) {
+        self.refusal.fetch_max(nanos(took), Ordering::Relaxed);
+        self.slowest.fetch_max(nanos(took), Ordering::Relaxed);
+        let room = 1 + usize::try_from(took.as_nanos() / IDLE.as_nanos()).unwrap_or(usize::MAX / 2);
+        let given = self.given.load(Ordering::Relaxed);
+        let wanted = given.saturating_mul(room).min(self.most);
+        if wanted > given {
+            self.given.store(wanted, Ordering::Relaxed);
+            self.permits.add_permits(wanted - given);
+        }
+    }
+
+    /// Notes how long the answers of a conversation took.
+    pub fn learn(&self, transcript: &Transcript) {
+        if !self.is_idle()
+            && let Some(slowest) = slowest_answer(transcript)
+        {
+            self.slowest.fetch_max(nanos(slowest), Ordering::Relaxed);
+        }
+    }
+
+    /// How long a refusal takes when nobody else asks.
+    pub fn refusal(&self) -> Duration {
+        Duration::from_nanos(self.refusal.load(Ordering::Relaxed))
+    }
+
+    /// Whether the server is slow to refuse, on purpose.
+    pub fn is_slow(&self) -> bool {
+        self.refusal() >= ON_PURPOSE
+    }
+
+    fn slowest(&self) -> Duration {
+        Duration::from_nanos(self.slowest.load(Ordering::Relaxed))
+    }
+
+    /// Half as many connections at once from now on: the server did not take them all.
+    pub fn shrink(&self) {
+        let given = self.given.load(Ordering::Relaxed);
+        let forgotten = self.permits.forget_permits(given / 2);
+        self.given.fetch_sub(forgotten, Ordering::Relaxed);
+    }
+
+    /// How many connections there are at once.
+    pub fn connections(&self) -> usize {
+        self.given.load(Ordering::Relaxed)
+    }
+
+    /// Lets connections to a place come from any loopback address.
+    pub fn spread(&self, place: Place) {
+        self.spread.lock().unwrap_or_else(PoisonError::into_inner).insert(place);
+    }
+
+    /// Whether connections to a place come from more than one address.
+    pub fn is_spread(&self, place: Place) -> bool {
+        self.spread.lock().unwrap_or_else(PoisonError::into_inner).contains(&place)
+    }
+
+    /// The address from which the next connection to a place comes; nothing where the system chooses.
+    ///
+    /// A server that makes an address wait for its failures (Dovecot's penalty) has nothing to hold against the next.
+    pub fn source(&self, place: Place) -> Option<Ipv4Addr> {
+        self.is_spread(place).then(|| self.another_source())
+    }
+
+    /// One loopback address after the other, none of 127.0.0.0/16 and never the broadcast address.
+    pub fn another_source(&self) -> Ipv4Addr {
+        const FIRST: u32 = 0x7f01_0000;
+        const COUNT: u32 = 0x00fe_ffff;
+        Ipv4Addr::from(FIRST + self.next_source.fetch_add(1, Ordering::Relaxed) % COUNT)
+    }
+
+    /// Keeps an account's mailbox to this session, where the server wants it so.
+    pub async fn mailbox(&self, account: Option<usize>) -> Option<MutexGuard<'_, ()>> {
+        if self.locks.load(Ordering::Relaxed) != LOCKS {
+            return None;
+        }
+        Some(self.mailboxes.get(account?)?.lock().await)
+    }
+
+    /// The same, whether or not it is known that the server wants it so.
+    pub async fn only_mailbox(&self, account: usize) -> Option<MutexGuard<'_, ()>> {
+        Some(self.mailboxes.get(account)?.lock().await)
+    }
+
+    /// Whether the server may be one that locks mailboxes.
+    pub fn may_lock(&self) -> bool {
+        let locks = self.locks.load(Ordering::Relaxed);
+        locks == LOCKS || locks < AGREE
+    }
+
+    /// Notes whether a mailbox that was not open for two was open for one.
+    pub fn learn_lock(&self, was_locked: bool) {
+        if was_locked {
+            self.locks.store(LOCKS, Ordering::Relaxed);
+        } else {
+            let agree = |locks: u8| (locks != LOCKS).then(|| locks.saturating_add(1).min(AGREE));
+            let _ = self.locks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, agree);
+        }
+    }
+}
+
+/// The longest that an answer took, from the last octet sent to the first that came.
+pub(super) fn slowest_answer(transcript: &Transcript) -> Option<Duration> {
+    transcript.turns().iter().filter_map(|turn| turn.answered_at?.checked_sub(turn.sent_at?)).max()
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,202 @@
+//! What may be the run's own fault is asked once more, alone: silence, a connection that was not taken, a mailbox that
+//! another session held. Only what a server does by itself is a finding.
+
+use std::sync::atomic::Ordering;
+
+use super::caller::{Answer, Caller};
+use super::governor::Gate;
+use super::question::Request;
+use crate::axes::Protocol;
+use crate::protocol::{Outcome, Stage};
+use crate::scenario::reply_of;
+use crate::transport::Conversation;
+
+/// Why an answer is not believed at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// The server may have had too many connections.
+    Full,
+    /// It may have been slow, or kept from answering by what others asked.
+    Silent,
+    /// It hung up, maybe before all that it said had come through; or it crashed.
+    HungUp,
+    /// It said that it cannot just now.
+    Busy,
+    /// Another session may have held the mailbox.
+    Locked,
+    /// Its memory grew meanwhile.
+    Grew,
+}
+
+/// Response codes that say nothing about the login (RFC 5530 §3, RFC 2449 §8, RFC 3206 §4).
+const BUSY: &[&str] = &["UNAVAILABLE", "INUSE", "IN-USE", "LIMIT", "SYS/TEMP", "LOGIN-DELAY"];
+
+/// What is doubtful about an answer. `is_right` says that the password was right for an account, so that a refusal may
+/// be about its mailbox.
+pub(super) fn doubt(
+    gate: &Gate,
+    found: &Result<Conversation, String>,
+    protocol: Protocol,
+    is_right: bool,
+) -> Option<Doubt> {
+    if gate.is_idle() {
+        return None;
+    }
+    let Ok(conversation) = found else { return Some(Doubt::Full) };
+    let outcome = &conversation.outcome;
+    let says_busy = || {
+        let code = reply_of(outcome).and_then(|reply| reply.code.as_ref());
+        code.is_some_and(|code| BUSY.contains(&code.word().as_ref()))
+    };
+    match outcome {
+        Outcome::Closed { stage: Stage::Greeting, .. }
+        | Outcome::NoAnswer(Stage::Greeting)
+        | Outcome::Garbled { stage: Stage::Greeting, .. } => Some(Doubt::Full),
+        Outcome::NoAnswer(_) => Some(Doubt::Silent),
+        _ if says_busy() => Some(Doubt::Busy),
+        Outcome::Closed { .. } => Some(Doubt::HungUp),
+        // A dialogue that fell silent or was hung up on.
+        Outcome::Diverged { got, .. } if got.is_empty() => Some(Doubt::Silent),
+        Outcome::Rejected(_) | Outcome::Unbound(_) | Outcome::Diverged { .. }
+            if protocol == Protocol::Pop3 && is_right && gate.may_lock() =>
+        {
+            Some(Doubt::Locked)
+        }
+        _ if gate.target.is_watched() && gate.has_grown.swap(false, Ordering::Relaxed) => Some(Doubt::Grew),
+        _ => None,
+    }
+}
+
+impl Caller<'_> {
+    /// Asks once more, in such a way that only the server itself can be the cause of the answer.
+    pub async fn look_again(
+        &self,
+        request: &Request,
+        first: Result<Conversation, String>,
+        doubt: Doubt,
+        account: Option<usize>,
+    ) -> Result<Answer, String> {
+        let gate = self.gate;
+        gate.looked_again.fetch_add(1, Ordering::Relaxed);
+        let again = match doubt {
+            Doubt::Locked => {
+                let _only = match account {
+                    Some(account) => gate.only_mailbox(account).await,
+                    None => None,
+                };
+                let _turn = gate.enter().await;
+                self.once(request, gate.deadlines()).await.map(Answer::from)
+            }
+            Doubt::HungUp if !gate.target.is_watched() => {
+                let _turn = gate.enter().await;
+                self.once(request, gate.deadlines()).await.map(Answer::from)
+            }
+            _ => {
+                if doubt == Doubt::Full {
+                    gate.shrink();
+                }
+                let _alone = gate.alone().await;
+                self.ask_alone(request, doubt).await
+            }
+        };
+        let word = |found: &Result<Conversation, String>| found.as_ref().map(|found| found.outcome.word()).ok();
+        let is_changed = match &again {
+            Ok(again) => word(&first) != Some(again.conversation.outcome.word()),
+            Err(_) => first.is_ok(),
+        };
+        gate.changed.fetch_add(usize::from(is_changed), Ordering::Relaxed);
+        if doubt == Doubt::Locked {
+            gate.learn_lock(is_changed && again.is_ok());
+        }
+        // A server that hangs up now and then has said more the other time.
+        match (doubt, first, again) {
+            (Doubt::HungUp, Ok(first), Err(_)) => Ok(Answer::from(first)),
+            (_, _, again) => again,
+        }
+    }
+
+    /// While nobody else asks, and with an eye on the server where we can look into it.
+    async fn ask_alone(&self, request: &Request, doubt: Doubt) -> Result<Answer, String> {
+        let gate = self.gate;
+        gate.make_fit().await?;
+        let before = gate.look().await;
+        let mut found = match (&before, doubt) {
+            (None, _) => self.once(request, gate.long_deadlines()).await,
+            // Whoever spins shows it at once; the others get all the time that they need below.
+            (Some(_), _) => self.once(request, gate.short_deadlines()).await,
+        };
+        let Some(before) = before else { return found.map(Answer::from) };
+        let mut process = gate.incident(&before).await?;
+        let is_silent = |found: &Result<Conversation, String>| {
+            found.as_ref().is_ok_and(|found| matches!(found.outcome, Outcome::NoAnswer(_) | Outcome::Diverged { .. }))
+        };
+        if process.is_none() && is_silent(&found) {
+            found = self.once(request, gate.long_deadlines()).await;
+            process = gate.incident(&before).await?;
+        }
+        if process.is_some() && found.is_err() {
+            // It was gone by then; now that it is back it can be asked what it does, and is seen doing it.
+            found = self.once(request, gate.short_deadlines()).await;
+            let _ = gate.incident(&before).await?;
+        }
+        Ok(Answer { conversation: found?, process })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::protocol::{Reply, Transcript};
+    use crate::runner::governor::Governor;
+    use crate::source::SourceText;
+    use crate::target::{Passwords, find_dialect, read_target, remote_target};
+    use crate::transport::Deadlines;
+
+    fn gate() -> Governor {
+        let text = "name = 'x'\ndialect = 'opaque'\n[pop3]\naddress = '127.0.0.1:1'\n[[account]]\nrole = 'same'\n\
+                    user = 'a'\npassword = { text = 'b' }\n";
+        let file = read_target(&SourceText::new("t.toml", text), std::path::Path::new(""), Passwords::Fetch, true);
+        let target = remote_target(file.unwrap(), find_dialect("opaque").unwrap());
+        Governor::new(&[Arc::new(target)], Deadlines::from_reply(Duration::from_secs(1)), 16, true)
+    }
+
+    fn of(governor: &Governor, outcome: Outcome, protocol: Protocol, is_right: bool) -> Option<Doubt> {
+        let (transcript, deviations) = (Transcript::new(), Vec::new());
+        let conversation = Conversation { outcome, dialogue_step: None, transcript, deviations };
+        doubt(&governor.gates[0], &Ok(conversation), protocol, is_right)
+    }
+
+    #[test]
+    fn only_what_others_may_have_caused_is_doubtful() {
+        let governor = gate();
+        let no = || Outcome::Rejected(Reply::from_text(b"no"));
+        assert_eq!(of(&governor, no(), Protocol::Imap, true), None);
+        assert_eq!(of(&governor, no(), Protocol::Pop3, false), None);
+        assert_eq!(of(&governor, no(), Protocol::Pop3, true), Some(Doubt::Locked));
+        let busy = Outcome::Rejected(Reply::from_text(b"[UNAVAILABLE] later"));
+        assert_eq!(of(&governor, busy, Protocol::Imap, false), Some(Doubt::Busy));
+        assert_eq!(of(&governor, Outcome::NoAnswer(Stage::Greeting), Protocol::Imap, false), Some(Doubt::Full));
+        assert_eq!(of(&governor, Outcome::NoAnswer(Stage::Login), Protocol::Imap, false), Some(Doubt::Silent));
+        let closed = Outcome::Closed { stage: Stage::Login, farewell: None };
+        assert_eq!(of(&governor, closed, Protocol::Imap, false), Some(Doubt::HungUp));
+        assert_eq!(doubt(&governor.gates[0], &Err("refused".to_string()), Protocol::Imap, false), Some(Doubt::Full));
+    }
+
+    #[test]
+    fn a_server_that_locks_nothing_is_soon_believed() {
+        let governor = gate();
+        let no = || Outcome::Rejected(Reply::default());
+        for _ in 0..3 {
+            assert_eq!(of(&governor, no(), Protocol::Pop3, true), Some(Doubt::Locked));
+            governor.gates[0].learn_lock(false);
+        }
+        assert_eq!(of(&governor, no(), Protocol::Pop3, true), None);
+        // Once it was seen to lock, every refusal is looked at again.
+        governor.gates[0].learn_lock(true);
+        governor.gates[0].learn_lock(false);
+        assert_eq!(of(&governor, no(), Protocol::Pop3, true), Some(Doubt::Locked));
+    }
+}
