@@ -5,6 +5,7 @@ mod chosen;
 mod exit_code;
 mod explain;
 mod explanation;
+mod fleet;
 mod instead;
 mod list;
 mod paperwork;
@@ -37,6 +38,7 @@ const AFTER_HELP: &str = "Exit codes: 0 all as expected; 1 some case was not; 2 
 enum Verb {
     Run(run::RunArgs),
     List(list::ListArgs),
+    Fleet(fleet::FleetArgs),
     Check(check::CheckArgs),
     Explain(explain::ExplainArgs),
     Serve(serve::ServeArgs),
@@ -63,6 +65,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
     let result = match cli.verb {
         Verb::Run(args) => run::run(args),
         Verb::List(args) => list::list(args),
+        Verb::Fleet(args) => fleet::fleet(args),
         Verb::Check(args) => check::check(args),
         Verb::Explain(args) => explain::explain(args),
         Verb::Serve(args) => serve::serve(args),

@@ -50,6 +50,19 @@ pub(super) enum Prepared {
     Remote(Box<Target>),
 }
 
+impl TargetArgs {
+    /// Those of a container.
+    #[cfg(feature = "containers")]
+    pub fn container(name: &str) -> Self {
+        Self {
+            target: format!("container:{name}"),
+            directory: None,
+            quick: QuickArgs::default(),
+            wire: WireArgs::default(),
+        }
+    }
+}
+
 /// Finds out what the target arguments mean, without starting anything.
 pub(super) fn prepare(args: &TargetArgs, passwords: Passwords) -> Result<Prepared, CliError> {
     if let Some(target) = args.quick.target(&args.wire, passwords)? {

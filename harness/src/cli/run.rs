@@ -1,7 +1,7 @@
 //! `loginspec run`: replays scenarios against a target.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,9 @@ pub(super) struct RunArgs {
     /// How long to wait for each reply, as in 5s or 500ms.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     timeout: Duration,
+    /// Write what the server logged, where it runs in a container.
+    #[arg(long, value_name = "FILE")]
+    server_log: Option<PathBuf>,
     /// Give the reference server a flaw, by name; `serve --help` lists them. May be given several times.
     #[arg(long, value_name = "NAME", value_parser = flaw_parser(), hide_possible_values = true)]
     flaw: Vec<Flaw>,
@@ -52,10 +55,14 @@ pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
     if !args.flaw.is_empty() && !matches!(prepared, Prepared::Reference(..)) {
         return Err(CliError::Usage("--flaw is for the reference server only".to_string()));
     }
+    if args.server_log.is_some() && !matches!(prepared, Prepared::Container(..)) {
+        return Err(CliError::Usage("--server-log is for servers in containers only: others log at home".to_string()));
+    }
     let plan = plan(&args.cases, &prepared.dialects(), &prepared.vocabulary()?)?;
     let jobs = args.jobs.map_or(prepared.jobs(), usize::from);
     // Reports are opened before anything is asked: nobody should learn only after the run that it cannot be written.
     let mut reports = open_reports(&args)?;
+    let mut server_log = args.server_log.as_deref().map(create).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let summary = runtime.block_on(async {
         let interrupt = watch_for_interrupt()?;
@@ -75,6 +82,9 @@ pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
             .await
             .map_err(|source| CliError::Report { name: "a report".to_string(), source })?;
         for target in targets.into_iter().filter_map(Arc::into_inner) {
+            if let (Some(file), Some(log)) = (&mut server_log, target.logs().await) {
+                file.write_all(log.as_bytes())?;
+            }
             target.stop().await;
         }
         Ok::<Summary, CliError>(summary)
@@ -138,7 +148,7 @@ fn open_reports(args: &RunArgs) -> Result<Reports, CliError> {
 }
 
 /// Opens a report's file; `-` is standard output.
-fn create(path: &Path) -> Result<Box<dyn io::Write>, CliError> {
+fn create(path: &Path) -> Result<Box<dyn io::Write + Send>, CliError> {
     if path == Path::new("-") {
         return Ok(Box::new(io::stdout()));
     }
@@ -191,7 +201,7 @@ fn status(summary: &Summary) -> ExitStatus {
 }
 
 /// `5s`, `500ms`, `2m`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let error = || format!("`{text}` is not a time such as 5s, 500ms or 2m");
     let digits = text.find(|character: char| !character.is_ascii_digit() && character != '.').ok_or_else(error)?;
     let (number, unit) = text.split_at_checked(digits).ok_or_else(error)?;

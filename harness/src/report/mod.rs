@@ -1,5 +1,6 @@
 //! Reports: each takes the runner's events in and writes them in its own form, the moment it is told.
 
+mod comparison;
 mod finding;
 mod human;
 mod json;
@@ -9,6 +10,7 @@ mod replay;
 
 use std::io;
 
+pub use comparison::{Column, Comparison};
 pub use human::Human;
 pub use json::JsonLines;
 pub use junit::Junit;
