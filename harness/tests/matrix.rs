@@ -36,13 +36,18 @@ fn scenario() -> Arc<Scenario> {
     Arc::new(read_scenario("forms/x", &SourceText::new("x.toml", FILE), &support::vocabulary()).unwrap())
 }
 
+/// How a name was carried.
+type Carrier = (Protocol, Mechanism);
+/// The outcome, and whether the mailbox is the account's own.
+type CameTo = (Option<&'static str>, Option<bool>);
+
 /// A login with one form, by one protocol and mechanism, that came to something.
 struct Made {
     server: &'static str,
     role: &'static str,
     form: &'static str,
-    carrier: (Protocol, Mechanism),
-    came_to: (Option<&'static str>, Option<bool>),
+    carrier: Carrier,
+    came_to: CameTo,
 }
 
 fn report(scenario: &Arc<Scenario>, made: &Made) -> CaseReport {
@@ -81,12 +86,12 @@ fn report(scenario: &Arc<Scenario>, made: &Made) -> CaseReport {
     }
 }
 
-const OPENS: (Option<&str>, Option<bool>) = (Some("opened"), Some(true));
-const REJECTED: (Option<&str>, Option<bool>) = (Some("rejected"), None);
-const IMAP_LOGIN: (Protocol, Mechanism) = (Protocol::Imap, Mechanism::Login);
-const IMAP_PLAIN: (Protocol, Mechanism) = (Protocol::Imap, Mechanism::Plain);
-const POP3_LOGIN: (Protocol, Mechanism) = (Protocol::Pop3, Mechanism::Login);
-const POP3_PLAIN: (Protocol, Mechanism) = (Protocol::Pop3, Mechanism::Plain);
+const OPENS: CameTo = (Some("opened"), Some(true));
+const REJECTED: CameTo = (Some("rejected"), None);
+const IMAP_LOGIN: Carrier = (Protocol::Imap, Mechanism::Login);
+const IMAP_PLAIN: Carrier = (Protocol::Imap, Mechanism::Plain);
+const POP3_LOGIN: Carrier = (Protocol::Pop3, Mechanism::Login);
+const POP3_PLAIN: Carrier = (Protocol::Pop3, Mechanism::Plain);
 
 fn made(list: &[Made]) -> Matrix {
     let scenario = scenario();
@@ -98,7 +103,7 @@ fn made(list: &[Made]) -> Matrix {
 }
 
 /// What stands in the only cell, for logins of one form that came to this.
-fn cell(logins: &[((Protocol, Mechanism), (Option<&'static str>, Option<bool>))]) -> String {
+fn cell(logins: &[(Carrier, CameTo)]) -> String {
     let list: Vec<Made> = logins
         .iter()
         .map(|&(carrier, came_to)| Made { server: "one", role: "same", form: "user", carrier, came_to })
