@@ -47,7 +47,7 @@ fn completions_know_every_verb() {
 fn manual_pages() {
     assert!(generated(&["man"]).contains(".TH loginspec 1"));
     let page = generated(&["man", "run"]);
-    for option in ["target", "json", "junit", "jobs", "timeout", "shard", "flaw"] {
+    for option in ["target", "json", "junit", "matrix", "jobs", "timeout", "shard", "flaw"] {
         assert!(page.contains(&format!("\\-\\-{option}")), "the page for run lacks --{option}");
     }
 }

@@ -56,6 +56,7 @@ fn case(scenario: &Arc<Scenario>, verdict: Verdict) -> CaseReport {
         id: case.id.clone(),
         scenario: Arc::clone(scenario),
         about: "What the case shows.".to_string(),
+        form: (verdict == Verdict::Pass).then(|| r"domain\user".to_string()),
         cites: case.cites.clone(),
         target: "reference:exchange-5.5".to_string(),
         dialect: "exchange-5.5".to_string(),
@@ -67,6 +68,7 @@ fn case(scenario: &Arc<Scenario>, verdict: Verdict) -> CaseReport {
         expected: "rejected".to_string(),
         outcome: (verdict != Verdict::Skip).then_some("opened"),
         mailbox: (verdict != Verdict::Skip).then(|| "Same".to_string()),
+        is_own: (verdict == Verdict::Pass).then_some(true),
         proof: (verdict != Verdict::Skip).then_some("canary"),
         code: went_wrong.then(|| "AUTHENTICATIONFAILED".to_string()),
         text: went_wrong.then(|| r"]]> <script>\x1b[31m</failure>".to_string()),
@@ -126,6 +128,7 @@ fn play(report: &mut dyn Reporter) {
     let targets = [TargetFacts {
         name: "reference:exchange-5.5".to_string(),
         dialect: "exchange-5.5".to_string(),
+        version: None,
         addresses: vec![(Protocol::Imap, "127.0.0.1:1143".to_string())],
     }];
     let scenarios = [(Arc::clone(&scenario), Verdict::ALL.len())];

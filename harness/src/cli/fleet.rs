@@ -27,6 +27,9 @@ pub(super) struct FleetArgs {
     /// Write results into this folder: SERVER.jsonl, one object per finished case, and SERVER.log, what it logged.
     #[arg(long, value_name = "FOLDER")]
     results: Option<PathBuf>,
+    /// Write the table of forms by servers into this file, as Markdown; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    matrix: Option<PathBuf>,
     /// How many servers are asked at once.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=64))]
     at_once: u8,
@@ -81,6 +84,9 @@ mod with_containers {
         if args.servers.is_empty() {
             return list();
         }
+        // Opened before anything is asked: nobody should learn only after the run that it cannot be written.
+        let matrix = args.matrix.as_deref().filter(|path| *path != Path::new("-"));
+        let mut matrix = matrix.map(open).transpose()?;
         let mut chosen = VecDeque::new();
         for name in named(&args.servers)? {
             chosen.push_back(choose(name, &args)?);
@@ -93,8 +99,15 @@ mod with_containers {
         })?;
         runtime.shutdown_timeout(Duration::from_millis(200));
         let mut out = anstream::AutoStream::auto(io::stdout());
-        write!(out, "{}", comparison.text())?;
+        if args.matrix.as_deref() == Some(Path::new("-")) {
+            write!(out, "{}", comparison.matrix().markdown())?;
+        } else {
+            write!(out, "{}", comparison.text())?;
+        }
         out.flush()?;
+        if let Some(file) = &mut matrix {
+            file.write_all(comparison.matrix().markdown().as_bytes())?;
+        }
         Ok(if comparison.is_interrupted() {
             ExitStatus::Interrupted
         } else if comparison.is_unreachable() {
@@ -152,10 +165,12 @@ mod with_containers {
     }
 
     fn create(folder: &Path, name: &str, ending: &str) -> Result<File, CliError> {
-        let path = folder.join(format!("{name}.{ending}"));
-        fs::create_dir_all(folder)
-            .and_then(|()| File::create(&path))
-            .map_err(|source| CliError::Report { name: path.display().to_string(), source })
+        fs::create_dir_all(folder).map_err(|source| CliError::Report { name: folder.display().to_string(), source })?;
+        open(&folder.join(format!("{name}.{ending}")))
+    }
+
+    fn open(path: &Path) -> Result<File, CliError> {
+        File::create(path).map_err(|source| CliError::Report { name: path.display().to_string(), source })
     }
 
     /// Runs them, so many at once, and puts what they did side by side.

@@ -142,6 +142,11 @@ impl Prepared {
         reading::vocabulary(directory, self.dialects().iter().map(|dialect| dialect.name.clone()))
     }
 
+    /// Whether it is one server that is not ours.
+    pub const fn is_abroad(&self) -> bool {
+        !matches!(self, Self::Reference(..))
+    }
+
     /// How many connections there are at once where nobody says so.
     pub const fn jobs(&self) -> usize {
         match self {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 
+use super::Matrix;
 use crate::runner::{CaseReport, Reporter, RunEvent, Summary};
 use crate::scenario::Verdict;
 
@@ -20,6 +21,7 @@ pub struct Column {
     unexpected: Vec<(String, String)>,
     /// What was seen of its processes, with the cases at which it was.
     incidents: Vec<(String, String)>,
+    matrix: Matrix,
 }
 
 /// What several servers did.
@@ -39,6 +41,7 @@ impl Column {
             summary: Summary::default(),
             unexpected: Vec::new(),
             incidents: Vec::new(),
+            matrix: Matrix::default(),
         }
     }
 
@@ -80,6 +83,7 @@ impl Column {
 
 impl Reporter for Column {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
+        self.matrix.event(event)?;
         match event {
             RunEvent::CaseFinished(case) => self.case_finished(case),
             RunEvent::Finished(summary) => self.summary = Summary::clone(summary),
@@ -117,6 +121,13 @@ impl Comparison {
         self.unasked == 0 && self.columns.iter().all(|column| column.summary.is_success())
     }
 
+    /// What each server makes of each form of a login name.
+    pub fn matrix(&self) -> Matrix {
+        let mut matrix = Matrix::default();
+        self.columns.iter().for_each(|column| matrix.merge(column.matrix.clone()));
+        matrix
+    }
+
     /// The comparison for people.
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -136,6 +147,10 @@ impl Comparison {
         }
         for column in &self.columns {
             text.push_str(&column.details());
+        }
+        let matrix = self.matrix();
+        if !matrix.is_empty() {
+            let _ = write!(text, "\n{}", matrix.text());
         }
         if self.unasked > 0 {
             let _ = writeln!(text, "\n{} more servers were not started any more", self.unasked);

@@ -59,7 +59,12 @@ struct Case<'c> {
     protocol: &'static str,
     mechanism: Option<&'static str>,
     encoding: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    form: Option<&'c str>,
     mailbox: Option<&'c str>,
+    /// Whether the mailbox is the account's own, or one that it may open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own: Option<bool>,
     proof: Option<&'static str>,
     code: Option<&'c str>,
     text: Option<&'c str>,
@@ -139,7 +144,9 @@ fn object<'c>(case: &'c CaseReport, replay: &Replay) -> Case<'c> {
         protocol: case.protocol.word(),
         mechanism: case.mechanism.map(|mechanism| mechanism.word()),
         encoding: case.encoding.map(|encoding| encoding.word()),
+        form: case.form.as_deref(),
         mailbox: case.mailbox.as_deref(),
+        own: case.is_own,
         proof: case.proof,
         code: case.code.as_deref(),
         text: case.text.as_deref(),

@@ -5,8 +5,12 @@ mod finding;
 mod human;
 mod json;
 mod junit;
+mod matrix;
+mod matrix_table;
+mod matrix_view;
 mod offers;
 mod replay;
+mod sign;
 
 use std::io;
 
@@ -14,7 +18,9 @@ pub use comparison::{Column, Comparison};
 pub use human::Human;
 pub use json::JsonLines;
 pub use junit::Junit;
+pub use matrix::{Matrix, MatrixReport};
 pub use replay::{Replay, ReplayTarget};
+pub use sign::Sign;
 
 use crate::runner::{CaseReport, Reporter, RunEvent};
 

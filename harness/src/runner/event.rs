@@ -45,6 +45,8 @@ pub struct TargetFacts {
     pub name: String,
     /// Its dialect.
     pub dialect: String,
+    /// The software and its version, where somebody knows.
+    pub version: Option<String>,
     /// Its addresses, by protocol.
     pub addresses: Vec<(Protocol, String)>,
 }
@@ -75,6 +77,8 @@ pub struct CaseReport {
     pub scenario: Arc<Scenario>,
     /// What the case shows.
     pub about: String,
+    /// The row of the table of forms by servers in which its outcome is shown, where it has one.
+    pub form: Option<String>,
     /// The rules that it rests on.
     pub cites: Vec<String>,
     /// The target.
@@ -97,6 +101,9 @@ pub struct CaseReport {
     pub outcome: Option<&'static str>,
     /// The mailbox that opened, in the notation for octets.
     pub mailbox: Option<String>,
+    /// Whether the mailbox that opened is the role's own, or one that the role may open; nothing where none opened, or
+    /// nobody can tell which.
+    pub is_own: Option<bool>,
     /// What the opened mailbox rests on: `canary`, `fingerprint`, or `none`.
     pub proof: Option<&'static str>,
     /// The response code of the server's answer.

@@ -343,5 +343,10 @@ fn facts(target: &Target) -> TargetFacts {
         .iter()
         .filter_map(|&protocol| Some((protocol, target.endpoint(protocol, None).ok()?.0.address.clone())))
         .collect();
-    TargetFacts { name: target.name.clone(), dialect: target.dialect.name.clone(), addresses }
+    TargetFacts {
+        name: target.name.clone(),
+        dialect: target.dialect.name.clone(),
+        version: target.version.clone(),
+        addresses,
+    }
 }

@@ -199,6 +199,7 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
     }
     if let Outcome::Opened { mailbox, proof } = &conversation.outcome {
         report.mailbox = mailbox.as_ref().map(|mailbox| escape(mailbox));
+        report.is_own = mailbox.as_ref().and_then(|mailbox| is_own(target, &case.role, mailbox));
         report.proof = Some(match proof {
             Proof::Canary => "canary",
             Proof::Fingerprint(_) => "fingerprint",
@@ -234,6 +235,13 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
         report.answers = compared.answers(&redactor);
     }
     Some(Settled { planned, report })
+}
+
+/// Whether a mailbox is the role's own, or one that its account may open.
+fn is_own(target: &Target, role: &str, mailbox: &[u8]) -> Option<bool> {
+    let found = target.directory.role(role)?;
+    let may_open = found.account.is_some_and(|account| account.may_open.iter().any(|other| other == mailbox));
+    Some(found.mailbox == Some(mailbox) || may_open)
 }
 
 /// What is pointed at in the transcript.
@@ -273,6 +281,7 @@ fn blank(planned: &Planned, case: &Case, target: &Target) -> CaseReport {
         id: case.id.clone(),
         scenario: Arc::clone(&planned.scenario),
         about: case.about.clone(),
+        form: case.form.clone(),
         cites: case.cites.clone(),
         target: target.name.clone(),
         dialect: target.dialect.name.clone(),
@@ -284,6 +293,7 @@ fn blank(planned: &Planned, case: &Case, target: &Target) -> CaseReport {
         expected: String::new(),
         outcome: None,
         mailbox: None,
+        is_own: None,
         proof: None,
         code: None,
         text: None,
