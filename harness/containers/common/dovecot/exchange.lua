@@ -68,9 +68,13 @@ function auth_passdb_lookup(request)
     refuse(nil)
   else
     fields.user = opens.name
-    fields.userdb_home = "/srv/mail/" .. opens.name
-    fields.userdb_uid = "vmail"
-    fields.userdb_gid = "vmail"
   end
   return dovecot.auth.PASSDB_RESULT_OK, fields
+end
+
+-- Whoever has logged in is called like the mailbox; ANONYMOUS logs in as `anonymous`, which is one, without a passdb.
+function auth_userdb_lookup(request)
+  local opens = mailboxes[request.user:lower()]
+  if not opens or not opens.name then return dovecot.auth.USERDB_RESULT_USER_UNKNOWN, "no such mailbox" end
+  return dovecot.auth.USERDB_RESULT_OK, { home = "/srv/mail/" .. opens.name, uid = "vmail", gid = "vmail" }
 end
