@@ -43,6 +43,7 @@ grep -v '^#' "$1" | {
         chown $uid:$uid "/home/$user"
         if [ -n "$secret" ]; then
             printf '%s\t%s\n' "$user" "$secret" >>/etc/mailutils.passwords
+            popauth --add --user "$user" --password "$secret" --file /etc/apop.db
         fi
         deliver "$user" $uid
     done
