@@ -10,7 +10,7 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use tokio::sync::watch;
 
-use super::chosen::{CaseArgs, plan};
+use super::chosen::{CaseArgs, plan_for};
 use super::exit_code::{CliError, ExitStatus};
 use super::prepared::{Prepared, TargetArgs, prepare};
 use crate::reference::{Flaw, Flaws};
@@ -52,7 +52,7 @@ pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
     if !args.flaw.is_empty() && !matches!(prepared, Prepared::Reference(..)) {
         return Err(CliError::Usage("--flaw is for the reference server only".to_string()));
     }
-    let plan = plan(&args.cases, &prepared.dialects(), &prepared.vocabulary()?)?;
+    let plan = plan_for(&prepared, &args.cases)?;
     let jobs = args.jobs.map_or(prepared.jobs(), usize::from);
     // Reports are opened before anything is asked: nobody should learn only after the run that it cannot be written.
     let mut reports = open_reports(&args)?;

@@ -1,0 +1,145 @@
+//! Known deviations as scripts see them: records that are wrong, records written by `--accept`, and what `report` makes
+//! of earlier runs.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+use loginspec::runner::Plan;
+use loginspec::scenario::Selection;
+use loginspec::source::SourceText;
+use loginspec::target::{Date, Passwords, find_dialect, read_target, remote_target};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn loginspec(arguments: &[&str]) -> Output {
+    let mut command = Command::cargo_bin("loginspec").unwrap();
+    command.args(arguments).timeout(std::time::Duration::from_secs(60)).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Runs it, and gives back what it printed where it ended with this code.
+fn ends_with(code: i32, arguments: &[&str]) -> String {
+    let output = loginspec(arguments);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}{}", stdout(&output), stderr(&output));
+    assert!(!stderr(&output).contains("panicked"));
+    stdout(&output) + &stderr(&output)
+}
+
+fn file(folder: &TempDir, name: &str, text: impl AsRef<[u8]>) -> String {
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+fn path(folder: &TempDir, name: &str) -> String {
+    folder.path().join(name).display().to_string()
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn target_text(address: &str, known: &str) -> String {
+    format!(
+        "name = 'mine'\ndialect = 'opaque'\n[imap]\naddress = '{address}'\n[[account]]\nrole = 'same'\nuser = 'Same'\n\
+         mailbox = 'Same'\npassword = {{ text = 'Secret-Same' }}\n{known}"
+    )
+}
+
+fn record(case: &str, more: &str) -> String {
+    format!("[[known]]\ncase = '{case}'\noutcome = 'bad'\nreason = 'ticket 123'\n{more}\n")
+}
+
+/// A server that refuses every login as wrong in form.
+fn refusing_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n");
+            let _ = stream.read(&mut [0; 512]);
+            let _ = stream.write_all(b"a1 BAD no\r\n");
+        }
+    });
+    address
+}
+
+const TWO_CASES: &str = "title = 'x'\ncites = ['y']\n[matrix]\nprotocol = ['imap']\nencoding = ['quoted', 'literal']\n\
+                         [[case]]\nid = 'opens'\nlogin = '{user}'\nexpect = { opens = '{mailbox}' }\n\
+                         [[case]]\nid = 'refused'\nlogin = '{user}'\nexpect = 'bad'\n";
+
+fn objects(path: &str) -> Vec<Value> {
+    std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_record_that_has_expired_or_covers_nothing_is_shown_before_the_run() {
+    let folder = folder();
+    let known = record("imap/quoting/*", "expires = '2020-01-31'") + &record("imap/quotng/*", "");
+    let target = file(&folder, "t.toml", target_text("127.0.0.1:1", &known));
+    for arguments in [&["check", &target][..], &["run", "--target", &target]] {
+        let text = ends_with(2, arguments);
+        for part in ["held until 2020-01-31", "t.toml:14:11", "the record for `imap/quotng/*` covers no case", "16:8"] {
+            assert!(text.contains(part), "{part} is missing:\n{text}");
+        }
+        assert!(text.contains("the nearest case is `imap/quoting/"), "{text}");
+    }
+    // Whoever chooses some cases may meet none of those that are recorded.
+    let target = file(&folder, "t.toml", target_text("127.0.0.1:1", &record("imap/quotng/*", "")));
+    ends_with(3, &["run", "imap/session", "--target", &target, "--timeout", "300ms"]);
+}
+
+/// The files that containers come with are no exception; their addresses are known only when they run.
+#[test]
+fn what_containers_record_holds() {
+    let scenarios = support::scenarios();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/containers");
+    let mut checked = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path().join("target.toml");
+        if !path.exists() {
+            continue;
+        }
+        let source = SourceText::read(&path).unwrap();
+        let file = read_target(&source, Path::new(""), Passwords::Ignore, false).unwrap();
+        let dialect = find_dialect(&file.dialect).unwrap();
+        let target = remote_target(file, dialect);
+        let plan = Plan::new(&scenarios, std::slice::from_ref(&target.dialect), &Selection::default());
+        let ids: Vec<&str> = plan.list.iter().filter_map(|planned| Some(planned.case()?.id.as_str())).collect();
+        target.known.check(Date::today(), Some(&ids)).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        checked += 1;
+    }
+    assert!(checked > 0);
+}
+
+#[test]
+fn what_is_known_is_told_with_its_record() {
+    let folder = folder();
+    let scenario = file(&folder, "s.toml", TWO_CASES);
+    let known = record("s/opens*", "link = 'https://example.org/123'\nsecurity = true");
+    let target = file(&folder, "t.toml", target_text(&refusing_server(), &known));
+    let (json, junit) = (path(&folder, "o.jsonl"), path(&folder, "o.xml"));
+    // The login that must work does not, so the run is no success.
+    let text = ends_with(1, &["run", &scenario, "--target", &target, "--json", &json, "--junit", &junit]);
+    assert!(text.contains("known 2: ticket 123 (https://example.org/123) [security]"), "{text}");
+    let known = objects(&json).into_iter().find(|object| object["verdict"] == "known").unwrap();
+    assert_eq!(known["known"]["link"], "https://example.org/123");
+    assert_eq!(known["known"]["security"], true);
+    assert_eq!(known["known"]["happened"], "refused as wrong in form (BAD)");
+    assert_eq!(objects(&json).last().unwrap()["summary"]["known"], 2);
+    assert!(std::fs::read_to_string(&junit).unwrap().contains("known: ticket 123 (https://example.org/123)"));
+}
