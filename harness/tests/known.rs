@@ -143,3 +143,42 @@ fn what_is_known_is_told_with_its_record() {
     assert_eq!(objects(&json).last().unwrap()["summary"]["known"], 2);
     assert!(std::fs::read_to_string(&junit).unwrap().contains("known: ticket 123 (https://example.org/123)"));
 }
+
+#[test]
+fn accepted_failures_are_known_the_next_time() {
+    let folder = folder();
+    let scenario = file(&folder, "s.toml", TWO_CASES);
+    let address = refusing_server();
+    let target = file(&folder, "t.toml", target_text(&address, ""));
+    let accepted = path(&folder, "known.toml");
+    ends_with(1, &["run", &scenario, "--target", &target, "--accept", &accepted]);
+    let records = std::fs::read_to_string(&accepted).unwrap();
+    assert_eq!(records.matches("[[known]]").count(), 1, "{records}");
+    for part in ["case    = \"s/opens[*\"", "outcome = \"bad\"", "reason  = \"FILL IN: expected "] {
+        assert!(records.contains(part), "{part} is missing:\n{records}");
+    }
+    assert!(!records.contains("security"), "{records}");
+    let target = file(&folder, "t.toml", target_text(&address, &records));
+    let text = ends_with(1, &["run", &scenario, "--target", &target]);
+    assert!(text.contains("2 passed, 2 known of 4 cases"), "{text}");
+    let text = ends_with(2, &["run", &scenario, "--target", &target, "--accept", &accepted]);
+    assert!(text.contains("known.toml exists"), "{text}");
+    assert_eq!(std::fs::read_to_string(&accepted).unwrap(), records);
+}
+
+#[test]
+fn who_lets_anybody_in_does_harm() {
+    let folder = folder();
+    let accepted = path(&folder, "known.toml");
+    let json = path(&folder, "o.jsonl");
+    let run = ["run", "exchange/kb-q184463", "--target", "reference:exchange-5.5", "--flaw", "accepts-any-password"];
+    ends_with(1, &[&run[..], &["--accept", &accepted, "--json", &json]].concat());
+    let records = std::fs::read_to_string(&accepted).unwrap();
+    assert!(records.contains("security = true") && !records.contains("Secret-"), "{records}");
+    let failed = objects(&json).into_iter().find(|object| object["verdict"] == "fail").unwrap();
+    assert_eq!(failed["harm"], "let-in", "{failed}");
+    // What was written is read again.
+    let text = target_text("127.0.0.1:1", &records).replace("'opaque'", "'exchange-5.5'");
+    let target = file(&folder, "t.toml", text);
+    ends_with(0, &["check", &target]);
+}

@@ -7,6 +7,7 @@ mod explain;
 mod explanation;
 mod instead;
 mod list;
+mod new_file;
 mod paperwork;
 mod prepared;
 mod quick;

@@ -12,9 +12,10 @@ use tokio::sync::watch;
 
 use super::chosen::{CaseArgs, plan_for};
 use super::exit_code::{CliError, ExitStatus};
+use super::new_file::NewFile;
 use super::prepared::{Prepared, TargetArgs, prepare};
 use crate::reference::{Flaw, Flaws};
-use crate::report::{Human, JsonLines, Junit, Replay, ReplayTarget, Reports};
+use crate::report::{Accept, Human, JsonLines, Junit, Replay, ReplayTarget, Reports};
 use crate::runner::{RunOptions, Summary, run as run_plan};
 use crate::target::Passwords;
 use crate::transport::Deadlines;
@@ -35,6 +36,9 @@ pub(super) struct RunArgs {
     /// Write JUnit XML; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write a record for each case that failed, to be put into the target's file; the file must not exist yet.
+    #[arg(long, value_name = "FILE")]
+    accept: Option<PathBuf>,
     /// How many connections there are at once [default: 64, or 16 to other people's servers].
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     jobs: Option<u16>,
@@ -127,6 +131,9 @@ fn open_reports(args: &RunArgs) -> Result<Reports, CliError> {
     if let Some(path) = &args.junit {
         let failed = |source| CliError::Report { name: path.display().to_string(), source };
         reports.add(Junit::new(create(path)?).map_err(failed)?.with_replay(replay.clone()));
+    }
+    if let Some(path) = &args.accept {
+        reports.add(Accept::new(NewFile::new(path)?));
     }
     // The two never share a stream: whoever reads a report from standard output reads nothing else there.
     if is_stdout(&args.json) || is_stdout(&args.junit) {

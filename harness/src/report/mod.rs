@@ -1,14 +1,17 @@
 //! Reports: each takes the runner's events in and writes them in its own form, the moment it is told.
 
+mod accept;
 mod finding;
 mod human;
 mod json;
 mod junit;
+mod narrow_glob;
 mod offers;
 mod replay;
 
 use std::io;
 
+pub use accept::Accept;
 pub use human::Human;
 pub use json::JsonLines;
 pub use junit::Junit;
