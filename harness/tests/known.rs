@@ -182,3 +182,50 @@ fn who_lets_anybody_in_does_harm() {
     let target = file(&folder, "t.toml", text);
     ends_with(0, &["check", &target]);
 }
+
+const EARLIER: &str = r#"{"id":"a/b[imap]","target":"mine","verdict":"pass","outcome":"rejected","expected":"rejected"}
+{"id":"a/c[imap]","target":"mine","verdict":"fail","outcome":"bad","expected":"rejected","reason":"refused"}
+{"summary":{"interrupted":false,"targets":[{"name":"mine","version":"1.0"}]}}
+"#;
+
+#[test]
+fn a_report_tells_what_has_changed() {
+    let folder = folder();
+    let old = file(&folder, "old.jsonl", EARLIER);
+    let text = ends_with(0, &["report", &old, "--against", &old]);
+    assert!(text.starts_with("mine, 1.0\n  1 passed, 1 failed of 2 cases\n  fail     1  a/c: expected"), "{text}");
+    assert!(text.contains("nothing has changed"), "{text}");
+    let worse = EARLIER.replacen("\"pass\"", "\"fail\"", 1);
+    let new = file(&folder, "new.jsonl", &worse);
+    let text = ends_with(1, &["report", &new, "--against", &old]);
+    assert!(text.contains("newly failing") && text.contains("1 case became worse"), "{text}");
+    ends_with(0, &["report", &old, "--against", &new]);
+    let text = ends_with(0, &["report", &new, "--against", &new]);
+    assert!(text.contains("2 failed of 2 cases"), "{text}");
+}
+
+#[test]
+fn a_report_on_what_is_no_whole_run_says_so() {
+    let folder = folder();
+    let cut_off = file(&folder, "cut.jsonl", &EARLIER[..EARLIER.len() - 60]);
+    let text = ends_with(2, &["report", &cut_off]);
+    assert!(text.contains("cut.jsonl:3: the file is cut off here") && text.contains("1 failed of 2"), "{text}");
+    let wrong = file(&folder, "wrong.jsonl", "{}\n");
+    assert!(ends_with(2, &["report", &wrong]).contains("wrong.jsonl:1: this is no line of a run's --json"));
+    ends_with(2, &["report"]);
+    ends_with(2, &["report", folder.path().to_str().unwrap()]);
+    ends_with(2, &["report", &path(&folder, "nothing.jsonl")]);
+}
+
+/// What the program writes it reads.
+#[test]
+fn a_run_is_reported_on() {
+    let folder = folder();
+    let json = path(&folder, "o.jsonl");
+    let run = ["run", "exchange/kb-q184463", "--target", "reference:exchange-5.5", "--json", &json];
+    let told = ends_with(1, &[&run[..], &["--flaw", "accepts-any-password"]].concat());
+    let totals = told.lines().last().unwrap().split(" cases;").next().unwrap();
+    let text = ends_with(0, &["report", &json]);
+    assert!(text.contains(&format!("  {totals} cases")), "{totals}: {text}");
+    assert!(text.contains("  fail "), "{text}");
+}

@@ -12,6 +12,7 @@ mod paperwork;
 mod prepared;
 mod quick;
 mod reading;
+mod report;
 mod run;
 mod serve;
 
@@ -40,6 +41,7 @@ enum Verb {
     List(list::ListArgs),
     Check(check::CheckArgs),
     Explain(explain::ExplainArgs),
+    Report(report::ReportArgs),
     Serve(serve::ServeArgs),
     Schema(paperwork::SchemaArgs),
     Completions(paperwork::CompletionsArgs),
@@ -66,6 +68,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         Verb::List(args) => list::list(args),
         Verb::Check(args) => check::check(args),
         Verb::Explain(args) => explain::explain(args),
+        Verb::Report(args) => report::report(args),
         Verb::Serve(args) => serve::serve(args),
         Verb::Schema(args) => paperwork::schema(args),
         Verb::Completions(args) => paperwork::completions(args),

@@ -328,7 +328,7 @@ fn closing(summary: &Summary, left_out: usize) -> String {
     text
 }
 
-const fn participle(verdict: Verdict) -> &'static str {
+pub(super) const fn participle(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "passed",
         Verdict::Fail => "failed",

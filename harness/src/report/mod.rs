@@ -1,6 +1,7 @@
 //! Reports: each takes the runner's events in and writes them in its own form, the moment it is told.
 
 mod accept;
+pub mod earlier;
 mod finding;
 mod human;
 mod json;

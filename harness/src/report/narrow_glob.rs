@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(globs(&["imap,login", "pop3,plain"], &["imap,plain", "pop3,login"]).len(), 2);
         let wanted = ["imap,a,x", "imap,b,x", "pop3,a,x", "pop3,a,y"];
         let found = globs(&wanted, &["pop3,b,x", "imap,a,y"]);
-        assert_eq!(found, ["a/b[imap,*,x]", "a/b[pop3,a,*]"]);
+        assert_eq!(found, ["a/b[*,a,x]", "a/b[imap,b,x]", "a/b[pop3,a,y]"]);
     }
 
     /// A star stands for any octets, a comma as well: combinations of another length are looked at, too.

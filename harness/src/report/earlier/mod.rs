@@ -1,0 +1,9 @@
+//! Earlier runs, from their JSON Lines: what they came to, what has changed since another, and what is to be written up.
+
+mod change;
+mod read;
+mod server;
+
+pub use change::{Changes, changes};
+pub use read::{EarlierCase, EarlierError, EarlierRun, Ending, read_run};
+pub use server::{Server, servers};
