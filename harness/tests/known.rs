@@ -229,3 +229,34 @@ fn a_run_is_reported_on() {
     assert!(text.contains(&format!("  {totals} cases")), "{totals}: {text}");
     assert!(text.contains("  fail "), "{text}");
 }
+
+/// The same flaw, seen in two runs on other ports, is written up in the same words.
+#[test]
+fn findings_are_written_up_alike_each_time() {
+    let folder = folder();
+    let mut written = Vec::new();
+    for number in ["1", "2"] {
+        let (json, findings) = (path(&folder, &format!("{number}.jsonl")), path(&folder, number));
+        let run = ["run", "sasl/mechanisms", "exchange/kb-q184463", "--target", "reference:exchange-5.5", "--json"];
+        ends_with(1, &[&run[..], &[&json, "--flaw", "accepts-any-password"]].concat());
+        ends_with(0, &["report", &json, "--findings", &findings]);
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder.path().join(number).join("reference-exchange-5.5")).unwrap() {
+            let path = entry.unwrap().path();
+            files.push((path.file_name().unwrap().to_owned(), std::fs::read_to_string(&path).unwrap()));
+        }
+        files.sort();
+        files
+            .push(("README.md".into(), std::fs::read_to_string(folder.path().join(number).join("README.md")).unwrap()));
+        written.push(files);
+    }
+    for (one, other) in written[0].iter().zip(&written[1]) {
+        assert_eq!(one, other);
+    }
+    assert!(written[0].len() > 2 && written[0].len() == written[1].len());
+    let (_, index) = written[0].last().unwrap();
+    assert!(index.contains("## reference:exchange-5.5\n\n- **security** ["), "{index}");
+    for (name, text) in &written[0] {
+        assert!(!text.contains("127.0.0.1:") && !text.contains("Secret-"), "{name:?}: {text}");
+    }
+}

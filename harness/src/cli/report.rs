@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::exit_code::{CliError, ExitStatus};
-use crate::report::earlier::{EarlierError, EarlierRun, Ending, Server, changes, read_run, servers};
+use crate::report::earlier::{EarlierError, EarlierRun, Ending, Server, changes, dossiers, read_run, servers};
 
 /// Report on earlier runs: what each server came to, and what has changed since an older run.
 #[derive(Debug, Args)]
@@ -18,6 +18,9 @@ pub(super) struct ReportArgs {
     /// Results of older runs: tell what has changed since. May be given several times.
     #[arg(long, value_name = "OLD")]
     against: Vec<PathBuf>,
+    /// Write up what breaks a MUST or does harm into this folder: a Markdown file each, and an index.
+    #[arg(long, value_name = "FOLDER")]
+    findings: Option<PathBuf>,
 }
 
 pub(super) fn report(args: ReportArgs) -> Result<ExitStatus, CliError> {
@@ -29,6 +32,9 @@ pub(super) fn report(args: ReportArgs) -> Result<ExitStatus, CliError> {
         writeln!(out, "{}", server.summary())?;
     }
     let worse = if before.is_empty() { 0 } else { compare(&before, &found, &mut out)? };
+    if let Some(folder) = &args.findings {
+        write_findings(folder, &found, &mut out)?;
+    }
     out.flush()?;
     // Whoever asks whether something became worse must not take a part for the whole.
     if let Some(reason) = runs.iter().chain(&older).find_map(incomplete) {
@@ -72,6 +78,22 @@ fn compare(before: &[Server<'_>], now: &[Server<'_>], out: &mut impl io::Write) 
         writeln!(out, "{}: it is not among the newer results\n", old.name)?;
     }
     Ok(worse)
+}
+
+/// Writes up the findings. Files that are there and are not written anew stay: who knows who wrote them.
+fn write_findings(folder: &Path, servers: &[Server<'_>], out: &mut impl io::Write) -> Result<(), CliError> {
+    let files = dossiers(servers);
+    for file in &files {
+        let path = folder.join(&file.path);
+        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let written = made.and_then(|()| std::fs::write(&path, &file.text));
+        written.map_err(|source| CliError::Report { name: path.display().to_string(), source })?;
+    }
+    // The index is one of them.
+    let (number, index) = (files.len() - 1, folder.join("README.md"));
+    let s = if number == 1 { "" } else { "s" };
+    writeln!(out, "{number} finding{s} written up; {} lists them", index.display())?;
+    Ok(())
 }
 
 /// Why a run is not all of what was planned.

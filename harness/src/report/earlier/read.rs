@@ -217,7 +217,7 @@ pub fn read_run(name: &str, mut source: impl BufRead) -> Result<EarlierRun, Earl
         if !is_ended && line.len() as u64 >= LONGEST_LINE {
             return Err(failed(format!("it is longer than {} MiB", LONGEST_LINE >> 20)));
         }
-        match parse(&line) {
+        match parse(line.strip_suffix(b"\n").unwrap_or(&line)) {
             Ok(Line::Case(_)) if cases.len() >= MOST_CASES => {
                 return Err(failed(format!("there are more than {MOST_CASES} cases")));
             }
@@ -265,7 +265,8 @@ struct Closing {
 }
 
 fn parse(line: &[u8]) -> Result<Line, String> {
-    let told = |error: serde_json::Error| harmless(&error.to_string());
+    // It counts lines of its own, of which there is one.
+    let told = |error: serde_json::Error| harmless(&error.to_string()).replace("line 1 column", "column");
     let probe: Probe = serde_json::from_slice(line).map_err(told)?;
     if probe.summary.is_some() {
         return serde_json::from_slice(line).map(|closing: Closing| Line::Summary(closing.summary)).map_err(told);
