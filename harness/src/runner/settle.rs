@@ -232,7 +232,8 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
     }
     report.reason = redactor.redact_text(&judgement.reason);
     if let Some(known) = &mut report.known {
-        known.happened = redactor.redact_text(&known.happened);
+        let texts = [&mut known.reason, &mut known.happened];
+        texts.into_iter().chain(&mut known.link).for_each(|text| *text = redactor.redact_text(text));
     }
     report.mailbox = report.mailbox.map(|mailbox| redactor.redact_text(&mailbox));
     let told = |deviation: &Deviation| told(deviation, &conversation, &redactor);
