@@ -12,7 +12,7 @@ use loginspec::identity::bundled_directory;
 use loginspec::reference::Flaws;
 use loginspec::report::{Matrix, Sign};
 use loginspec::runner::{CaseReport, Plan, Reporter as _, RunEvent, RunOptions, TargetFacts, run};
-use loginspec::scenario::{Scenario, Selection, Verdict, read_scenario};
+use loginspec::scenario::{Level, Scenario, Selection, Verdict, read_scenario};
 use loginspec::source::SourceText;
 use loginspec::target::{find_dialect, start_reference};
 use loginspec::transport::Deadlines;
@@ -83,6 +83,9 @@ fn report(scenario: &Arc<Scenario>, made: &Made) -> CaseReport {
         combinations: 0,
         answers: Vec::new(),
         process: None,
+        level: Level::Must,
+        known: None,
+        harm: None,
     }
 }
 

@@ -58,7 +58,7 @@ mod with_containers {
     use tokio::sync::watch;
     use tokio::task::JoinSet;
 
-    use super::super::chosen::{CaseArgs, plan};
+    use super::super::chosen::{CaseArgs, plan_for};
     use super::super::prepared::{Prepared, TargetArgs, prepare};
     use super::super::run::watch_for_interrupt;
     use super::*;
@@ -151,7 +151,7 @@ mod with_containers {
         let cases =
             CaseArgs { scenarios: args.scenarios.clone(), filter: args.filter.clone(), shard: None, full: args.full };
         let prepared = prepare(&target, Passwords::Fetch)?;
-        let plan = plan(&cases, &prepared.dialects(), &prepared.vocabulary()?)?;
+        let plan = plan_for(&prepared, &cases)?;
         let replay = Replay {
             paths: cases.paths(),
             target: ReplayTarget::Named(format!("container:{name}")),

@@ -8,10 +8,12 @@ mod explanation;
 mod fleet;
 mod instead;
 mod list;
+mod new_file;
 mod paperwork;
 mod prepared;
 mod quick;
 mod reading;
+mod report;
 mod run;
 mod serve;
 
@@ -41,6 +43,7 @@ enum Verb {
     Fleet(fleet::FleetArgs),
     Check(check::CheckArgs),
     Explain(explain::ExplainArgs),
+    Report(report::ReportArgs),
     Serve(serve::ServeArgs),
     Schema(paperwork::SchemaArgs),
     Completions(paperwork::CompletionsArgs),
@@ -68,6 +71,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         Verb::Fleet(args) => fleet::fleet(args),
         Verb::Check(args) => check::check(args),
         Verb::Explain(args) => explain::explain(args),
+        Verb::Report(args) => report::report(args),
         Verb::Serve(args) => serve::serve(args),
         Verb::Schema(args) => paperwork::schema(args),
         Verb::Completions(args) => paperwork::completions(args),

@@ -10,11 +10,12 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use tokio::sync::watch;
 
-use super::chosen::{CaseArgs, plan};
+use super::chosen::{CaseArgs, plan_for};
 use super::exit_code::{CliError, ExitStatus};
+use super::new_file::NewFile;
 use super::prepared::{Prepared, TargetArgs, prepare};
 use crate::reference::{Flaw, Flaws};
-use crate::report::{Human, JsonLines, Junit, MatrixReport, Replay, ReplayTarget, Reports};
+use crate::report::{Accept, Human, JsonLines, Junit, MatrixReport, Replay, ReplayTarget, Reports};
 use crate::runner::{RunOptions, Summary, run as run_plan};
 use crate::target::Passwords;
 use crate::transport::Deadlines;
@@ -41,6 +42,9 @@ pub(super) struct RunArgs {
     /// server of somebody else's.
     #[arg(long, value_name = "FILE")]
     matrix: Option<PathBuf>,
+    /// Write a record for each case that failed, to be put into the target's file; the file must not exist yet.
+    #[arg(long, value_name = "FILE")]
+    accept: Option<PathBuf>,
     /// How many connections there are at once [default: 64, or 16 to other people's servers].
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     jobs: Option<u16>,
@@ -67,7 +71,7 @@ pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
     let mut cases = args.cases.clone();
     // A thinned table has holes. One server's own is small enough anyway; ours in every dialect is asked in no time.
     cases.full |= args.matrix.is_some() && !prepared.is_abroad();
-    let plan = plan(&cases, &prepared.dialects(), &prepared.vocabulary()?)?;
+    let plan = plan_for(&prepared, &cases)?;
     let jobs = args.jobs.map_or(prepared.jobs(), usize::from);
     // Reports are opened before anything is asked: nobody should learn only after the run that it cannot be written.
     let mut reports = open_reports(&args, args.matrix.is_some() || prepared.is_abroad())?;
@@ -151,6 +155,9 @@ fn open_reports(args: &RunArgs, shows_matrix: bool) -> Result<Reports, CliError>
     }
     if let Some(path) = &args.matrix {
         reports.add(MatrixReport::markdown(create(path)?));
+    }
+    if let Some(path) = &args.accept {
+        reports.add(Accept::new(NewFile::new(path)?));
     }
     // The two never share a stream: whoever reads a report from standard output reads nothing else there.
     let people = || -> Box<dyn io::Write> {

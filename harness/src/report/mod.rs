@@ -1,6 +1,8 @@
 //! Reports: each takes the runner's events in and writes them in its own form, the moment it is told.
 
+mod accept;
 mod comparison;
+pub mod earlier;
 mod finding;
 mod human;
 mod json;
@@ -8,12 +10,14 @@ mod junit;
 mod matrix;
 mod matrix_table;
 mod matrix_view;
+mod narrow_glob;
 mod offers;
 mod replay;
 mod sign;
 
 use std::io;
 
+pub use accept::Accept;
 pub use comparison::{Column, Comparison};
 pub use human::Human;
 pub use json::JsonLines;

@@ -5,8 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::harm::Harm;
 use crate::axes::{Encoding, Mechanism, Protocol, Security};
-use crate::scenario::{Scenario, Verdict};
+use crate::scenario::{Level, Scenario, Verdict};
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -81,6 +82,8 @@ pub struct CaseReport {
     pub form: Option<String>,
     /// The rules that it rests on.
     pub cites: Vec<String>,
+    /// How binding they are.
+    pub level: Level,
     /// The target.
     pub target: String,
     /// The target's dialect.
@@ -134,6 +137,23 @@ pub struct CaseReport {
     pub answers: Vec<(String, String)>,
     /// What was seen of the server's processes meanwhile, where that was remarkable.
     pub process: Option<String>,
+    /// The record that covers the case, where the verdict is `known` or `fixed`.
+    pub known: Option<Recorded>,
+    /// What harm it does, where it is not as expected, recorded or not.
+    pub harm: Option<Harm>,
+}
+
+/// A known deviation, and what happened this time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Why it is so, as recorded.
+    pub reason: String,
+    /// Where it is tracked.
+    pub link: Option<String>,
+    /// Whether its vendor is to hear of it first.
+    pub security: bool,
+    /// What happened, in words; empty where the case passes.
+    pub happened: String,
 }
 
 /// A rule that the server broke, and where.
@@ -174,6 +194,8 @@ pub struct Sibling {
 /// How the run came out.
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
+    /// The servers under test.
+    pub targets: Vec<TargetFacts>,
     /// How many cases got each verdict, in the order of [`Verdict::ALL`].
     pub counts: [usize; Verdict::ALL.len()],
     /// How many cases were planned.

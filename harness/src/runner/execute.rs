@@ -55,13 +55,13 @@ pub async fn run(
     let start = Instant::now();
     let plan = plan.quiet_last();
     let mut summary = Summary { planned: plan.list.len(), ..Summary::default() };
-    let facts: Vec<TargetFacts> = targets.iter().map(|target| facts(target)).collect();
+    summary.targets = targets.iter().map(|target| facts(target)).collect();
     summary.insecure = targets.iter().any(|target| !target.tls.verified);
     summary.warnings = insecurities(targets);
     reporter.event(&RunEvent::Started {
         cases: plan.list.len(),
         left_out: plan.left_out,
-        targets: &facts,
+        targets: &summary.targets,
         scenarios: &plan.scenarios(),
         warnings: &summary.warnings,
     })?;
