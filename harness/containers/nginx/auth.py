@@ -1,7 +1,7 @@
 """What nginx asks (auth_http) whether a login is good, and where it leads.
 
 The name is compared as nginx hands it on, octet by octet, and not changed: nginx logs in behind with the name that it
-read itself. A refusal has no `Auth-Wait`, whose least value is a delay of a second: without one nginx closes the connection.
+read itself. A refusal has no `Auth-Wait`, which takes a second at least: without one nginx closes the connection.
 """
 
 import hashlib
