@@ -72,6 +72,7 @@ make_image() {
     script=$(suite_script)
     work=$(mktemp -d "${TMPDIR:-/tmp}/base-image.XXXXXX")
     root=$work/root
+    mkdir -p "$root/usr/local/share/ca-certificates"
     say "making $image with debootstrap; this takes a minute or so"
     if ! debootstrap --variant=minbase "$suite" "$root" "${DEBIAN_MIRROR:-}" "$script" >"$work/log" 2>&1; then
         tail -n 20 "$work/log" >&2
@@ -79,6 +80,11 @@ make_image() {
         die "debootstrap failed for $suite (its last lines are above); is a Debian mirror reachable?"
     fi
     slim_down "$root"
+    # A machine that reaches the world by way of authorities of its own trusts them in what it builds, too: they count
+    # once ca-certificates is installed.
+    for authority in /usr/local/share/ca-certificates/*.crt; do
+        [ ! -e "$authority" ] || cp "$authority" "$root/usr/local/share/ca-certificates/"
+    done
     tar --numeric-owner -C "$root" -c . | docker import --change 'CMD ["bash"]' - "$image" >/dev/null ||
         die "docker did not import $image; is there room on its disk?"
     clean_up

@@ -29,7 +29,7 @@ const APPEARS_WITHIN: Duration = Duration::from_secs(3);
 /// More than any login needs, and little enough that a server that grows without end does not take the machine along.
 const MEMORY: i64 = 2 << 30;
 /// How often a start is tried again when somebody else has taken a port in between.
-const TRIES: usize = 3;
+const TRIES: usize = 5;
 
 /// A server that runs in a container and has greeted. Dropping it removes the container.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Running {
         let mut tries = 1;
         let container = loop {
             match Self::create(docker, server, tag).await {
-                Err(error) if tries < TRIES && error.to_string().contains("port is already allocated") => tries += 1,
+                Err(error) if tries < TRIES && is_port_taken(&error) => tries += 1,
                 result => break result?,
             }
         };
@@ -305,15 +305,31 @@ impl Drop for HalfStarted {
 }
 
 /// A port of this machine for each of the server's: chosen here and not by the daemon, which would choose anew at each
-/// restart.
+/// restart. They are below those that the system gives to connections, or one of ours might take it in between.
 fn free_ports(server: &Server) -> std::io::Result<Vec<(u16, u16)>> {
+    const FIRST: u16 = 20_000;
+    const COUNT: u16 = 12_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Processes side by side begin at different places.
+    let chance = std::process::id().wrapping_mul(97);
     // All are held until each has been found, so that none is found twice.
     let mut held = Vec::new();
     let mut ports = Vec::new();
     for service in server.services() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        ports.push((service.port(), listener.local_addr()?.port()));
-        held.push(listener);
+        let mut tries = 0;
+        loop {
+            let step = chance.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % u32::from(COUNT);
+            let port = FIRST + u16::try_from(step).unwrap_or_default();
+            match TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)) {
+                Ok(listener) => {
+                    held.push(listener);
+                    ports.push((service.port(), port));
+                    break;
+                }
+                Err(_) if tries < COUNT => tries += 1,
+                Err(error) => return Err(error),
+            }
+        }
     }
     Ok(ports)
 }
@@ -331,6 +347,11 @@ fn host_config(host: &mut HostConfig, ports: &[(u16, u16)]) {
     host.memory = Some(MEMORY);
     let unlimited = ResourcesUlimits { name: Some("core".to_owned()), soft: Some(-1), hard: Some(-1) };
     host.ulimits = Some(vec![unlimited]);
+}
+
+fn is_port_taken(error: &StartError) -> bool {
+    let text = error.to_string();
+    ["port is already allocated", "address already in use"].iter().any(|words| text.contains(words))
 }
 
 async fn first_octets(address: SocketAddr, count: usize) -> std::io::Result<Vec<u8>> {

@@ -10,7 +10,7 @@ use super::governor::Gate;
 use super::ledger::{Charge, GoodLogin};
 use super::question::Request;
 use super::sanity::good_login;
-use super::second_look::doubt;
+use super::second_look::Doubt;
 use super::survey::{Place, Survey};
 use crate::axes::{Mechanism, Security};
 use crate::protocol::{Login, Outcome, Session};
@@ -28,42 +28,65 @@ pub(super) struct Caller<'c> {
     /// The role whose client certificate is shown, where one is.
     pub certified: Option<&'c str>,
     pub gate: &'c Gate,
+    pub pass: Pass,
     pub survey: &'c Survey,
     pub conversations: &'c AtomicUsize,
 }
 
-/// A conversation that can be believed.
+/// How much is done to make sure that an answer is the server's own doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// Many ask at once, and what is doubtful is put off.
+    First,
+    /// Only what was doubtful is asked again, side by side, when nobody else asks any more.
+    Together,
+    /// One asks at a time, with an eye on the server where we can look into it.
+    Alone,
+}
+
+/// A conversation, and what is to be thought of it.
 pub(super) struct Answer {
     pub conversation: Conversation,
     /// What was seen of the server meanwhile, where that was remarkable.
     pub process: Option<String>,
+    /// What may be the fault of others still.
+    pub doubt: Option<Doubt>,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum NoAnswer {
+    /// There was no conversation at all, for this reason.
+    Reason(String),
+    /// It is to be asked again later; the outcome's word, where there was one.
+    PutOff(Option<&'static str>),
+}
+
+impl std::convert::From<String> for NoAnswer {
+    fn from(reason: String) -> Self {
+        Self::Reason(reason)
+    }
 }
 
 impl std::convert::From<Conversation> for Answer {
     fn from(conversation: Conversation) -> Self {
-        Self { conversation, process: None }
+        Self { conversation, process: None, doubt: None }
     }
 }
 
 impl Caller<'_> {
-    /// One conversation; an error says why there was none.
-    pub async fn ask(&self, request: &Request) -> Result<Answer, String> {
+    /// One conversation that can be believed, as far as this pass goes.
+    pub async fn ask(&self, request: &Request) -> Result<Answer, NoAnswer> {
         if self.gate.is_idle() {
-            return self.once(request, self.gate.deadlines()).await.map(Answer::from);
+            return Ok(self.once(request, self.gate.deadlines()).await.map(Answer::from)?);
         }
         let log_in = |account| -> GoodLogin<'_> { Box::pin(self.log_in_well(account)) };
         let charges = self.gate.ledger.charge(&charged(self.target, request, self.role), &log_in).await?;
         let account = self.target.directory.accounts.iter().position(|account| account.role == self.role);
         let is_right = is_right(self.target, request);
-        let first = {
-            let _only = self.gate.mailbox(account.filter(|_| is_right)).await;
-            let _turn = self.gate.enter().await;
-            self.once(request, self.gate.deadlines()).await
-        };
-        let protocol = self.endpoint.protocol;
-        let answer = match doubt(self.gate, &first, protocol, is_right) {
-            Some(doubt) => self.look_again(request, first, doubt, account).await?,
-            None => Answer::from(first?),
+        let answer = match self.pass {
+            Pass::First | Pass::Together => self.ask_among_others(request, account, is_right).await?,
+            Pass::Alone => self.ask_alone(request).await?,
         };
         // What the server did not even look at is no wrong password.
         if matches!(answer.conversation.outcome, Outcome::Bad(_) | Outcome::NotOffered(_)) {
@@ -73,11 +96,11 @@ impl Caller<'_> {
     }
 
     /// The same on two connections, for a look at the challenges.
-    pub async fn ask_twice(&self, request: &Request, mechanism: Mechanism) -> Result<Answer, String> {
+    pub async fn ask_twice(&self, request: &Request, mechanism: Mechanism) -> Result<Answer, NoAnswer> {
         let first = self.ask(request).await?;
         let second = self.ask(request).await?;
-        let process = first.process.or(second.process);
-        Ok(Answer { conversation: challenge::compare(&first.conversation, second.conversation, mechanism), process })
+        let conversation = challenge::compare(&first.conversation, second.conversation, mechanism);
+        Ok(Answer { conversation, process: first.process.or(second.process), doubt: first.doubt.or(second.doubt) })
     }
 
     /// One conversation as it comes, with nonces of its own.

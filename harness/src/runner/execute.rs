@@ -5,24 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::caller::{Answer, Caller};
+use super::again::ask_again;
+use super::caller::Pass;
 use super::checks::{Prints, check_first, check_last};
 use super::event::{CaseReport, Reporter, RunEvent, Summary, TargetFacts};
 use super::findings::{Findings, Settled};
 use super::governor::{Gate, Governor};
 use super::growth::GrowthWatch;
-use super::paired::compare;
 use super::plan::{Plan, Planned};
-use super::question::ask;
 use super::sanity::time_refusal;
-use super::settle::{Answered, Siblings, Tested, unasked};
+use super::settle::{Siblings, Tested, unasked};
 use super::survey::{Place, Survey};
-use crate::axes::{Mechanism, Protocol};
-use crate::scenario::{Expected, Verdict};
+use super::workers::{Found, Workers, interrupted};
+use crate::axes::Protocol;
 use crate::target::Target;
 use crate::transport::Deadlines;
 
@@ -37,12 +35,6 @@ pub struct RunOptions {
     pub deadlines: Deadlines,
     /// Set to end the run early: what has been asked is reported, the rest is left.
     pub interrupt: watch::Receiver<bool>,
-}
-
-/// What a worker found out about one case.
-enum Found {
-    Answered(Box<Answered>),
-    Unasked { planned: Planned, verdict: Verdict, reason: String },
 }
 
 /// Runs a plan. Everything is told to `reporter` the moment it is known; an error is the reporter's.
@@ -93,33 +85,30 @@ pub async fn run(
     // Where a refusal takes a good part of a second, what others do at the same time makes no difference to it.
     let jobs_in_quiet = if governor.gates.iter().all(Gate::is_slow) { jobs } else { 1 };
     let growth = GrowthWatch::begin(&governor);
+    let mut workers = Workers {
+        governor: Arc::clone(&governor),
+        survey: Arc::clone(&survey),
+        conversations: Arc::clone(&conversations),
+        interrupt,
+    };
+    let mut put_off = Vec::new();
+    let mut is_whole = true;
     for (list, jobs) in [(loud, jobs), (quiet, jobs_in_quiet)] {
-        let work = Work { list, governor: Arc::clone(&governor), survey: Arc::clone(&survey) };
-        let (mut found, mut workers) = ask_all(work, jobs, Arc::clone(&conversations));
-        loop {
-            let next = tokio::select! {
-                next = found.recv() => next,
-                () = interrupted(&mut interrupt) => {
-                    summary.interrupted = true;
-                    break;
-                }
-            };
-            let Some(next) = next else { break };
-            tell(desk.take(next), &mut summary, reporter)?;
-        }
-        if summary.interrupted {
-            // What is on its way already is known; the rest is left.
-            found.close();
-            while let Ok(next) = found.try_recv() {
-                tell(desk.take(next), &mut summary, reporter)?;
+        let mut take = |found| match found {
+            Found::PutOff { planned, word } => {
+                put_off.push((planned, word));
+                Ok(())
             }
-        }
-        // Nobody holds on to the targets after this: whoever started one can stop it.
-        workers.shutdown().await;
-        if summary.interrupted {
-            break;
-        }
+            found => tell(desk.take(found), &mut summary, reporter),
+        };
+        is_whole = is_whole && workers.ask_all(list, jobs, Pass::First, &mut take).await?;
     }
+    if is_whole {
+        let mut take = |found| tell(desk.take(found), &mut summary, reporter);
+        is_whole = ask_again(&mut workers, put_off, &mut take).await?;
+    }
+    drop(workers);
+    summary.interrupted = !is_whole;
     growth.end().await;
     if !summary.interrupted {
         check_last(&governor, &survey, &prints, &mut summary).await;
@@ -143,12 +132,14 @@ struct Desk<'t> {
 impl Desk<'_> {
     fn take(&mut self, found: Found) -> Vec<CaseReport> {
         let settled: Vec<Settled> = match found {
-            Found::Answered(answered) => self.siblings.settle(*answered, self.tested),
+            Found::Answered(answered, _) => self.siblings.settle(*answered, self.tested),
             Found::Unasked { planned, verdict, reason } => {
                 let mut settled = self.siblings.drop_out(&planned, self.tested);
                 settled.extend(unasked(planned, self.tested, verdict, reason));
                 settled
             }
+            // Whoever puts a case off sees to it that it is asked again.
+            Found::PutOff { .. } => Vec::new(),
         };
         settled.into_iter().flat_map(|settled| self.findings.take(settled)).collect()
     }
@@ -163,92 +154,12 @@ impl Desk<'_> {
     }
 }
 
-/// Resolves when the run is to end early; never if nobody can say so any more.
-async fn interrupted(interrupt: &mut watch::Receiver<bool>) {
-    if interrupt.wait_for(|&is_set| is_set).await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
 /// Waits until tasks that were given up hold on to the targets no longer: whoever started one wants to stop it.
 async fn let_go(governor: &Arc<Governor>) {
     let deadline = Instant::now() + Duration::from_secs(1);
     while Arc::strong_count(governor) > 1 && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-}
-
-/// What the workers share.
-struct Work {
-    list: Vec<Planned>,
-    governor: Arc<Governor>,
-    survey: Arc<Survey>,
-}
-
-fn ask_all(work: Work, jobs: usize, conversations: Arc<AtomicUsize>) -> (mpsc::Receiver<Found>, JoinSet<()>) {
-    // A bounded channel: workers wait for the reports rather than fill the memory with results.
-    let (sender, receiver) = mpsc::channel(256);
-    let work = Arc::new(work);
-    let next = Arc::new(AtomicUsize::new(0));
-    let mut workers = JoinSet::new();
-    for _ in 0..jobs.max(1).min(work.list.len()) {
-        let (sender, work, next) = (sender.clone(), Arc::clone(&work), Arc::clone(&next));
-        let conversations = Arc::clone(&conversations);
-        workers.spawn(async move {
-            while let Some(planned) = work.list.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let found = ask_one(planned, &work, &conversations).await;
-                if let Some(found) = found
-                    && sender.send(found).await.is_err()
-                {
-                    break;
-                }
-            }
-        });
-    }
-    (receiver, workers)
-}
-
-async fn ask_one(planned: &Planned, work: &Work, conversations: &AtomicUsize) -> Option<Found> {
-    let (case, gate) = (planned.case()?, work.governor.gates.get(planned.target)?);
-    let target = &*gate.target;
-    let unasked = |verdict, reason| Some(Found::Unasked { planned: planned.clone(), verdict, reason });
-    let question = match ask(case, target, planned.scenario.once) {
-        Ok(question) => question,
-        Err(reason) => return unasked(Verdict::Skip, reason),
-    };
-    let (endpoint, security) = match target.endpoint_for(case.protocol, case.mechanism, case.security) {
-        Ok(found) => found,
-        Err(reason) => return unasked(Verdict::Skip, reason),
-    };
-    let place = (planned.target, case.protocol, security);
-    if let Some(reason) = work.survey.unreachable(place) {
-        return unasked(Verdict::Error, reason.to_string());
-    }
-    if let Some(reason) = work.survey.reason_to_skip(case, place) {
-        return unasked(Verdict::Skip, reason);
-    }
-    // Only where the certificate is what logs in: elsewhere it would be one more thing that differs.
-    let certified = (case.mechanism == Some(Mechanism::External)).then_some(case.role.as_str());
-    if let Some(role) = certified.filter(|role| !target.certificates.contains_key(*role)) {
-        return unasked(Verdict::Skip, format!("there is no client certificate for the role `{role}`"));
-    }
-    let (role, survey) = (case.role.as_str(), &*work.survey);
-    let caller = Caller { target, endpoint, security, place, role, certified, gate, survey, conversations };
-    let start = Instant::now();
-    let found = if question.against.is_some() {
-        compare(&question, case.level, &caller).await.map(|found| found.map(|(one, compared)| (one, Some(compared))))
-    } else if let (Expected::FreshChallenge, Some(mechanism)) = (&question.expected, case.mechanism) {
-        caller.ask_twice(&question.request, mechanism).await.map(|answer| Some((answer, None)))
-    } else {
-        caller.ask(&question.request).await.map(|answer| Some((answer, None)))
-    };
-    let (Answer { conversation, process }, compared) = match found {
-        Ok(found) => found?,
-        Err(reason) => return unasked(Verdict::Error, reason),
-    };
-    let took = start.elapsed();
-    let answered = Answered { planned: planned.clone(), question, conversation, process, compared, took };
-    Some(Found::Answered(Box::new(answered)))
 }
 
 /// Learns what each server can do, whether the logins that must work do, and how it is best asked.

@@ -18,9 +18,9 @@ use crate::transport::Deadlines;
 
 /// A server that takes at least so long to refuse does so on purpose.
 const ON_PURPOSE: Duration = Duration::from_millis(250);
-/// What is waited for at least, beyond the deadline, of a server that delays its answers: penalties grow (Dovecot's to
-/// 15 s and more).
-const PENALTY: Duration = Duration::from_secs(20);
+/// How many times as long as its slowest answer so far a server that delays its answers may take for the next: penalties
+/// grow (Dovecot's from 2 s to 6, 10 and 15).
+const GROWS: u32 = 4;
 /// How many times as long as the deadline is waited of a server that was not seen to delay its answers: it may begin to.
 const LONGER: u32 = 4;
 /// What is waited for at most.
@@ -55,7 +55,7 @@ pub(super) struct Gate {
     /// One for each account: a server may keep a mailbox to one session.
     mailboxes: Vec<tokio::sync::Mutex<()>>,
     locks: AtomicU8,
-    /// How many silences lasted through a second look, without one in between that did not.
+    /// How many silences lasted through a second look.
     silences: AtomicU8,
     /// The places at which a connection may come from any loopback address.
     spread: Mutex<HashSet<Place>>,
@@ -65,6 +65,10 @@ pub(super) struct Gate {
     pub changed: AtomicUsize,
     /// How many times a server was found spinning, growing or gone.
     pub incidents: AtomicUsize,
+    /// How many processes were ended because they computed without end, before it was known for whom.
+    pub runaways: AtomicUsize,
+    /// Whoever sees to the server while others ask.
+    pub reviving: tokio::sync::Mutex<()>,
     /// The processes of the server before anything was asked.
     pub baseline: Mutex<HashSet<(u32, u64)>>,
     /// Set when the memory has grown since somebody last looked.
@@ -130,6 +134,8 @@ impl Gate {
             looked_again: AtomicUsize::new(0),
             changed: AtomicUsize::new(0),
             incidents: AtomicUsize::new(0),
+            runaways: AtomicUsize::new(0),
+            reviving: tokio::sync::Mutex::default(),
             baseline: Mutex::default(),
             has_grown: AtomicBool::new(false),
             target,
@@ -162,7 +168,7 @@ impl Gate {
         if slowest < ON_PURPOSE {
             return self.base;
         }
-        self.patient(self.base.reply + (slowest * 2).max(PENALTY))
+        self.patient(self.base.reply + slowest * GROWS)
     }
 
     /// How long to wait in a second look: much longer than the longest that any answer took, until it is known that the
@@ -171,7 +177,7 @@ impl Gate {
         if self.is_slow() || self.silences.load(Ordering::Relaxed) >= AGREE {
             return self.deadlines();
         }
-        self.patient(self.base.reply * LONGER + self.slowest() * 2)
+        self.patient(self.base.reply * LONGER + self.slowest() * GROWS)
     }
 
     /// Deadlines that are short for a second look at a server which we can look into.
@@ -271,9 +277,9 @@ impl Gate {
         locks == LOCKS || locks < AGREE
     }
 
-    /// Notes whether a silence lasted through a second look.
-    pub fn learn_silence(&self, has_lasted: bool) {
-        let next = |silences: u8| Some(if has_lasted { silences.saturating_add(1) } else { 0 });
+    /// Notes that a silence lasted through a second look.
+    pub fn learn_silence(&self) {
+        let next = |silences: u8| Some(silences.saturating_add(1));
         let _ = self.silences.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
     }
 

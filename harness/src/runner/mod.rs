@@ -4,6 +4,7 @@
 //! A [`Plan`] says what is asked of whom; [`run`] asks, judges and tells a [`Reporter`] one [`RunEvent`] after the
 //! other. Reports see nothing but these events.
 
+mod again;
 mod caller;
 mod challenge;
 mod charged;
@@ -28,6 +29,7 @@ mod settle;
 mod statistics;
 mod survey;
 mod watch;
+mod workers;
 
 pub use event::{
     Blame, CaseReport, DeviationReport, Recorded, Reporter, RunEvent, Sanity, Sibling, Summary, SurveyFacts,

@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::task::Poll;
 
-use super::caller::{Answer, Caller};
+use super::caller::{Answer, Caller, NoAnswer};
 use super::question::{Question, Request};
 use super::refusal::{Refusal, Words, compare_words};
 use super::statistics::{self, Timing};
@@ -40,7 +40,7 @@ pub(super) async fn compare(
     question: &Question,
     level: Level,
     caller: &Caller<'_>,
-) -> Result<Option<(Answer, Compared)>, String> {
+) -> Result<Option<(Answer, Compared)>, NoAnswer> {
     let (Request::Login(this), Some(that)) = (&question.request, &question.against) else { return Ok(None) };
     let mut pairs: Vec<(Refusal, Refusal)> = Vec::new();
     let (this, that) = (Request::Login(this.clone()), Request::Login(that.clone()));
@@ -75,10 +75,10 @@ pub(super) async fn compare(
 }
 
 /// A pair that is being asked.
-type Asking<'a> = Pin<Box<dyn Future<Output = Result<(Answer, Answer), String>> + Send + 'a>>;
+type Asking<'a> = Pin<Box<dyn Future<Output = Result<(Answer, Answer), NoAnswer>> + Send + 'a>>;
 
 /// One pair; with `turned`, the second is asked first.
-async fn pair(caller: &Caller<'_>, this: &Request, that: &Request, turned: bool) -> Result<(Answer, Answer), String> {
+async fn pair(caller: &Caller<'_>, this: &Request, that: &Request, turned: bool) -> Result<(Answer, Answer), NoAnswer> {
     if turned {
         let other = caller.ask(that).await?;
         return Ok((caller.ask(this).await?, other));
@@ -88,7 +88,7 @@ async fn pair(caller: &Caller<'_>, this: &Request, that: &Request, turned: bool)
 }
 
 /// Waits for all of them, side by side, and gives back what they came to, in their order.
-async fn all(mut asking: Vec<Asking<'_>>) -> Vec<Result<(Answer, Answer), String>> {
+async fn all(mut asking: Vec<Asking<'_>>) -> Vec<Result<(Answer, Answer), NoAnswer>> {
     let mut answers: Vec<Option<_>> = asking.iter().map(|_| None).collect();
     std::future::poll_fn(|context| {
         for (future, answer) in asking.iter_mut().zip(&mut answers).filter(|(_, answer)| answer.is_none()) {

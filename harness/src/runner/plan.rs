@@ -50,6 +50,11 @@ impl Planned {
         self.case().is_some_and(|case| case.expectation == Expectation::Indistinguishable)
     }
 
+    /// What tells it from every other of a plan.
+    pub(super) fn place(&self) -> (usize, usize, usize) {
+        (Arc::as_ptr(&self.scenario) as usize, self.case, self.target)
+    }
+
     /// What the combinations of one `[[case]]`, put to one target, have in common and no other case has.
     pub(super) fn group(&self) -> (usize, usize, usize) {
         let group = self.case().map_or(0, |case| case.group);

@@ -1,9 +1,12 @@
-//! What may be the run's own fault is asked once more, alone: silence, a connection that was not taken, a mailbox that
-//! another session held. Only what a server does by itself is a finding.
+//! What may be the run's own fault is asked once more: silence, a connection that was not taken, a mailbox that another
+//! session held. Only what a server does by itself is a finding.
+//!
+//! A doubtful case is put off until all others are done. Then the doubtful ones are asked side by side, and where a
+//! server that we can look into was seen to spin, to grow or to end meanwhile, each of them alone.
 
 use std::sync::atomic::Ordering;
 
-use super::caller::{Answer, Caller};
+use super::caller::{Answer, Caller, NoAnswer, Pass};
 use super::governor::Gate;
 use super::question::Request;
 use crate::axes::Protocol;
@@ -54,7 +57,8 @@ pub(super) fn doubt(
         | Outcome::Garbled { stage: Stage::Greeting, .. } => Some(Doubt::Full),
         Outcome::NoAnswer(_) => Some(Doubt::Silent),
         _ if says_busy() => Some(Doubt::Busy),
-        Outcome::Closed { .. } => Some(Doubt::HungUp),
+        // Who says why has said all.
+        Outcome::Closed { farewell: None, .. } => Some(Doubt::HungUp),
         // A dialogue that fell silent or was hung up on.
         Outcome::Diverged { got, .. } if got.is_empty() => Some(Doubt::Silent),
         Outcome::Rejected(_) | Outcome::Unbound(_) | Outcome::Diverged { .. }
@@ -68,66 +72,78 @@ pub(super) fn doubt(
 }
 
 impl Caller<'_> {
-    /// Asks once more, in such a way that only the server itself can be the cause of the answer.
-    pub async fn look_again(
+    /// While others ask, too: what they may have caused is put off, or told.
+    pub async fn ask_among_others(
         &self,
         request: &Request,
-        first: Result<Conversation, String>,
-        doubt: Doubt,
         account: Option<usize>,
-    ) -> Result<Answer, String> {
+        is_right: bool,
+    ) -> Result<Answer, NoAnswer> {
         let gate = self.gate;
-        gate.looked_again.fetch_add(1, Ordering::Relaxed);
-        let again = match doubt {
-            Doubt::Locked => {
-                let _only = match account {
-                    Some(account) => gate.only_mailbox(account).await,
-                    None => None,
-                };
-                let _turn = gate.enter().await;
-                self.once(request, gate.deadlines()).await.map(Answer::from)
-            }
-            Doubt::HungUp if !gate.target.is_watched() => {
-                let _turn = gate.enter().await;
-                self.once(request, gate.deadlines()).await.map(Answer::from)
-            }
-            _ => {
-                if doubt == Doubt::Full {
+        let deadlines = if self.pass == Pass::Together { gate.long_deadlines() } else { gate.deadlines() };
+        let found = {
+            let _only = gate.mailbox(account.filter(|_| is_right)).await;
+            let _turn = gate.enter().await;
+            self.once(request, deadlines).await
+        };
+        let doubt = match doubt(gate, &found, self.endpoint.protocol, is_right) {
+            None => return Ok(found.map(Answer::from)?),
+            Some(Doubt::Locked) => return self.ask_with_the_mailbox(request, &found?, account).await,
+            Some(doubt) => doubt,
+        };
+        if self.pass == Pass::First {
+            match doubt {
+                Doubt::Full => {
                     gate.shrink();
+                    gate.revive().await?;
                 }
-                let _alone = gate.alone().await;
-                self.ask_alone(request, doubt).await
+                Doubt::Silent => gate.end_runaways().await,
+                _ => {}
             }
-        };
-        let word = |found: &Result<Conversation, String>| found.as_ref().map(|found| found.outcome.word()).ok();
-        let is_changed = match &again {
-            Ok(again) => word(&first) != Some(again.conversation.outcome.word()),
-            Err(_) => first.is_ok(),
-        };
-        gate.changed.fetch_add(usize::from(is_changed), Ordering::Relaxed);
-        match doubt {
-            Doubt::Locked => gate.learn_lock(is_changed && again.is_ok()),
-            Doubt::Silent => gate.learn_silence(!is_changed),
-            _ => {}
+            return Err(NoAnswer::PutOff(found.as_ref().map(|found| found.outcome.word()).ok()));
         }
-        // A server that hangs up now and then has said more the other time.
-        match (doubt, first, again) {
-            (Doubt::HungUp, Ok(first), Err(_)) => Ok(Answer::from(first)),
-            (_, _, again) => again,
+        if doubt == Doubt::Silent {
+            gate.learn_silence();
+        }
+        // Nobody who could tell more of it can look into the server: this is what it does.
+        let doubt = Some(doubt).filter(|_| gate.target.is_watched());
+        match (found, doubt) {
+            (Ok(conversation), doubt) => Ok(Answer { doubt, ..Answer::from(conversation) }),
+            (Err(_), Some(_)) => Err(NoAnswer::PutOff(None)),
+            (Err(reason), None) => Err(NoAnswer::Reason(reason)),
         }
     }
 
-    /// While nobody else asks, and with an eye on the server where we can look into it.
-    async fn ask_alone(&self, request: &Request, doubt: Doubt) -> Result<Answer, String> {
+    /// Once more while no other session of ours can hold the mailbox.
+    async fn ask_with_the_mailbox(
+        &self,
+        request: &Request,
+        first: &Conversation,
+        account: Option<usize>,
+    ) -> Result<Answer, NoAnswer> {
         let gate = self.gate;
-        gate.make_fit().await?;
-        let before = gate.look().await;
-        let mut found = match (&before, doubt) {
-            (None, _) => self.once(request, gate.long_deadlines()).await,
-            // Whoever spins shows it at once; the others get all the time that they need below.
-            (Some(_), _) => self.once(request, gate.short_deadlines()).await,
+        gate.looked_again.fetch_add(1, Ordering::Relaxed);
+        let _only = match account {
+            Some(account) => gate.only_mailbox(account).await,
+            None => None,
         };
-        let Some(before) = before else { return found.map(Answer::from) };
+        let _turn = gate.enter().await;
+        let again = self.once(request, gate.deadlines()).await?;
+        let is_changed = first.outcome.word() != again.outcome.word();
+        gate.changed.fetch_add(usize::from(is_changed), Ordering::Relaxed);
+        gate.learn_lock(is_changed);
+        Ok(Answer::from(again))
+    }
+
+    /// While nobody else asks, and with an eye on the server.
+    pub async fn ask_alone(&self, request: &Request) -> Result<Answer, NoAnswer> {
+        let gate = self.gate;
+        let _alone = gate.alone().await;
+        gate.make_fit().await?;
+        // Whoever spins shows it at once; the others get all the time that they need below.
+        let before = gate.look().await;
+        let mut found = self.once(request, gate.short_deadlines()).await;
+        let Some(before) = before else { return Ok(found.map(Answer::from)?) };
         let mut process = gate.incident(&before).await?;
         let is_silent = |found: &Result<Conversation, String>| {
             found.as_ref().is_ok_and(|found| matches!(found.outcome, Outcome::NoAnswer(_) | Outcome::Diverged { .. }))
@@ -141,7 +157,7 @@ impl Caller<'_> {
             found = self.once(request, gate.short_deadlines()).await;
             let _ = gate.incident(&before).await?;
         }
-        Ok(Answer { conversation: found?, process })
+        Ok(Answer { conversation: found?, process, doubt: None })
     }
 }
 

@@ -13,6 +13,8 @@ use crate::target::{Process, Vitals};
 const SPINS: u32 = 40;
 /// For how long a process that is taken for spinning is looked at once more, with nobody asking it anything.
 const CONFIRM: Duration = Duration::from_millis(700);
+/// The processor time that no login takes.
+const RUNAWAY: Duration = Duration::from_secs(2);
 /// The memory that one conversation may cost, in octets: below, it may be buffers and caches.
 const GROWTH: u64 = 64 << 20;
 
@@ -48,6 +50,37 @@ impl Gate {
         tokio::time::sleep(CONFIRM / 2).await;
         let Some(second) = self.look().await else { return Ok(()) };
         self.end(&spinning(&first, &second)).await
+    }
+
+    /// Starts the server anew where it has ended, while others ask.
+    pub async fn revive(&self) -> Result<(), String> {
+        if !self.target.is_watched() {
+            return Ok(());
+        }
+        let _one = self.reviving.lock().await;
+        match self.look().await {
+            Some(look) if look.vitals.ended.is_some() => self.start_anew().await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends what has computed for longer than any login takes, so that it does not slow down whoever asks meanwhile.
+    /// Which case did it is found out later.
+    pub async fn end_runaways(&self) {
+        if !self.target.is_watched() {
+            return;
+        }
+        let _one = self.reviving.lock().await;
+        let Some(look) = self.look().await else { return };
+        let baseline = self.baseline.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_runaway = |process: &&Process| {
+            process.used >= RUNAWAY && process.pid != 1 && !baseline.contains(&(process.pid, process.started))
+        };
+        let runaways: Vec<Process> = look.vitals.processes.iter().filter(is_runaway).cloned().collect();
+        if !runaways.is_empty() {
+            self.runaways.fetch_add(runaways.len(), Ordering::Relaxed);
+            self.target.kill(&runaways).await;
+        }
     }
 
     /// What has become of the server since `before`, in words; nothing where it is well. What spins is ended, and what

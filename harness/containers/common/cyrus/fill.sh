@@ -25,8 +25,7 @@ until perl "$folder/imap.pl" login cyrus Secret-build; do
     sleep 0.1
 done
 
-# All in one session: sessions that make mailboxes in the same second give them the same id, and with it the same
-# messages (3.6.1 and 3.10.2, which Debian builds without libuuid).
+# All in one session, so that each mailbox gets an id of its own.
 grep -v '|-$' "$accounts" | cut -d '|' -f 1 | perl "$folder/imap.pl" create cyrus Secret-build
 while IFS='|' read -r name realm password canary; do
     [ "$canary" != - ] || continue

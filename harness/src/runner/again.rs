@@ -1,0 +1,99 @@
+//! What was put off is asked again: side by side when nobody else asks any more, and where a server that we can look
+//! into was seen to spin, to grow or to end meanwhile, each case alone.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::caller::Pass;
+use super::governor::Gate;
+use super::plan::Planned;
+use super::watch::Look;
+use super::workers::{Found, Workers};
+use crate::scenario::Verdict;
+
+/// How many are asked side by side: few enough for any server.
+const TOGETHER: usize = 16;
+
+/// The word for no answer.
+const SILENT: &str = "no-answer";
+
+/// Asks what was put off, each with its outcome's word of the first time; tells whether all were asked.
+pub(super) async fn ask_again(
+    workers: &mut Workers,
+    put_off: Vec<(Planned, Option<&'static str>)>,
+    take: &mut dyn FnMut(Found) -> io::Result<()>,
+) -> io::Result<bool> {
+    if put_off.is_empty() {
+        return Ok(true);
+    }
+    let governor = Arc::clone(&workers.governor);
+    let words: HashMap<(usize, usize, usize), Option<&'static str>> =
+        put_off.iter().map(|(planned, word)| (planned.place(), *word)).collect();
+    let mut note = |found: Found| {
+        let (planned, word) = match &found {
+            Found::Answered(answered, _) => (&answered.planned, Some(answered.conversation.outcome.word())),
+            Found::Unasked { planned, .. } | Found::PutOff { planned, .. } => (planned, None),
+        };
+        if let (Some(gate), Some(first)) = (governor.gates.get(planned.target), words.get(&planned.place())) {
+            gate.looked_again.fetch_add(1, Ordering::Relaxed);
+            gate.changed.fetch_add(usize::from(word != *first), Ordering::Relaxed);
+        }
+        take(found)
+    };
+
+    // How each server is doing before; an error where one is gone and does not come back.
+    let mut before: Vec<Result<Option<Look>, String>> = Vec::new();
+    for (index, gate) in governor.gates.iter().enumerate() {
+        let is_concerned = put_off.iter().any(|(planned, _)| planned.target == index);
+        before.push(if is_concerned { fit_for_it(gate).await } else { Ok(None) });
+    }
+    let (mut together, mut alone, mut held) = (Vec::new(), Vec::new(), Vec::new());
+    for (planned, word) in put_off {
+        let has_spun = governor.gates.get(planned.target).is_some_and(|gate| gate.runaways.load(Ordering::Relaxed) > 0);
+        match before.get(planned.target) {
+            Some(Err(reason)) => {
+                note(Found::Unasked { planned, verdict: Verdict::Error, reason: reason.clone() })?;
+            }
+            // There is one to be found that spins.
+            _ if has_spun && word == Some(SILENT) => alone.push(planned),
+            _ => together.push(planned),
+        }
+    }
+    let mut sort = |found: Found| match found {
+        Found::Answered(answered, Some(_)) => {
+            held.push(answered);
+            Ok(())
+        }
+        Found::PutOff { planned, .. } => {
+            alone.push(planned);
+            Ok(())
+        }
+        found => note(found),
+    };
+    if !workers.ask_all(together, TOGETHER, Pass::Together, &mut sort).await? {
+        return Ok(false);
+    }
+    let mut is_well = Vec::new();
+    for (gate, before) in governor.gates.iter().zip(&before) {
+        is_well.push(match before {
+            Ok(Some(before)) => gate.incident(before).await == Ok(None),
+            _ => true,
+        });
+    }
+    for answered in held {
+        if is_well.get(answered.planned.target) == Some(&false) {
+            alone.push(answered.planned);
+        } else {
+            note(Found::Answered(answered, None))?;
+        }
+    }
+    workers.ask_all(alone, 1, Pass::Alone, &mut note).await
+}
+
+/// Makes a server fit to be asked, and looks how it is doing then.
+async fn fit_for_it(gate: &Gate) -> Result<Option<Look>, String> {
+    gate.make_fit().await?;
+    Ok(gate.look().await)
+}
