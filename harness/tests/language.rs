@@ -61,7 +61,12 @@ fn reports(text: &str, dialect: &str) -> Vec<CaseReport> {
         let target = target(dialect);
         let plan = Plan::new(&[scenario(text)], &[Arc::clone(&target.dialect)], &Selection::default());
         let (_sender, interrupt) = tokio::sync::watch::channel(false);
-        let options = RunOptions { jobs: 8, deadlines: Deadlines::from_reply(Duration::from_secs(5)), interrupt };
+        let options = RunOptions {
+            jobs: 8,
+            may_grow: false,
+            deadlines: Deadlines::from_reply(Duration::from_secs(5)),
+            interrupt,
+        };
         let mut collected = support::Collected::default();
         run(plan, &[Arc::new(target)], options, &mut collected).await.unwrap();
         collected.0.sort_by(|a, b| a.id.cmp(&b.id));

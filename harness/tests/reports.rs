@@ -108,6 +108,7 @@ fn case(scenario: &Arc<Scenario>, verdict: Verdict) -> CaseReport {
         } else {
             vec![]
         },
+        process: None,
     }
 }
 

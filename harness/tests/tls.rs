@@ -69,7 +69,7 @@ async fn within(
     tls: Option<&TlsClient>,
     security: Security,
 ) -> Conversation {
-    let stream = connect(&address.to_string(), Duration::from_secs(5)).await.unwrap();
+    let stream = connect(&address.to_string(), None, Duration::from_secs(5)).await.unwrap();
     let start = Instant::now();
     let conversation = converse(stream, session, Deadlines::from_reply(reply), tls, security).await;
     // Four replies are the whole of it; the rest is for a machine that is busy.

@@ -218,11 +218,6 @@ impl Gate {
         self.given.fetch_sub(forgotten, Ordering::Relaxed);
     }
 
-    /// How many connections there are at once.
-    pub fn connections(&self) -> usize {
-        self.given.load(Ordering::Relaxed)
-    }
-
     /// Lets connections to a place come from any loopback address.
     pub fn spread(&self, place: Place) {
         self.spread.lock().unwrap_or_else(PoisonError::into_inner).insert(place);
