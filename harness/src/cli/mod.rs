@@ -12,6 +12,7 @@ mod prepared;
 mod quick;
 mod reading;
 mod run;
+mod seed;
 mod serve;
 
 use std::ffi::OsString;
@@ -40,6 +41,7 @@ enum Verb {
     Check(check::CheckArgs),
     Explain(explain::ExplainArgs),
     Serve(serve::ServeArgs),
+    Seed(seed::SeedArgs),
     Schema(paperwork::SchemaArgs),
     Completions(paperwork::CompletionsArgs),
     Man(paperwork::ManArgs),
@@ -66,6 +68,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         Verb::Check(args) => check::check(args),
         Verb::Explain(args) => explain::explain(args),
         Verb::Serve(args) => serve::serve(args),
+        Verb::Seed(args) => seed::seed(args),
         Verb::Schema(args) => paperwork::schema(args),
         Verb::Completions(args) => paperwork::completions(args),
         Verb::Man(args) => paperwork::man(args),

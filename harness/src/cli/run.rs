@@ -191,7 +191,7 @@ fn status(summary: &Summary) -> ExitStatus {
 }
 
 /// `5s`, `500ms`, `2m`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let error = || format!("`{text}` is not a time such as 5s, 500ms or 2m");
     let digits = text.find(|character: char| !character.is_ascii_digit() && character != '.').ok_or_else(error)?;
     let (number, unit) = text.split_at_checked(digits).ok_or_else(error)?;

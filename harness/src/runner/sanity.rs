@@ -147,7 +147,7 @@ pub(super) fn mechanism(target: &Target, place: Place, survey: &Survey) -> Optio
 }
 
 /// A login that works if anything does: the role for whom every assumption is right, else the first that can be named.
-fn plainest_login(
+pub(super) fn plainest_login(
     target: &Target,
     protocol: Protocol,
     mechanism: Mechanism,

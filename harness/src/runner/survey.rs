@@ -70,6 +70,15 @@ impl Survey {
         Self { found, places }
     }
 
+    /// Asks one place of one target.
+    pub async fn of_place(target: &Target, place: Place, deadlines: Deadlines) -> Self {
+        let (mut found, _) = ask(target, place.1, place.2, From::default(), deadlines).await;
+        if let Found::Offers(words) = &mut found {
+            words.retain(|word| !target.lacks.contains(word));
+        }
+        Self { found: HashMap::from([(place, found)]), places: vec![place] }
+    }
+
     /// Lets connections come from any loopback address, at each place of somebody else's server on this machine that
     /// makes no difference between them. Some do: Dovecot takes a password in plaintext from its own address only.
     pub async fn spread_sources(&self, governor: &Governor, deadlines: Deadlines) {
@@ -101,6 +110,14 @@ impl Survey {
     pub fn unreachable(&self, place: Place) -> Option<&str> {
         match self.found.get(&place) {
             Some(Found::Unreachable(reason)) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// What a place does not offer that would secure the connection.
+    pub fn not_secured(&self, place: Place) -> Option<&str> {
+        match self.found.get(&place) {
+            Some(Found::NotSecured(what)) => Some(what),
             _ => None,
         }
     }
