@@ -297,7 +297,7 @@ async fn a_server_without_tls_where_tls_is_wanted_is_unreachable() {
     let output = command(&arguments, &[("LOGINSPEC_PASSWORD", "Secret-Same")]);
     let (out, human) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(3), "{human}");
-    assert!(human.contains("unreachable") && human.contains("--server-name NAME"), "{human}");
+    assert!(human.contains("unreachable") && human.contains("this port begins without TLS"), "{human}");
     assert_eq!(human.matches("warning: 127.0.0.1: certificates are not verified").count(), 2, "{human}");
     let summary: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
     assert_eq!(summary["summary"]["insecure"], true);

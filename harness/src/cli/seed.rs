@@ -12,7 +12,7 @@ use super::prepared::{Prepared, TargetArgs, prepare};
 use super::quick::{QuickArgs, WireArgs};
 use super::run::duration;
 use crate::runner::{SeedError, SeedOptions, SeedResult, Seeded, seed as deliver};
-use crate::target::{Passwords, Target};
+use crate::target::{Passwords, Target, TargetChoice};
 use crate::transport::Deadlines;
 
 /// The longest that is waited for a connection to stand, however long may be waited for replies.
@@ -81,16 +81,19 @@ pub(super) fn seed(args: SeedArgs) -> Result<ExitStatus, CliError> {
     Ok(counts.status())
 }
 
-/// The target that is meant: never the reference server, which has its canaries.
+/// The target that is meant: never the reference server or a container, which have their canaries.
 fn chosen(args: SeedArgs) -> Result<Target, CliError> {
+    const WHICH: &str = "say which server: --target FILE.toml, or --imap or --imaps with --account";
     let SeedArgs { target, directory, quick, wire, .. } = args;
-    let name = target.unwrap_or_else(|| "reference".to_string());
-    match prepare(&TargetArgs { target: name.clone(), directory, quick, wire }, Passwords::Fetch)? {
+    if let Some(name) = &target
+        && !matches!(TargetChoice::parse(name)?, TargetChoice::File(_))
+    {
+        return Err(CliError::Usage(format!("{name} has its canaries, and needs none delivered; {WHICH}")));
+    }
+    let target = target.unwrap_or_else(|| "reference".to_string());
+    match prepare(&TargetArgs { target, directory, quick, wire }, Passwords::Fetch)? {
         Prepared::Remote(target) => Ok(*target),
-        Prepared::Reference(..) | Prepared::Container(..) => Err(CliError::Usage(format!(
-            "seed is for a server of your own, and {name} has its canaries: say which with --target FILE.toml, or with \
-             --imap or --imaps and --account"
-        ))),
+        Prepared::Reference(..) | Prepared::Container(..) => Err(CliError::Usage(WHICH.to_string())),
     }
 }
 

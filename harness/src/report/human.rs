@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::finding::{self, Line};
 use super::offers::offers;
 use super::replay::Replay;
-use crate::runner::{CaseReport, Reporter, RunEvent, Summary, SurveyFacts, TargetFacts};
+use crate::runner::{CaseReport, Reporter, RunEvent, Sanity, Summary, SurveyFacts, TargetFacts};
 use crate::scenario::{Scenario, Verdict};
 
 /// How many failures are shown again at the end; there may be thousands, and memory must not grow with them.
@@ -237,6 +237,11 @@ impl<W: Write> Human<W> {
             self.print(&format!("{DIM}skipped {number}: {reason}{DIM:#}"))?;
         }
         for sanity in summary.troubles() {
+            let is_same = |other: &&Sanity| other.target == sanity.target && other.protocol == sanity.protocol;
+            // What never worked has not stopped working.
+            if sanity.is_last && summary.troubles().any(|other| !other.is_last && is_same(&other)) {
+                continue;
+            }
             let when = if sanity.is_last { "at the end" } else { "at the start" };
             let advice = if sanity.is_last {
                 "the server no longer lets a good login in: locked out, overloaded or broken on the way"

@@ -7,7 +7,7 @@ use super::connection::From;
 use super::event::{Sanity, Summary};
 use super::governor::Governor;
 use super::plan::Plan;
-use super::sanity::{SanityResult, check, good_login, mechanism};
+use super::sanity::{SanityResult, check, good_login, mechanism, offers};
 use super::survey::{Place, Survey};
 use crate::axes::Protocol;
 use crate::scenario::KnownPrint;
@@ -47,6 +47,10 @@ pub(super) async fn check_first(
                 None
             }
             SanityResult::Trouble(reason) => Some(reason),
+            SanityResult::Refused(reason) => {
+                shut(survey, place, &target, &reason);
+                Some(reason)
+            }
             SanityResult::Unreachable(reason) => {
                 note_unreachable(summary, reason.clone());
                 survey.set_unreachable(place, reason);
@@ -76,10 +80,25 @@ pub(super) async fn check_last(governor: &Arc<Governor>, survey: &Survey, prints
     for (place, target, result) in check_all(governor, survey, prints, summary).await {
         let trouble = match result {
             SanityResult::Fine | SanityResult::Unnamed(_) => None,
-            SanityResult::Trouble(reason) | SanityResult::Unreachable(reason) => Some(reason),
+            SanityResult::Trouble(reason) | SanityResult::Refused(reason) | SanityResult::Unreachable(reason) => {
+                Some(reason)
+            }
         };
         summary.sanity.push(Sanity { target: target.name.clone(), protocol: place.1, is_last: true, trouble });
     }
+}
+
+/// Sees to it that nothing more is asked of a server that takes the target's own password for a wrong one: each good
+/// login would be one wrong password more, and lock the account.
+fn shut(survey: &mut Survey, place: Place, target: &Target, reason: &str) {
+    let may_lock = target.limits.wrong_passwords.is_some();
+    // A mechanism that is not even offered says nothing of the password.
+    let is_offered = mechanism(target, place, survey).is_some_and(|it| offers(place, it, survey) != Some(false));
+    if !may_lock || !is_offered {
+        return;
+    }
+    let reason = reason.lines().next().unwrap_or_default();
+    survey.shut(place.0, format!("no more wrong passwords are sent, so as not to lock the account: {reason}"));
 }
 
 fn note_unreachable(summary: &mut Summary, reason: String) {

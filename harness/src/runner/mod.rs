@@ -4,6 +4,7 @@
 //! A [`Plan`] says what is asked of whom; [`run`] asks, judges and tells a [`Reporter`] one [`RunEvent`] after the
 //! other. Reports see nothing but these events.
 
+mod advice;
 mod caller;
 mod challenge;
 mod charged;

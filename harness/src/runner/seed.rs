@@ -6,13 +6,14 @@
 
 use std::io;
 
+use super::advice::{self, words};
 use super::connection::{From, open};
 use super::fresh::fresh;
 use super::sanity::{mechanism, plainest_login};
 use super::survey::{Place, Survey, unreachable};
 use crate::axes::{Protocol, Security};
 use crate::identity::{Account, escape};
-use crate::protocol::{Login, Outcome, Redactor, Reply, Session, canary_message};
+use crate::protocol::{Login, Outcome, Redactor, Session, canary_message};
 use crate::scenario::describe;
 use crate::target::{Date, Target};
 use crate::transport::{Conversation, Deadlines};
@@ -156,11 +157,11 @@ impl Seeder<'_> {
             Outcome::Opened { mailbox: Some(found), .. } if *found == mailbox => (SeedResult::AlreadyThere, false),
             Outcome::Opened { mailbox: Some(found), .. } => (wrong_mailbox(&redactor.redact(found), &mailbox), false),
             Outcome::Opened { mailbox: None, .. } => (SeedResult::Wanting, false),
-            Outcome::Delivered => (self.verify(login, &mailbox, &redactor).await, false),
+            Outcome::Delivered => (self.verify(login, account, &redactor).await, false),
             outcome => {
                 // Some servers say BAD to a wrong password.
                 let is_refused = matches!(outcome, Outcome::Rejected(_) | Outcome::Bad(_));
-                let trouble = trouble(&login.name, conversation, &redactor);
+                let trouble = trouble(&login.name, account, self.place.2, conversation, &redactor);
                 (SeedResult::Failed(trouble), is_refused)
             }
         }
@@ -200,17 +201,19 @@ impl Seeder<'_> {
     }
 
     /// Logs in once more, as a run does: what counts is what a run finds.
-    async fn verify(&self, login: Login, mailbox: &[u8], redactor: &Redactor) -> SeedResult {
+    async fn verify(&self, login: Login, account: &Account, redactor: &Redactor) -> SeedResult {
         let again = match fresh() {
             Ok(fresh) => self.converse(Session::login(Login { fresh, ..login.clone() })).await,
             Err(reason) => Err(reason),
         };
         match again {
             Ok(conversation) => match &conversation.outcome {
-                Outcome::Opened { mailbox: Some(found), .. } if found == mailbox => SeedResult::Delivered,
+                Outcome::Opened { mailbox: Some(found), .. } if Some(found) == account.mailbox.as_ref() => {
+                    SeedResult::Delivered
+                }
                 _ => SeedResult::Failed(format!(
                     "a canary was delivered, but a second login does not find it; {}",
-                    trouble(&login.name, conversation, redactor)
+                    trouble(&login.name, account, self.place.2, conversation, redactor)
                 )),
             },
             Err(reason) => SeedResult::Failed(format!(
@@ -243,30 +246,21 @@ fn wrong_mailbox(found: &[u8], wanted: &[u8]) -> SeedResult {
 }
 
 /// What happened instead, the server's words, and every octet.
-fn trouble(name: &[u8], conversation: Conversation, redactor: &Redactor) -> String {
+fn trouble(
+    name: &[u8],
+    account: &Account,
+    security: Security,
+    conversation: Conversation,
+    redactor: &Redactor,
+) -> String {
     let outcome = redactor.redact_outcome(conversation.outcome);
     let transcript = conversation.transcript.render(redactor);
     let advice = match &outcome {
-        Outcome::Rejected(_) | Outcome::Bad(_) => {
-            "; look at the account's name, dialect and password. It is not tried again, so as not to \
-                                 lock the account"
+        Outcome::Undelivered(reply) => {
+            format!("{}; the account must be allowed to read its INBOX and to add messages there", words(reply))
         }
-        Outcome::Undelivered(_) => "; the account must be allowed to read its INBOX and to add messages there",
-        Outcome::NotOffered(_) => "; nothing was sent that the server does not offer",
-        _ => "",
-    };
-    let said = match &outcome {
-        Outcome::Rejected(reply) | Outcome::Bad(reply) | Outcome::Undelivered(reply) | Outcome::Unbound(reply) => {
-            words(reply)
-        }
-        _ => String::new(),
+        other => advice::on_login(other, account, security),
     };
     let indented: String = transcript.lines().map(|line| format!("\n    {line}")).collect();
-    format!("the login as `{}`: {}{said}{advice}{indented}", escape(name), describe(&outcome))
-}
-
-fn words(reply: &Reply) -> String {
-    let code = reply.code.as_ref().map(|code| format!("[{code}] ")).unwrap_or_default();
-    let text = escape(reply.text.get(..reply.text.len().min(200)).unwrap_or_default());
-    if code.is_empty() && text.is_empty() { String::new() } else { format!(" (`{code}{text}`)") }
+    format!("the login as `{}`: {}{advice}{indented}", escape(name), describe(&outcome))
 }
