@@ -10,7 +10,7 @@ use std::path::Path;
 use loginspec::identity::{read_dialect, read_directory};
 use loginspec::scenario::read_scenario;
 use loginspec::source::SourceText;
-use loginspec::target::{Passwords, read_target};
+use loginspec::target::{Date, Passwords, read_target};
 
 fn snapshots(kind: &str, message: impl Fn(&SourceText) -> Result<(), String>) {
     let mut settings = insta::Settings::clone_current();
@@ -54,7 +54,12 @@ fn directory_files() {
 
 #[test]
 fn target_files() {
-    snapshots("target", |source| plain(read_target(source, Path::new("."), Passwords::Ignore, true)));
+    let today = Date::parse("2026-11-25").unwrap();
+    let every = ["imap/quoting/escaped[imap,login]", "pop3/session/empty[pop3]"];
+    snapshots("target", |source| {
+        let file = read_target(source, Path::new("."), Passwords::Ignore, true).map_err(|error| error.to_string())?;
+        plain(file.known.check(today, Some(&every)))
+    });
 }
 
 /// All mistakes of a file are shown in one go.

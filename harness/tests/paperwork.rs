@@ -37,7 +37,7 @@ fn schemas() {
 fn completions_know_every_verb() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let text = generated(&["completions", shell]);
-        for verb in ["run", "list", "check", "explain", "serve"] {
+        for verb in ["run", "list", "check", "explain", "report", "serve"] {
             assert!(text.contains(verb), "{shell} completions lack {verb}");
         }
     }
@@ -47,7 +47,7 @@ fn completions_know_every_verb() {
 fn manual_pages() {
     assert!(generated(&["man"]).contains(".TH loginspec 1"));
     let page = generated(&["man", "run"]);
-    for option in ["target", "json", "junit", "jobs", "timeout", "shard", "flaw"] {
+    for option in ["target", "json", "junit", "matrix", "jobs", "timeout", "shard", "flaw"] {
         assert!(page.contains(&format!("\\-\\-{option}")), "the page for run lacks --{option}");
     }
 }

@@ -10,9 +10,10 @@ use std::time::Duration;
 use loginspec::axes::{Encoding, Mechanism, Protocol, Security};
 use loginspec::report::{Human, JsonLines, Junit, Replay, ReplayTarget};
 use loginspec::runner::{
-    Blame, CaseReport, DeviationReport, Reporter, RunEvent, Sanity, Sibling, Summary, SurveyFacts, TargetFacts,
+    Blame, CaseReport, DeviationReport, Harm, Recorded, Reporter, RunEvent, Sanity, Sibling, Summary, SurveyFacts,
+    TargetFacts,
 };
-use loginspec::scenario::{Scenario, Verdict, read_scenario};
+use loginspec::scenario::{Level, Scenario, Verdict, read_scenario};
 use loginspec::source::SourceText;
 
 const FILE: &str = r#"title = "A <b>title</b> & \"more\""
@@ -56,7 +57,9 @@ fn case(scenario: &Arc<Scenario>, verdict: Verdict) -> CaseReport {
         id: case.id.clone(),
         scenario: Arc::clone(scenario),
         about: "What the case shows.".to_string(),
+        form: (verdict == Verdict::Pass).then(|| r"domain\user".to_string()),
         cites: case.cites.clone(),
+        level: Level::Must,
         target: "reference:exchange-5.5".to_string(),
         dialect: "exchange-5.5".to_string(),
         role: "same".to_string(),
@@ -67,6 +70,7 @@ fn case(scenario: &Arc<Scenario>, verdict: Verdict) -> CaseReport {
         expected: "rejected".to_string(),
         outcome: (verdict != Verdict::Skip).then_some("opened"),
         mailbox: (verdict != Verdict::Skip).then(|| "Same".to_string()),
+        is_own: (verdict == Verdict::Pass).then_some(true),
         proof: (verdict != Verdict::Skip).then_some("canary"),
         code: went_wrong.then(|| "AUTHENTICATIONFAILED".to_string()),
         text: went_wrong.then(|| r"]]> <script>\x1b[31m</failure>".to_string()),
@@ -108,7 +112,14 @@ fn case(scenario: &Arc<Scenario>, verdict: Verdict) -> CaseReport {
         } else {
             vec![]
         },
-        process: None,
+        process: (verdict == Verdict::Fail).then(|| "a core dump was left: core.7".to_string()),
+        known: matches!(verdict, Verdict::Known | Verdict::Fixed).then(|| Recorded {
+            reason: "refuses every quoted string".to_string(),
+            link: Some("https://example.org/ticket/123".to_string()),
+            security: verdict == Verdict::Known,
+            happened: if verdict == Verdict::Known { "opened <Same>".to_string() } else { String::new() },
+        }),
+        harm: (verdict == Verdict::Fail).then_some(Harm::WrongMailbox),
     }
 }
 
@@ -126,6 +137,7 @@ fn play(report: &mut dyn Reporter) {
     let targets = [TargetFacts {
         name: "reference:exchange-5.5".to_string(),
         dialect: "exchange-5.5".to_string(),
+        version: Some("Exchange <5.5>".to_string()),
         addresses: vec![(Protocol::Imap, "127.0.0.1:1143".to_string())],
     }];
     let scenarios = [(Arc::clone(&scenario), Verdict::ALL.len())];
@@ -156,6 +168,7 @@ fn play(report: &mut dyn Reporter) {
     let no_canary = "reference:exchange-5.5: no canary & <no> proof".to_string();
     report.event(&RunEvent::Surveyed { surveys: &surveys, warnings: std::slice::from_ref(&no_canary) }).unwrap();
     let mut summary = Summary {
+        targets: targets.to_vec(),
         planned: Verdict::ALL.len(),
         conversations: 9,
         took: Duration::from_millis(250),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use loginspec::report::{Human, JsonLines, Junit, Replay, Reports};
+use loginspec::report::{Accept, Human, JsonLines, Junit, Replay, Reports};
 use loginspec::runner::{Plan, RunOptions, run};
 use loginspec::scenario::{Selection, read_scenario};
 use loginspec::source::SourceText;
@@ -113,6 +113,7 @@ async fn reports_on(password: &str) -> Vec<u8> {
     reports.add(Human::new(out.clone()));
     reports.add(JsonLines::new(out.clone()).with_replay(Replay::default()));
     reports.add(Junit::new(out.clone()).unwrap());
+    reports.add(Accept::new(out.clone()));
     let (_sender, interrupt) = tokio::sync::watch::channel(false);
     let deadlines = Deadlines::from_reply(Duration::from_millis(200));
     run(plan, &[target], RunOptions { jobs: 32, may_grow: false, deadlines, interrupt }, &mut reports).await.unwrap();

@@ -71,8 +71,8 @@ async fn without_canaries_the_fingerprint_tells_mailboxes_apart() {
     assert_eq!(proofs(&cases), [(Verdict::Pass, Some("fingerprint")); 2], "{cases:?}");
     assert!(summary.is_success(), "{summary:?}");
     assert!(summary.warnings.iter().any(|warning| warning.contains("no canary in the mailbox")), "{summary:?}");
-    // Two surveys, two sanity logins before and two after, two cases.
-    assert_eq!(summary.conversations, 8);
+    // Two surveys, two sanity logins before and two after, two refusals to see how long they take, two cases.
+    assert_eq!(summary.conversations, 10);
 
     let roles = OPENS.replace("login =", "account = ['same', 'renamed']\nlogin =");
     let (_, cases) = put_to(&server, &roles).await;

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::chosen::{CaseArgs, plan_for};
 use super::exit_code::{CliError, ExitStatus};
+use super::prepared::Prepared;
 use super::reading;
 use crate::identity::{bundled_dialect, bundled_dialect_names, bundled_directory, read_dialect, read_directory};
 use crate::scenario::{LoadError, Vocabulary, bundled_scenarios, load};
-use crate::target::{Passwords, find_dialect, read_target};
+use crate::target::{Passwords, find_dialect, read_target, remote_target};
 
 /// Show the mistakes in scenario, dialect, directory and target files: in the bundled ones by default.
 #[derive(Debug, Args)]
@@ -117,8 +119,13 @@ fn check_path(path: &Path, vocabulary: &Vocabulary, tally: &mut Tally) {
         FileKind::Target => {
             let read = || {
                 let file = read_target(&reading::source(path)?, place, Passwords::Ignore, true)?;
-                find_dialect(&file.dialect)?;
-                Ok(())
+                let dialect = find_dialect(&file.dialect)?;
+                if file.known.list.is_empty() {
+                    return Ok(());
+                }
+                // What is recorded is looked at as a run of everything would.
+                let prepared = Prepared::Remote(Box::new(remote_target(file, dialect)));
+                plan_for(&prepared, &CaseArgs::default()).map(|_| ())
             };
             tally.other(read());
         }

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::exit_code::CliError;
+use super::prepared::Prepared;
 use crate::identity::Dialect;
 use crate::runner::{Plan, Shard};
 use crate::scenario::{Scenario, Selection, Vocabulary, bundled_scenarios, load};
 use crate::source::nearest;
+use crate::target::Date;
 
 /// What stands on the command line about cases.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct CaseArgs {
     /// Scenario files or folders, or bundled cases by the start of their ids or a glob ('imap/*literal*').
     ///
@@ -34,10 +36,29 @@ impl CaseArgs {
     pub fn paths(&self) -> Vec<String> {
         self.scenarios.iter().filter(|text| is_path(text)).cloned().collect()
     }
+
+    /// Whether every bundled case is meant, so that a record which covers none of them covers nothing.
+    fn is_everything(&self) -> bool {
+        self.scenarios.is_empty() && self.filter.is_empty() && self.shard.is_none()
+    }
+}
+
+/// Plans the cases for a target, and sees to it that what is recorded of that target holds still.
+pub(super) fn plan_for(prepared: &Prepared, args: &CaseArgs) -> Result<Plan, CliError> {
+    let whole = whole_plan(args, &prepared.dialects(), &prepared.vocabulary()?)?;
+    let every: Vec<&str> = whole.list.iter().filter_map(|planned| Some(planned.case()?.id.as_str())).collect();
+    // Before anything is thinned out: a record may be about a combination that only `--full` asks.
+    prepared.records().check(Date::today(), args.is_everything().then_some(every.as_slice()))?;
+    part_of(args, whole)
 }
 
 /// Finds the scenarios and plans their cases for targets of these dialects.
 pub(super) fn plan(args: &CaseArgs, dialects: &[Arc<Dialect>], vocabulary: &Vocabulary) -> Result<Plan, CliError> {
+    part_of(args, whole_plan(args, dialects, vocabulary)?)
+}
+
+/// Every combination of every case that is meant.
+fn whole_plan(args: &CaseArgs, dialects: &[Arc<Dialect>], vocabulary: &Vocabulary) -> Result<Plan, CliError> {
     let (paths, ids): (Vec<&String>, Vec<&String>) = args.scenarios.iter().partition(|text| is_path(text));
     let mut chosen: Vec<Arc<Scenario>> = Vec::new();
     let mut plan = Plan::default();
@@ -66,6 +87,11 @@ pub(super) fn plan(args: &CaseArgs, dialects: &[Arc<Dialect>], vocabulary: &Voca
             dialects.join(", ")
         )));
     }
+    Ok(plan)
+}
+
+/// What of a plan is asked in this run.
+fn part_of(args: &CaseArgs, plan: Plan) -> Result<Plan, CliError> {
     // Whoever asks for few combinations gets these: only what is chosen is thinned out.
     let plan = if args.full { plan } else { plan.pairwise() };
     let plan = match args.shard {

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::report::earlier::EarlierError;
 use crate::scenario::LoadError;
 use crate::source::{Mistakes, ReadError};
 use crate::target::{ChoiceError, QuickError, TargetFileError};
@@ -48,6 +49,9 @@ pub enum CliError {
     /// The target of the command line comes to nothing.
     #[error("{0}")]
     Quick(#[from] QuickError),
+    /// An earlier run's file is wrong.
+    #[error("{0}")]
+    Earlier(#[from] EarlierError),
     /// A report, or another file, cannot be written.
     #[error("failed to write {name}: {source}")]
     Report {

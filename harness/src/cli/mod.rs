@@ -5,12 +5,15 @@ mod chosen;
 mod exit_code;
 mod explain;
 mod explanation;
+mod fleet;
 mod instead;
 mod list;
+mod new_file;
 mod paperwork;
 mod prepared;
 mod quick;
 mod reading;
+mod report;
 mod run;
 mod seed;
 mod serve;
@@ -38,8 +41,10 @@ const AFTER_HELP: &str = "Exit codes: 0 all as expected; 1 some case was not; 2 
 enum Verb {
     Run(run::RunArgs),
     List(list::ListArgs),
+    Fleet(fleet::FleetArgs),
     Check(check::CheckArgs),
     Explain(explain::ExplainArgs),
+    Report(report::ReportArgs),
     Serve(serve::ServeArgs),
     Seed(seed::SeedArgs),
     Schema(paperwork::SchemaArgs),
@@ -65,8 +70,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
     let result = match cli.verb {
         Verb::Run(args) => run::run(args),
         Verb::List(args) => list::list(args),
+        Verb::Fleet(args) => fleet::fleet(args),
         Verb::Check(args) => check::check(args),
         Verb::Explain(args) => explain::explain(args),
+        Verb::Report(args) => report::report(args),
         Verb::Serve(args) => serve::serve(args),
         Verb::Seed(args) => seed::seed(args),
         Verb::Schema(args) => paperwork::schema(args),

@@ -15,7 +15,9 @@ use crate::runner::Plan;
 use crate::scenario::Vocabulary;
 #[cfg(feature = "containers")]
 use crate::source::{nearest, one_of};
-use crate::target::{Passwords, Target, TargetChoice, find_dialect, read_target, remote_target, start_reference};
+use crate::target::{
+    Passwords, Records, Target, TargetChoice, find_dialect, read_target, remote_target, start_reference,
+};
 
 /// How many connections there are at once to a server that is not ours.
 const JOBS_ABROAD: usize = 16;
@@ -45,9 +47,22 @@ pub(super) enum Prepared {
     Reference(Vec<Arc<Dialect>>, Arc<Directory>),
     /// A server in a container.
     #[cfg_attr(not(feature = "containers"), allow(dead_code))]
-    Container(String, Arc<Dialect>, Arc<Directory>),
+    Container(String, Arc<Dialect>, Arc<Directory>, Records),
     /// A server described by a file or by the command line.
     Remote(Box<Target>),
+}
+
+impl TargetArgs {
+    /// Those of a container.
+    #[cfg(feature = "containers")]
+    pub fn container(name: &str) -> Self {
+        Self {
+            target: format!("container:{name}"),
+            directory: None,
+            quick: QuickArgs::default(),
+            wire: WireArgs::default(),
+        }
+    }
 }
 
 /// Finds out what the target arguments mean, without starting anything.
@@ -100,7 +115,7 @@ fn prepare_container(name: String) -> Result<Prepared, CliError> {
     };
     let file = file?;
     let dialect = crate::target::container_dialect(&file)?;
-    Ok(Prepared::Container(name, Arc::new(dialect), Arc::new(file.directory)))
+    Ok(Prepared::Container(name, Arc::new(dialect), Arc::new(file.directory), file.known))
 }
 
 #[cfg(not(feature = "containers"))]
@@ -115,7 +130,7 @@ impl Prepared {
     pub fn dialects(&self) -> Vec<Arc<Dialect>> {
         match self {
             Self::Reference(dialects, _) => dialects.clone(),
-            Self::Container(_, dialect, _) => vec![Arc::clone(dialect)],
+            Self::Container(_, dialect, ..) => vec![Arc::clone(dialect)],
             Self::Remote(target) => vec![Arc::clone(&target.dialect)],
         }
     }
@@ -123,10 +138,24 @@ impl Prepared {
     /// The words that scenarios may use.
     pub fn vocabulary(&self) -> Result<Vocabulary, CliError> {
         let directory = match self {
-            Self::Reference(_, directory) | Self::Container(_, _, directory) => directory,
+            Self::Reference(_, directory) | Self::Container(_, _, directory, _) => directory,
             Self::Remote(target) => &target.directory,
         };
         reading::vocabulary(directory, self.dialects().iter().map(|dialect| dialect.name.clone()))
+    }
+
+    /// Whether it is one server that is not ours.
+    pub const fn is_abroad(&self) -> bool {
+        !matches!(self, Self::Reference(..))
+    }
+
+    /// What its file records.
+    pub fn records(&self) -> Records {
+        match self {
+            Self::Reference(..) => Records::default(),
+            Self::Container(.., records) => records.clone(),
+            Self::Remote(target) => target.known.clone(),
+        }
     }
 
     /// How many connections there are at once where nobody says so.

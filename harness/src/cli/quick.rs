@@ -17,7 +17,7 @@ use crate::transport::{TlsSettings, TlsVersion};
 const PASSWORD: &str = "LOGINSPEC_PASSWORD";
 
 /// A server and one account on it.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "A server without a target file")]
 pub(super) struct QuickArgs {
     /// Where it speaks IMAP: a host, and a port unless it is 143. STARTTLS comes first, except on this machine.
@@ -59,7 +59,7 @@ pub(super) struct QuickArgs {
 }
 
 /// How connections are secured.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Security of connections")]
 pub(super) struct WireArgs {
     /// What cases get that ask for no security [default: what the target says].

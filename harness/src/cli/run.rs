@@ -1,7 +1,7 @@
 //! `loginspec run`: replays scenarios against a target.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +10,12 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use tokio::sync::watch;
 
-use super::chosen::{CaseArgs, plan};
+use super::chosen::{CaseArgs, plan_for};
 use super::exit_code::{CliError, ExitStatus};
+use super::new_file::NewFile;
 use super::prepared::{Prepared, TargetArgs, prepare};
 use crate::reference::{Flaw, Flaws};
-use crate::report::{Human, JsonLines, Junit, Replay, ReplayTarget, Reports};
+use crate::report::{Accept, Human, JsonLines, Junit, MatrixReport, Replay, ReplayTarget, Reports};
 use crate::runner::{RunOptions, Summary, run as run_plan};
 use crate::target::Passwords;
 use crate::transport::Deadlines;
@@ -35,12 +36,24 @@ pub(super) struct RunArgs {
     /// Write JUnit XML; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write the table of login forms by servers as Markdown, and show it at the end; `-` is standard output.
+    ///
+    /// Its rows are the cases that name a form (`forms/`). It is shown without being asked for where the target is one
+    /// server of somebody else's.
+    #[arg(long, value_name = "FILE")]
+    matrix: Option<PathBuf>,
+    /// Write a record for each case that failed, to be put into the target's file; the file must not exist yet.
+    #[arg(long, value_name = "FILE")]
+    accept: Option<PathBuf>,
     /// How many connections there are at once [default: 64, or 16 to other people's servers].
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     jobs: Option<u16>,
     /// How long to wait for each reply, as in 5s or 500ms.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     timeout: Duration,
+    /// Write what the server logged, where it runs in a container.
+    #[arg(long, value_name = "FILE")]
+    server_log: Option<PathBuf>,
     /// Give the reference server a flaw, by name; `serve --help` lists them. May be given several times.
     #[arg(long, value_name = "NAME", value_parser = flaw_parser(), hide_possible_values = true)]
     flaw: Vec<Flaw>,
@@ -52,10 +65,17 @@ pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
     if !args.flaw.is_empty() && !matches!(prepared, Prepared::Reference(..)) {
         return Err(CliError::Usage("--flaw is for the reference server only".to_string()));
     }
-    let plan = plan(&args.cases, &prepared.dialects(), &prepared.vocabulary()?)?;
+    if args.server_log.is_some() && !matches!(prepared, Prepared::Container(..)) {
+        return Err(CliError::Usage("--server-log is for servers in containers only: others log at home".to_string()));
+    }
+    let mut cases = args.cases.clone();
+    // A thinned table has holes. One server's own is small enough anyway; ours in every dialect is asked in no time.
+    cases.full |= args.matrix.is_some() && !prepared.is_abroad();
+    let plan = plan_for(&prepared, &cases)?;
     let jobs = args.jobs.map_or(prepared.jobs(), usize::from);
     // Reports are opened before anything is asked: nobody should learn only after the run that it cannot be written.
-    let mut reports = open_reports(&args)?;
+    let mut reports = open_reports(&args, args.matrix.is_some() || prepared.is_abroad())?;
+    let mut server_log = args.server_log.as_deref().map(create).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let summary = runtime.block_on(async {
         let interrupt = watch_for_interrupt()?;
@@ -75,6 +95,9 @@ pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
             .await
             .map_err(|source| CliError::Report { name: "a report".to_string(), source })?;
         for target in targets.into_iter().filter_map(Arc::into_inner) {
+            if let (Some(file), Some(log)) = (&mut server_log, target.logs().await) {
+                file.write_all(log.as_bytes())?;
+            }
             target.stop().await;
         }
         Ok::<Summary, CliError>(summary)
@@ -114,12 +137,14 @@ pub(super) fn flaw_parser() -> impl TypedValueParser<Value = Flaw> {
     PossibleValuesParser::new(names).try_map(|name| Flaw::from_name(&name).ok_or("no such flaw"))
 }
 
-fn open_reports(args: &RunArgs) -> Result<Reports, CliError> {
+fn open_reports(args: &RunArgs, shows_matrix: bool) -> Result<Reports, CliError> {
     let mut reports = Reports::default();
     let replay = replay(args);
     let is_stdout = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
-    if is_stdout(&args.json) && is_stdout(&args.junit) {
-        return Err(CliError::Usage("--json and --junit cannot both be written to standard output".to_string()));
+    let files = [("--json", &args.json), ("--junit", &args.junit), ("--matrix", &args.matrix)];
+    let on_stdout: Vec<&str> = files.into_iter().filter(|(_, path)| is_stdout(path)).map(|(name, _)| name).collect();
+    if let [first, second, ..] = on_stdout[..] {
+        return Err(CliError::Usage(format!("{first} and {second} cannot both be written to standard output")));
     }
     if let Some(path) = &args.json {
         reports.add(JsonLines::new(create(path)?).with_replay(replay.clone()));
@@ -128,17 +153,29 @@ fn open_reports(args: &RunArgs) -> Result<Reports, CliError> {
         let failed = |source| CliError::Report { name: path.display().to_string(), source };
         reports.add(Junit::new(create(path)?).map_err(failed)?.with_replay(replay.clone()));
     }
+    if let Some(path) = &args.matrix {
+        reports.add(MatrixReport::markdown(create(path)?));
+    }
+    if let Some(path) = &args.accept {
+        reports.add(Accept::new(NewFile::new(path)?));
+    }
     // The two never share a stream: whoever reads a report from standard output reads nothing else there.
-    if is_stdout(&args.json) || is_stdout(&args.junit) {
-        reports.add(Human::new(anstream::AutoStream::auto(io::stderr())).with_replay(replay));
-    } else {
-        reports.add(Human::new(anstream::AutoStream::auto(io::stdout())).with_replay(replay));
+    let people = || -> Box<dyn io::Write> {
+        if on_stdout.is_empty() {
+            Box::new(anstream::AutoStream::auto(io::stdout()))
+        } else {
+            Box::new(anstream::AutoStream::auto(io::stderr()))
+        }
+    };
+    reports.add(Human::new(people()).with_replay(replay));
+    if shows_matrix {
+        reports.add(MatrixReport::text(people()));
     }
     Ok(reports)
 }
 
 /// Opens a report's file; `-` is standard output.
-fn create(path: &Path) -> Result<Box<dyn io::Write>, CliError> {
+fn create(path: &Path) -> Result<Box<dyn io::Write + Send>, CliError> {
     if path == Path::new("-") {
         return Ok(Box::new(io::stdout()));
     }

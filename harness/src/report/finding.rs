@@ -5,7 +5,7 @@ use annotate_snippets::Renderer;
 
 use super::actual;
 use super::replay::Replay;
-use crate::runner::{Blame, CaseReport};
+use crate::runner::{Blame, CaseReport, Recorded};
 use crate::source::{Mistake, render};
 
 /// A line of a finding.
@@ -40,6 +40,12 @@ pub(super) fn lines(case: &CaseReport, replay: &Replay) -> Vec<Line> {
     for deviation in &case.deviations {
         line("besides", &deviation.to_string());
     }
+    if let Some(process) = &case.process {
+        line("process", process);
+    }
+    if let Some(known) = &case.known {
+        line("recorded", &recorded(known));
+    }
     if let Some(blame) = case.blame.filter(|blame| *blame != Blame::Server) {
         line("at fault", &format!("{}: {}", blame.word(), blame.advice()));
     }
@@ -58,4 +64,16 @@ pub(super) fn lines(case: &CaseReport, replay: &Replay) -> Vec<Line> {
     let transcript = case.transcript.as_deref().unwrap_or_default();
     lines.extend(transcript.lines().map(|line| Line::Wire(line.to_string())));
     lines
+}
+
+/// A record in one line.
+pub(super) fn recorded(known: &Recorded) -> String {
+    let mut text = known.reason.clone();
+    if let Some(link) = &known.link {
+        text.push_str(&format!(" ({link})"));
+    }
+    if known.security {
+        text.push_str(" [security]");
+    }
+    text
 }

@@ -17,6 +17,8 @@ use crate::scenario::{Scenario, Verdict};
 const REPEATED: usize = 100;
 /// How many different reasons for skipping are told apart.
 const REASONS: usize = 20;
+/// How many records are told apart; a target file has no more of them than somebody has written down.
+const RECORDS: usize = 1000;
 
 const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default().bold();
@@ -33,6 +35,8 @@ pub struct Human<W> {
     unexpected: usize,
     left_out: usize,
     skipped: BTreeMap<String, usize>,
+    /// What is otherwise than expected, as recorded, by record.
+    known: BTreeMap<String, usize>,
     /// What could not be asked though it should, by reason.
     unasked: BTreeMap<String, usize>,
     replay: Replay,
@@ -69,6 +73,7 @@ impl<W: Write> Human<W> {
             left_out: 0,
             one_target: false,
             skipped: BTreeMap::new(),
+            known: BTreeMap::new(),
             unasked: BTreeMap::new(),
             replay: Replay::default(),
         }
@@ -106,7 +111,8 @@ impl<W: Write> Human<W> {
             [one] => {
                 let addresses: Vec<String> =
                     one.addresses.iter().map(|(protocol, address)| format!("{protocol} {address}")).collect();
-                format!("{} ({}; reads login names as {})", one.name, addresses.join(", "), one.dialect)
+                let version = one.version.as_ref().map(|version| format!(", {version}")).unwrap_or_default();
+                format!("{}{version} ({}; reads login names as {})", one.name, addresses.join(", "), one.dialect)
             }
             several => format!("the reference server in {} dialects", several.len()),
         };
@@ -138,14 +144,20 @@ impl<W: Write> Human<W> {
     fn case_finished(&mut self, case: &CaseReport) -> io::Result<()> {
         self.bar.inc(1);
         let shown = match case.verdict {
-            Verdict::Pass | Verdict::Known => None,
+            Verdict::Pass => None,
+            Verdict::Known => {
+                if let Some(known) = &case.known {
+                    note(&mut self.known, &finding::recorded(known), RECORDS);
+                }
+                None
+            }
             Verdict::Skip => {
-                note(&mut self.skipped, &case.reason);
+                note(&mut self.skipped, &case.reason, REASONS);
                 None
             }
             // Why nothing could be asked is told once, not once for each case.
             Verdict::Error if case.outcome.is_none() => {
-                note(&mut self.unasked, &case.reason);
+                note(&mut self.unasked, &case.reason, REASONS);
                 None
             }
             _ => Some(block(case, &self.replay)),
@@ -233,6 +245,9 @@ impl<W: Write> Human<W> {
             let reason = reason.lines().next().unwrap_or_default();
             self.print(&format!("{RED}not asked {number}{RED:#}: {reason}"))?;
         }
+        for (record, number) in std::mem::take(&mut self.known) {
+            self.print(&format!("{DIM}known {number}: {record}{DIM:#}"))?;
+        }
         for (reason, number) in std::mem::take(&mut self.skipped) {
             self.print(&format!("{DIM}skipped {number}: {reason}{DIM:#}"))?;
         }
@@ -287,9 +302,9 @@ fn block(case: &CaseReport, replay: &Replay) -> String {
 }
 
 /// Counts a reason; beyond the first few they are one.
-fn note(reasons: &mut BTreeMap<String, usize>, reason: &str) {
+fn note(reasons: &mut BTreeMap<String, usize>, reason: &str, most: usize) {
     let is_new = !reasons.contains_key(reason);
-    let key = if is_new && reasons.len() >= REASONS { "other reasons" } else { reason };
+    let key = if is_new && reasons.len() >= most { "other reasons" } else { reason };
     *reasons.entry(key.to_string()).or_insert(0) += 1;
 }
 
@@ -318,7 +333,7 @@ fn closing(summary: &Summary, left_out: usize) -> String {
     text
 }
 
-const fn participle(verdict: Verdict) -> &'static str {
+pub(super) const fn participle(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "passed",
         Verdict::Fail => "failed",

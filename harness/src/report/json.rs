@@ -5,19 +5,21 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::replay::Replay;
-use crate::runner::{Blame, CaseReport, DeviationReport, Reporter, RunEvent, Summary};
+use crate::runner::{Blame, CaseReport, DeviationReport, Harm, Recorded, Reporter, RunEvent, Summary, TargetFacts};
 use crate::scenario::Verdict;
 
 /// Writes JSON Lines.
 pub struct JsonLines<W> {
     out: W,
     replay: Replay,
+    /// The versions of the targets, by name: a run that is cut off has no summary that tells them.
+    versions: Vec<(String, Option<String>)>,
 }
 
 impl<W: Write> JsonLines<W> {
     /// Writes to `out`, one flushed line per case.
     pub fn new(out: W) -> Self {
-        Self { out, replay: Replay::default() }
+        Self { out, replay: Replay::default(), versions: Vec::new() }
     }
 
     /// The same, with what of the command line is needed to replay a case.
@@ -37,8 +39,16 @@ impl<W: Write> JsonLines<W> {
 impl<W: Write> Reporter for JsonLines<W> {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
         match event {
-            RunEvent::Started { .. } | RunEvent::Surveyed { .. } => Ok(()),
-            RunEvent::CaseFinished(case) => self.line(&object(case, &self.replay)),
+            RunEvent::Started { targets, .. } => {
+                self.versions = targets.iter().map(|target| (target.name.clone(), target.version.clone())).collect();
+                Ok(())
+            }
+            RunEvent::Surveyed { .. } => Ok(()),
+            RunEvent::CaseFinished(case) => {
+                let of_this = self.versions.iter().find(|(name, _)| *name == case.target);
+                let version = of_this.and_then(|(_, version)| version.clone());
+                self.line(&object(case, &self.replay, version.as_deref()))
+            }
             RunEvent::Finished(summary) => self.line(&Closing { summary: Totals::from(*summary) }),
         }
     }
@@ -59,7 +69,12 @@ struct Case<'c> {
     protocol: &'static str,
     mechanism: Option<&'static str>,
     encoding: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    form: Option<&'c str>,
     mailbox: Option<&'c str>,
+    /// Whether the mailbox is the account's own, or one that it may open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own: Option<bool>,
     proof: Option<&'static str>,
     code: Option<&'c str>,
     text: Option<&'c str>,
@@ -73,9 +88,25 @@ struct Case<'c> {
     finding: Option<Finding<'c>>,
 }
 
-/// What is told of anything but a pass.
+/// What is told of anything but a pass: with it a finding can be written up without the scenario's file.
 #[derive(Serialize)]
 struct Finding<'c> {
+    /// The target's software and its version.
+    version: Option<&'c str>,
+    /// The scenario's id, its behaviour in one sentence, and what the case shows.
+    scenario: &'c str,
+    title: &'c str,
+    about: &'c str,
+    /// `must`, `should` or `may`.
+    level: &'static str,
+    /// `wrong-mailbox`, `let-in`, `process`, `no-answer`, `hung-up` or `tells-who-exists`.
+    harm: Option<&'static str>,
+    /// The record that covers it.
+    known: Option<Known<'c>>,
+    /// What was seen of the server's processes meanwhile.
+    process: Option<&'c str>,
+    /// How many combinations of the same case were asked.
+    combinations: usize,
     /// The rule for which the answer is garbled.
     deviation: Option<Deviation<'c>>,
     /// `server`, `target-file`, `network` or `us`.
@@ -86,6 +117,14 @@ struct Finding<'c> {
     replay: String,
     /// The contract: there is one, if only to say that nothing was sent.
     transcript: &'c str,
+}
+
+#[derive(Serialize)]
+struct Known<'c> {
+    reason: &'c str,
+    link: Option<&'c str>,
+    security: bool,
+    happened: &'c str,
 }
 
 #[derive(Serialize)]
@@ -114,9 +153,24 @@ impl<'c> From<&'c DeviationReport> for Deviation<'c> {
     }
 }
 
-fn finding<'c>(case: &'c CaseReport, replay: &Replay) -> Finding<'c> {
+impl<'c> From<&'c Recorded> for Known<'c> {
+    fn from(Recorded { reason, link, security, happened }: &'c Recorded) -> Self {
+        Self { reason, link: link.as_deref(), security: *security, happened }
+    }
+}
+
+fn finding<'c>(case: &'c CaseReport, replay: &Replay, version: Option<&'c str>) -> Finding<'c> {
     let sibling = case.sibling.as_ref();
     Finding {
+        version,
+        scenario: &case.scenario.id,
+        title: &case.scenario.title,
+        about: &case.about,
+        level: case.level.word(),
+        harm: case.harm.map(Harm::word),
+        known: case.known.as_ref().map(Known::from),
+        process: case.process.as_deref(),
+        combinations: case.combinations,
         deviation: case.deviation.as_ref().map(Deviation::from),
         at_fault: case.blame.map(Blame::word),
         sibling: sibling.map(|found| Sibling { id: &found.id, differs: &found.differs, sentence: &found.sentence }),
@@ -125,7 +179,7 @@ fn finding<'c>(case: &'c CaseReport, replay: &Replay) -> Finding<'c> {
     }
 }
 
-fn object<'c>(case: &'c CaseReport, replay: &Replay) -> Case<'c> {
+fn object<'c>(case: &'c CaseReport, replay: &Replay, version: Option<&'c str>) -> Case<'c> {
     Case {
         id: &case.id,
         target: &case.target,
@@ -139,7 +193,9 @@ fn object<'c>(case: &'c CaseReport, replay: &Replay) -> Case<'c> {
         protocol: case.protocol.word(),
         mechanism: case.mechanism.map(|mechanism| mechanism.word()),
         encoding: case.encoding.map(|encoding| encoding.word()),
+        form: case.form.as_deref(),
         mailbox: case.mailbox.as_deref(),
+        own: case.is_own,
         proof: case.proof,
         code: case.code.as_deref(),
         text: case.text.as_deref(),
@@ -147,7 +203,7 @@ fn object<'c>(case: &'c CaseReport, replay: &Replay) -> Case<'c> {
         millis: (case.took.as_secs_f64() * 1e6).round() / 1e3,
         deviations: case.deviations.iter().map(Deviation::from).collect(),
         answers: case.answers.iter().map(|(login, answer)| Answer { login, answer }).collect(),
-        finding: (case.verdict != Verdict::Pass).then(|| finding(case, replay)),
+        finding: (case.verdict != Verdict::Pass).then(|| finding(case, replay, version)),
     }
 }
 
@@ -159,6 +215,7 @@ struct Closing {
 
 #[derive(Serialize)]
 struct Totals {
+    targets: Vec<TargetLine>,
     planned: usize,
     finished: usize,
     pass: usize,
@@ -178,6 +235,13 @@ struct Totals {
 }
 
 #[derive(Serialize)]
+struct TargetLine {
+    name: String,
+    dialect: String,
+    version: Option<String>,
+}
+
+#[derive(Serialize)]
 struct SanityLine {
     target: String,
     protocol: &'static str,
@@ -187,7 +251,13 @@ struct SanityLine {
 
 impl From<&Summary> for Totals {
     fn from(summary: &Summary) -> Self {
+        let target = |target: &TargetFacts| TargetLine {
+            name: target.name.clone(),
+            dialect: target.dialect.clone(),
+            version: target.version.clone(),
+        };
         Self {
+            targets: summary.targets.iter().map(target).collect(),
             planned: summary.planned,
             finished: summary.finished(),
             pass: summary.count(Verdict::Pass),

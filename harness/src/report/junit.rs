@@ -42,7 +42,10 @@ impl<W: Write> Junit<W> {
             clean(&case.id),
             case.took.as_secs_f64()
         )?;
-        let message = clean(&actual(case));
+        let message = clean(&match &case.known {
+            Some(known) if case.verdict == Verdict::Known => format!("known: {}", finding::recorded(known)),
+            _ => actual(case),
+        });
         let replay = &self.replay;
         let whole = || {
             let lines =
@@ -51,7 +54,13 @@ impl<W: Write> Junit<W> {
         };
         match case.verdict {
             Verdict::Pass => return writeln!(out, "/>"),
-            Verdict::Skip | Verdict::Known => writeln!(out, ">\n      <skipped message=\"{message}\"/>")?,
+            Verdict::Skip => writeln!(out, ">\n      <skipped message=\"{message}\"/>")?,
+            Verdict::Known => {
+                writeln!(out, ">\n      <skipped message=\"{message}\"/>")?;
+                let happened = case.known.as_ref().map(|known| known.happened.as_str()).unwrap_or_default();
+                let seen = [happened, case.process.as_deref().unwrap_or_default()].map(clean);
+                writeln!(out, "      <system-out>{}</system-out>", seen.join("\n").trim_end())?;
+            }
             // JUnit knows no warnings: the case passes, and says so.
             Verdict::Warn => writeln!(out, ">\n      <system-out>warning: {message}\n{}</system-out>", whole())?,
             Verdict::Fail | Verdict::Fixed | Verdict::Error => {
@@ -65,10 +74,15 @@ impl<W: Write> Junit<W> {
 
     /// What everybody who reads the results must know.
     fn properties(&mut self, summary: &Summary) -> io::Result<()> {
-        if !summary.insecure && summary.warnings.is_empty() {
+        let versions = summary.targets.iter().filter(|target| target.version.is_some());
+        if !summary.insecure && summary.warnings.is_empty() && versions.clone().next().is_none() {
             return Ok(());
         }
         writeln!(self.out, "    <properties>")?;
+        for target in versions {
+            let version = format!("{}: {}", target.name, target.version.as_deref().unwrap_or_default());
+            writeln!(self.out, "      <property name=\"version\" value=\"{}\"/>", clean(&version))?;
+        }
         if summary.insecure {
             writeln!(self.out, "      <property name=\"insecure\" value=\"true\"/>")?;
         }

@@ -1,18 +1,30 @@
 //! Reports: each takes the runner's events in and writes them in its own form, the moment it is told.
 
+mod accept;
+mod comparison;
+pub mod earlier;
 mod finding;
 mod human;
 mod json;
 mod junit;
+mod matrix;
+mod matrix_table;
+mod matrix_view;
+mod narrow_glob;
 mod offers;
 mod replay;
+mod sign;
 
 use std::io;
 
+pub use accept::Accept;
+pub use comparison::{Column, Comparison};
 pub use human::Human;
 pub use json::JsonLines;
 pub use junit::Junit;
+pub use matrix::{Matrix, MatrixReport};
 pub use replay::{Replay, ReplayTarget};
+pub use sign::Sign;
 
 use crate::runner::{CaseReport, Reporter, RunEvent};
 

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
+
 use super::connection::From;
 use super::event::{Sanity, Summary};
 use super::governor::Governor;
@@ -121,27 +123,32 @@ async fn check_all(
             places.push(place);
         }
     }
-    let mut checks = Vec::new();
-    for place in places {
+    // Given up together with whoever waits for them.
+    let mut checks = JoinSet::new();
+    for (at, &place) in places.iter().enumerate() {
         let Some(gate) = governor.gates.get(place.0) else { continue };
         let mechanism = mechanism(&gate.target, place, survey);
         let known = prints.get(&(place.0, place.1)).cloned().unwrap_or_default();
         let theirs = Arc::clone(governor);
-        let task = tokio::spawn(async move {
-            let Some(gate) = theirs.gates.get(place.0) else { return SanityResult::Fine };
+        checks.spawn(async move {
+            let Some(gate) = theirs.gates.get(place.0) else { return (at, SanityResult::Fine) };
             let from = From { source: gate.source(place), certified: None };
-            check(&gate.target, place, None, mechanism, &known, from, gate.deadlines()).await
+            (at, check(&gate.target, place, None, mechanism, &known, from, gate.deadlines()).await)
         });
-        checks.push((place, Arc::clone(&gate.target), task));
     }
     let mut results = Vec::new();
-    for (place, target, task) in checks {
+    while let Some(done) = checks.join_next().await {
         // A check that panics is our own fault, and the panic has been printed; the target is not to blame.
-        let Ok(result) = task.await else { continue };
+        let Ok((at, result)) = done else { continue };
         summary.conversations += 1;
-        results.push((place, target, result));
+        if let Some(place) = places.get(at)
+            && let Some(gate) = governor.gates.get(place.0)
+        {
+            results.push((at, *place, Arc::clone(&gate.target), result));
+        }
     }
-    results
+    results.sort_by_key(|(at, ..)| *at);
+    results.into_iter().map(|(_, place, target, result)| (place, target, result)).collect()
 }
 
 /// Where no canary names the mailboxes, sees what each other role's own looks like; one login after the other, since

@@ -5,8 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::harm::Harm;
 use crate::axes::{Encoding, Mechanism, Protocol, Security};
-use crate::scenario::{Scenario, Verdict};
+use crate::scenario::{Level, Scenario, Verdict};
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub struct TargetFacts {
     pub name: String,
     /// Its dialect.
     pub dialect: String,
+    /// The software and its version, where somebody knows.
+    pub version: Option<String>,
     /// Its addresses, by protocol.
     pub addresses: Vec<(Protocol, String)>,
 }
@@ -75,8 +78,12 @@ pub struct CaseReport {
     pub scenario: Arc<Scenario>,
     /// What the case shows.
     pub about: String,
+    /// The row of the table of forms by servers in which its outcome is shown, where it has one.
+    pub form: Option<String>,
     /// The rules that it rests on.
     pub cites: Vec<String>,
+    /// How binding they are.
+    pub level: Level,
     /// The target.
     pub target: String,
     /// The target's dialect.
@@ -97,6 +104,9 @@ pub struct CaseReport {
     pub outcome: Option<&'static str>,
     /// The mailbox that opened, in the notation for octets.
     pub mailbox: Option<String>,
+    /// Whether the mailbox that opened is the role's own, or one that the role may open; nothing where none opened, or
+    /// nobody can tell which.
+    pub is_own: Option<bool>,
     /// What the opened mailbox rests on: `canary`, `fingerprint`, or `none`.
     pub proof: Option<&'static str>,
     /// The response code of the server's answer.
@@ -127,6 +137,23 @@ pub struct CaseReport {
     pub answers: Vec<(String, String)>,
     /// What was seen of the server's processes meanwhile, where that was remarkable.
     pub process: Option<String>,
+    /// The record that covers the case, where the verdict is `known` or `fixed`.
+    pub known: Option<Recorded>,
+    /// What harm it does, where it is not as expected, recorded or not.
+    pub harm: Option<Harm>,
+}
+
+/// A known deviation, and what happened this time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Why it is so, as recorded.
+    pub reason: String,
+    /// Where it is tracked.
+    pub link: Option<String>,
+    /// Whether its vendor is to hear of it first.
+    pub security: bool,
+    /// What happened, in words; empty where the case passes.
+    pub happened: String,
 }
 
 /// A rule that the server broke, and where.
@@ -167,6 +194,8 @@ pub struct Sibling {
 /// How the run came out.
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
+    /// The servers under test.
+    pub targets: Vec<TargetFacts>,
     /// How many cases got each verdict, in the order of [`Verdict::ALL`].
     pub counts: [usize; Verdict::ALL.len()],
     /// How many cases were planned.

@@ -3,14 +3,14 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::caller::{Answer, Caller};
-use super::checks::{check_first, check_last};
+use super::checks::{Prints, check_first, check_last};
 use super::event::{CaseReport, Reporter, RunEvent, Summary, TargetFacts};
 use super::findings::{Findings, Settled};
 use super::governor::{Gate, Governor};
@@ -55,26 +55,32 @@ pub async fn run(
     let start = Instant::now();
     let plan = plan.quiet_last();
     let mut summary = Summary { planned: plan.list.len(), ..Summary::default() };
-    let facts: Vec<TargetFacts> = targets.iter().map(|target| facts(target)).collect();
+    summary.targets = targets.iter().map(|target| facts(target)).collect();
     summary.insecure = targets.iter().any(|target| !target.tls.verified);
     summary.warnings = insecurities(targets);
     reporter.event(&RunEvent::Started {
         cases: plan.list.len(),
         left_out: plan.left_out,
-        targets: &facts,
+        targets: &summary.targets,
         scenarios: &plan.scenarios(),
         warnings: &summary.warnings,
     })?;
 
     let said = summary.warnings.len();
-    let mut survey = Survey::take(&plan, targets, options.deadlines).await;
-    summary.conversations += survey.places().len();
-    summary.warnings.extend(survey.warnings(targets));
     let governor = Arc::new(Governor::new(targets, options.deadlines, options.jobs, options.may_grow));
-    survey.spread_sources(&governor, options.deadlines).await;
-    let prints = check_first(&plan, &governor, &mut survey, &mut summary).await;
-    let survey = Arc::new(survey);
-    summary.conversations += get_acquainted(&governor, &survey).await;
+    let mut interrupt = options.interrupt.clone();
+    // A server that says nothing takes its time also before the first case.
+    let acquainted = tokio::select! {
+        acquainted = get_acquainted(&plan, targets, &governor, options.deadlines, &mut summary) => Some(acquainted),
+        () = interrupted(&mut interrupt) => None,
+    };
+    let Some((survey, prints)) = acquainted else {
+        let_go(&governor).await;
+        summary.interrupted = true;
+        summary.took = start.elapsed();
+        reporter.event(&RunEvent::Finished(&summary))?;
+        return Ok(summary);
+    };
     let warnings = summary.warnings.get(said..).unwrap_or_default();
     reporter.event(&RunEvent::Surveyed { surveys: &survey.facts(targets), warnings })?;
     let tested = Tested { targets, troubled: troubled(survey.places(), targets, &summary) };
@@ -82,12 +88,11 @@ pub async fn run(
     let mut desk =
         Desk { siblings: Siblings::new(&plan, prints.clone()), findings: Findings::new(&plan), tested: &tested };
     let conversations = Arc::new(AtomicUsize::new(0));
-    let mut interrupt = options.interrupt.clone();
     let (quiet, loud): (Vec<Planned>, Vec<Planned>) = plan.list.into_iter().partition(Planned::wants_quiet);
     let jobs = governor.most(options.jobs);
     // Where a refusal takes a good part of a second, what others do at the same time makes no difference to it.
     let jobs_in_quiet = if governor.gates.iter().all(Gate::is_slow) { jobs } else { 1 };
-    let _growth = GrowthWatch::begin(&governor);
+    let growth = GrowthWatch::begin(&governor);
     for (list, jobs) in [(loud, jobs), (quiet, jobs_in_quiet)] {
         let work = Work { list, governor: Arc::clone(&governor), survey: Arc::clone(&survey) };
         let (mut found, mut workers) = ask_all(work, jobs, Arc::clone(&conversations));
@@ -115,6 +120,7 @@ pub async fn run(
             break;
         }
     }
+    growth.end().await;
     if !summary.interrupted {
         check_last(&governor, &survey, &prints, &mut summary).await;
     }
@@ -161,6 +167,14 @@ impl Desk<'_> {
 async fn interrupted(interrupt: &mut watch::Receiver<bool>) {
     if interrupt.wait_for(|&is_set| is_set).await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// Waits until tasks that were given up hold on to the targets no longer: whoever started one wants to stop it.
+async fn let_go(governor: &Arc<Governor>) {
+    let deadline = Instant::now() + Duration::from_secs(1);
+    while Arc::strong_count(governor) > 1 && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -237,12 +251,32 @@ async fn ask_one(planned: &Planned, work: &Work, conversations: &AtomicUsize) ->
     Some(Found::Answered(Box::new(answered)))
 }
 
+/// Learns what each server can do, whether the logins that must work do, and how it is best asked.
+async fn get_acquainted(
+    plan: &Plan,
+    targets: &[Arc<Target>],
+    governor: &Arc<Governor>,
+    deadlines: Deadlines,
+    summary: &mut Summary,
+) -> (Arc<Survey>, Prints) {
+    let mut survey = Survey::take(plan, targets, deadlines).await;
+    summary.conversations += survey.places().len();
+    summary.warnings.extend(survey.warnings(targets));
+    survey.spread_sources(governor, deadlines).await;
+    let prints = check_first(plan, governor, &mut survey, summary).await;
+    let survey = Arc::new(survey);
+    let troubled = troubled(survey.places(), targets, summary);
+    summary.conversations += time_refusals(governor, &survey, &troubled).await;
+    (survey, prints)
+}
+
 /// Learns how long each server takes to refuse, and which processes it has; gives back how many logins that took.
-async fn get_acquainted(governor: &Arc<Governor>, survey: &Arc<Survey>) -> usize {
+async fn time_refusals(governor: &Arc<Governor>, survey: &Arc<Survey>, troubled: &[(usize, Protocol)]) -> usize {
     let mut tasks = JoinSet::new();
     for (index, gate) in governor.gates.iter().enumerate().filter(|(_, gate)| !gate.is_idle()) {
         gate.note_baseline().await;
-        for place in Protocol::ALL.iter().filter_map(|&protocol| survey.place_for(index, protocol)) {
+        let sound = Protocol::ALL.iter().filter(|&&protocol| !troubled.contains(&(index, protocol)));
+        for place in sound.filter_map(|&protocol| survey.place_for(index, protocol)) {
             let (governor, survey) = (Arc::clone(governor), Arc::clone(survey));
             tasks.spawn(async move {
                 if let Some(gate) = governor.gates.get(place.0)
@@ -309,5 +343,10 @@ fn facts(target: &Target) -> TargetFacts {
         .iter()
         .filter_map(|&protocol| Some((protocol, target.endpoint(protocol, None).ok()?.0.address.clone())))
         .collect();
-    TargetFacts { name: target.name.clone(), dialect: target.dialect.name.clone(), addresses }
+    TargetFacts {
+        name: target.name.clone(),
+        dialect: target.dialect.name.clone(),
+        version: target.version.clone(),
+        addresses,
+    }
 }

@@ -21,6 +21,8 @@ const ON_PURPOSE: Duration = Duration::from_millis(250);
 /// What is waited for at least, beyond the deadline, of a server that delays its answers: penalties grow (Dovecot's to
 /// 15 s and more).
 const PENALTY: Duration = Duration::from_secs(20);
+/// How many times as long as the deadline is waited of a server that was not seen to delay its answers: it may begin to.
+const LONGER: u32 = 4;
 /// What is waited for at most.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// For each such delay of a refusal there is room for as many connections again.
@@ -28,7 +30,7 @@ const IDLE: Duration = Duration::from_millis(50);
 /// How many connections at once a server on this machine gets where nobody says otherwise.
 const AT_HOME: usize = 100;
 /// How many second looks at one another's heels must agree with the first before it is believed that the server does not
-/// lock mailboxes.
+/// lock mailboxes, or that its silence is no penalty.
 const AGREE: u8 = 3;
 
 /// One gate for each target.
@@ -53,6 +55,8 @@ pub(super) struct Gate {
     /// One for each account: a server may keep a mailbox to one session.
     mailboxes: Vec<tokio::sync::Mutex<()>>,
     locks: AtomicU8,
+    /// How many silences lasted through a second look, without one in between that did not.
+    silences: AtomicU8,
     /// The places at which a connection may come from any loopback address.
     spread: Mutex<HashSet<Place>>,
     next_source: AtomicU32,
@@ -120,6 +124,7 @@ impl Gate {
             ledger: Ledger::new(limits.wrong_passwords, accounts),
             mailboxes: std::iter::repeat_with(Default::default).take(accounts).collect(),
             locks: AtomicU8::new(if limits.one_session_per_mailbox { LOCKS } else { 0 }),
+            silences: AtomicU8::new(0),
             spread: Mutex::default(),
             next_source: AtomicU32::new(u32::from_ne_bytes(chance)),
             looked_again: AtomicUsize::new(0),
@@ -160,9 +165,13 @@ impl Gate {
         self.patient(self.base.reply + (slowest * 2).max(PENALTY))
     }
 
-    /// How long to wait in a second look: much longer than the longest that any answer took.
+    /// How long to wait in a second look: much longer than the longest that any answer took, until it is known that the
+    /// server's silence is not for a while only.
     pub fn long_deadlines(&self) -> Deadlines {
-        self.patient(self.base.reply + (self.slowest() * 2).max(PENALTY))
+        if self.is_slow() || self.silences.load(Ordering::Relaxed) >= AGREE {
+            return self.deadlines();
+        }
+        self.patient(self.base.reply * LONGER + self.slowest() * 2)
     }
 
     /// Deadlines that are short for a second look at a server which we can look into.
@@ -172,7 +181,8 @@ impl Gate {
     }
 
     fn patient(&self, reply: Duration) -> Deadlines {
-        Deadlines { connect: self.base.connect, ..Deadlines::from_reply(reply.min(PATIENCE.max(self.base.reply))) }
+        let reply = reply.min(PATIENCE.max(self.base.reply));
+        Deadlines { connect: self.base.connect, reply, whole: self.base.whole + reply }
     }
 
     /// Notes how long a refusal takes when nobody else asks; a server that takes its time leaves us room.
@@ -259,6 +269,12 @@ impl Gate {
     pub fn may_lock(&self) -> bool {
         let locks = self.locks.load(Ordering::Relaxed);
         locks == LOCKS || locks < AGREE
+    }
+
+    /// Notes whether a silence lasted through a second look.
+    pub fn learn_silence(&self, has_lasted: bool) {
+        let next = |silences: u8| Some(if has_lasted { silences.saturating_add(1) } else { 0 });
+        let _ = self.silences.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
     }
 
     /// Notes whether a mailbox that was not open for two was open for one.

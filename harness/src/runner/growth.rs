@@ -13,9 +13,9 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How much more than before is worth a second look, in octets.
 const GROWTH: u64 = 96 << 20;
 
-/// Looks until it is dropped.
+/// Looks until it is told to end.
 pub(super) struct GrowthWatch {
-    _looking: JoinSet<()>,
+    looking: JoinSet<()>,
 }
 
 impl GrowthWatch {
@@ -28,7 +28,12 @@ impl GrowthWatch {
                 looking.spawn(async move { look(&governor, index).await });
             }
         }
-        Self { _looking: looking }
+        Self { looking }
+    }
+
+    /// Ends it, so that nobody holds on to the targets.
+    pub async fn end(mut self) {
+        self.looking.shutdown().await;
     }
 }
 

@@ -16,6 +16,7 @@ mod findings;
 mod fresh;
 mod governor;
 mod growth;
+mod harm;
 mod ledger;
 mod paired;
 mod plan;
@@ -31,9 +32,11 @@ mod survey;
 mod watch;
 
 pub use event::{
-    Blame, CaseReport, DeviationReport, Reporter, RunEvent, Sanity, Sibling, Summary, SurveyFacts, TargetFacts,
+    Blame, CaseReport, DeviationReport, Recorded, Reporter, RunEvent, Sanity, Sibling, Summary, SurveyFacts,
+    TargetFacts,
 };
 pub use execute::{RunOptions, run};
+pub use harm::Harm;
 pub use plan::{Plan, Planned, Shard};
 pub use question::{Question, Request, ask};
 pub use rules::{AxisPair, Clause, axis_pairs, clauses};

@@ -105,8 +105,10 @@ impl Caller<'_> {
             Err(_) => first.is_ok(),
         };
         gate.changed.fetch_add(usize::from(is_changed), Ordering::Relaxed);
-        if doubt == Doubt::Locked {
-            gate.learn_lock(is_changed && again.is_ok());
+        match doubt {
+            Doubt::Locked => gate.learn_lock(is_changed && again.is_ok()),
+            Doubt::Silent => gate.learn_silence(!is_changed),
+            _ => {}
         }
         // A server that hangs up now and then has said more the other time.
         match (doubt, first, again) {

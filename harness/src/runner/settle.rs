@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::checks::Prints;
-use super::event::{Blame, CaseReport, DeviationReport};
+use super::event::{Blame, CaseReport, DeviationReport, Recorded};
 use super::findings::Settled;
+use super::harm::{Failure, harm};
 use super::paired::Compared;
 use super::plan::{Plan, Planned};
 use super::question::{Question, Request};
@@ -175,7 +176,14 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
         Some(process) => Judgement::new(Verdict::Fail, format!("{}; {process}", describe(&conversation.outcome))),
         None => judgement,
     };
-    let judgement = crate::target::apply_known(&target.known, &case.id, &conversation.outcome, judgement);
+    let expected = &question.expected;
+    let is_fault = matches!(judgement.verdict, Verdict::Fail | Verdict::Warn);
+    let is_own = is_own(target, &case.role, &conversation.outcome);
+    let failure = Failure { case, expected, outcome: &conversation.outcome, is_own, has_incident: process.is_some() };
+    let harm = if is_fault { harm(&failure) } else { None };
+    let happened = judgement.reason.clone();
+    let (judgement, record) =
+        crate::target::apply_known(&target.known.list, &case.id, &conversation.outcome, judgement);
     let is_troubled = tested.troubled.contains(&(planned.target, case.protocol));
     let mut report = CaseReport {
         login: match &question.request {
@@ -188,6 +196,13 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
         blame: blame(&judgement, &conversation, is_troubled),
         took,
         process,
+        harm,
+        known: record.map(|record| Recorded {
+            reason: record.reason.clone(),
+            link: record.link.clone(),
+            security: record.security,
+            happened,
+        }),
         ..blank(&planned, case, target)
     };
     if conversation.outcome != Outcome::Followed
@@ -199,6 +214,7 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
     }
     if let Outcome::Opened { mailbox, proof } = &conversation.outcome {
         report.mailbox = mailbox.as_ref().map(|mailbox| escape(mailbox));
+        report.is_own = is_own;
         report.proof = Some(match proof {
             Proof::Canary => "canary",
             Proof::Fingerprint(_) => "fingerprint",
@@ -216,6 +232,10 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
         report.text = Some(escape(&redactor.redact(&reply.text)));
     }
     report.reason = redactor.redact_text(&judgement.reason);
+    if let Some(known) = &mut report.known {
+        let texts = [&mut known.reason, &mut known.happened];
+        texts.into_iter().chain(&mut known.link).for_each(|text| *text = redactor.redact_text(text));
+    }
     report.mailbox = report.mailbox.map(|mailbox| redactor.redact_text(&mailbox));
     let told = |deviation: &Deviation| told(deviation, &conversation, &redactor);
     report.deviations = conversation.deviations.iter().map(told).collect();
@@ -234,6 +254,15 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
         report.answers = compared.answers(&redactor);
     }
     Some(Settled { planned, report })
+}
+
+/// Whether the mailbox that opened is the role's own, or one that its account may open; nothing where none opened, or
+/// nobody can tell which.
+fn is_own(target: &Target, role: &str, outcome: &Outcome) -> Option<bool> {
+    let Outcome::Opened { mailbox: Some(mailbox), .. } = outcome else { return None };
+    let found = target.directory.role(role)?;
+    let may_open = found.account.is_some_and(|account| account.may_open.contains(mailbox));
+    Some(found.mailbox == Some(mailbox.as_slice()) || may_open)
 }
 
 /// What is pointed at in the transcript.
@@ -273,7 +302,9 @@ fn blank(planned: &Planned, case: &Case, target: &Target) -> CaseReport {
         id: case.id.clone(),
         scenario: Arc::clone(&planned.scenario),
         about: case.about.clone(),
+        form: case.form.clone(),
         cites: case.cites.clone(),
+        level: case.level,
         target: target.name.clone(),
         dialect: target.dialect.name.clone(),
         role: case.role.clone(),
@@ -284,6 +315,7 @@ fn blank(planned: &Planned, case: &Case, target: &Target) -> CaseReport {
         expected: String::new(),
         outcome: None,
         mailbox: None,
+        is_own: None,
         proof: None,
         code: None,
         text: None,
@@ -299,6 +331,8 @@ fn blank(planned: &Planned, case: &Case, target: &Target) -> CaseReport {
         combinations: 0,
         answers: Vec::new(),
         process: None,
+        known: None,
+        harm: None,
     }
 }
 

@@ -101,7 +101,8 @@ pub(super) fn against(table: &Table<'_>, expectation: &Expectation, roles: &[Str
 }
 
 fn dialogue(table: &Table<'_>, roles: &[String]) -> Option<Action> {
-    for other in ["login", "authzid", "expect", "password", "code", "against", "mechanism", "encoding", "fault"] {
+    for other in ["login", "authzid", "expect", "password", "code", "against", "mechanism", "encoding", "fault", "form"]
+    {
         if table.has(other) {
             let reason = format!("`{other}` means nothing beside `dialogue`, which says it all itself");
             table.mistake(Mistake::new(table.span_of(other), reason, "one or the other"));

@@ -82,6 +82,7 @@ pub const SCENARIO_FIELDS: &[Field] = &[
             EACH,
             Field::new("account", Kind::Custom(ACCOUNT), "The role that logs in, or several; `same` by default."),
             Field::new("login", Kind::Text, "The login name, with the role's values in braces. Use single quotes."),
+            Field::new("form", Kind::Text, "The form that the login name has: a row of the table of forms by servers."),
             Field::new("authzid", Kind::Text, "SASL's authorization identity, as `login`; left out: none is sent."),
             Field::new(
                 "password",

@@ -12,6 +12,9 @@ use super::vocabulary::{Vocabulary, check_slug};
 use crate::axes::{Mechanism, Protocol};
 use crate::source::{Mistake, Mistakes, SourceText, Table, parse};
 
+/// The most characters of a form's label: twenty servers fit beside it.
+const LONGEST_FORM: usize = 20;
+
 /// Reads a scenario file; `id` is what the scenario will be called.
 pub fn read_scenario(id: &str, source: &SourceText, vocabulary: &Vocabulary) -> Result<Scenario, Mistakes> {
     let shared = Arc::new(source.clone());
@@ -128,6 +131,7 @@ fn read_case(table: &Table<'_>, group: usize, shared: &Shared<'_>) -> Option<Rea
     let needs = capabilities(table, "needs").unwrap_or_else(|| shared.needs.to_vec());
     let lacks = capabilities(table, "lacks").unwrap_or_else(|| shared.lacks.to_vec());
     let level = table.word("level", Level::from_word).unwrap_or(shared.level);
+    let form = form(table);
     let about = table.multi_line("about").map(|text| text.value.trim().to_string()).unwrap_or_default();
     let (action, expectation) = read?;
     let against = against(table, &expectation, &shared.vocabulary.roles)?;
@@ -148,6 +152,7 @@ fn read_case(table: &Table<'_>, group: usize, shared: &Shared<'_>) -> Option<Rea
             id: format!("{}/{id}[{}]", shared.scenario, combination.suffix),
             group,
             about: about.clone(),
+            form: form.clone(),
             cites: cites.clone(),
             level,
             dialects: dialects.clone(),
@@ -264,6 +269,18 @@ fn dialects(table: &Table<'_>, vocabulary: &Vocabulary) -> Option<Vec<String>> {
 
 fn texts(table: &Table<'_>, name: &str) -> Vec<String> {
     table.texts(name).map(|list| list.texts.into_iter().map(|text| text.value).collect()).unwrap_or_default()
+}
+
+/// The label of a row: it stands at the head of a narrow table, and within backticks where that is Markdown.
+fn form(table: &Table<'_>) -> Option<String> {
+    let text = table.text("form")?;
+    let length = text.value.chars().count();
+    if text.value.trim().is_empty() || length > LONGEST_FORM || text.value.contains('`') {
+        let reason = format!("the label of a form has 1 to {LONGEST_FORM} characters, and no backtick");
+        table.mistake(Mistake::new(text.span, reason, "here").with_help(r"name its parts: form = 'domain\user'"));
+        return None;
+    }
+    Some(text.value)
 }
 
 /// Finds capability words that could never be offered: they are compared in upper case.

@@ -36,6 +36,8 @@ pub struct Case {
     pub group: usize,
     /// What it shows.
     pub about: String,
+    /// The row of the table of forms by servers in which its outcome is shown, where it has one.
+    pub form: Option<String>,
     /// The rules that it rests on.
     pub cites: Vec<String>,
     /// How binding they are.

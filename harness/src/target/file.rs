@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Endpoint;
 use super::account::{ACCOUNT_FIELDS, MAILBOX_FIELDS, Origins, add_named_mailboxes, read_account, read_mailbox};
-use super::known::{KNOWN_FIELDS, Known, read_known};
+use super::known::{KNOWN_FIELDS, Records, read_known};
 use super::limits::{LIMIT_FIELDS, Limits, limits};
 use super::password::{Origin, Passwords};
 use super::tls::{TLS_FIELDS, certificate, tls_settings};
@@ -68,7 +69,7 @@ pub struct TargetFile {
     /// Who exists there.
     pub directory: Directory,
     /// What it is known to do otherwise.
-    pub known: Vec<Known>,
+    pub known: Records,
 }
 
 /// Why a target file is of no use.
@@ -103,6 +104,7 @@ pub fn read_target(
     source.holds_secrets = true;
     let (mut file, origins) = parse(&source, TARGET_FIELDS, |table| target(table, place, needs_address))
         .map_err(|list| Mistakes::new(source.clone(), list))?;
+    file.known.source = Some(Arc::new(source));
     if file.dialect.ends_with(".toml") && Path::new(&file.dialect).is_relative() {
         file.dialect = place.join(&file.dialect).display().to_string();
     }
@@ -159,7 +161,8 @@ fn target(table: &Table<'_>, place: &Path, needs_address: bool) -> Option<(Targe
         }
     }
     add_named_mailboxes(&mut directory);
-    let known = table.tables("known").iter().filter_map(read_known).collect();
+    let list = table.tables("known").iter().filter_map(read_known).collect();
+    let known = Records { list, source: None };
     let (name, dialect) = (name?.value, dialect?.value);
     let about = table.text("about").map(|text| text.value).unwrap_or_default();
     let file = TargetFile { name, about, dialect, endpoints, tls, certificates, lacks, limits, directory, known };

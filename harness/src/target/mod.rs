@@ -27,8 +27,8 @@ pub use container::{ContainerError, container_dialect, container_file, start_con
 pub use date::Date;
 pub use endpoint::{Endpoint, with_usual_port};
 pub use file::{TARGET_FIELDS, TargetFile, TargetFileError, read_target};
-pub use known::Known;
 pub(crate) use known::apply as apply_known;
+pub use known::{Known, Records};
 pub use limits::Limits;
 pub use password::{Origin, Passwords};
 pub use quick::{QuickError, QuickTarget, quick_target};
@@ -65,7 +65,7 @@ pub struct Target {
     /// What it puts up with.
     pub limits: Limits,
     /// What it is known to do otherwise.
-    pub known: Vec<Known>,
+    pub known: Records,
     /// The TLS clients for it.
     pub(crate) clients: TlsClients,
     /// What must live as long as the target does.

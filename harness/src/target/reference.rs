@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::{Endpoint, Keeper, Limits, Target, TlsClients};
+use super::{Endpoint, Keeper, Limits, Records, Target, TlsClients};
 use crate::axes::{Protocol, Security};
 use crate::identity::{Dialect, Directory};
 use crate::reference::{Certificates, Config, Flaws, Server, ServerTls};
@@ -51,7 +51,7 @@ pub fn start_reference(dialect: Arc<Dialect>, directory: Arc<Directory>, flaws: 
         allow_plaintext: false,
         lacks: Vec::new(),
         limits: Limits::UNLIMITED,
-        known: Vec::new(),
+        known: Records::default(),
         clients: TlsClients::default(),
         keeper: Keeper::Reference(server),
     })

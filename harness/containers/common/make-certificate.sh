@@ -3,7 +3,7 @@
 # else, and no private key that has to be kept anywhere. Whoever starts a container reads ca.pem out of it.
 set -eu
 
-folder=/etc/dovecot/tls
+folder=/srv/tls
 mkdir -p "$folder"
 cd "$folder"
 # Longer than any image is kept.
@@ -22,3 +22,4 @@ openssl req -x509 -CA ca.pem -CAkey ca.key -newkey ec -pkeyopt ec_paramgen_curve
 # It signs nothing else.
 rm ca.key
 chmod 600 server.key
+chmod 644 ca.pem server.pem

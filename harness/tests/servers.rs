@@ -1,0 +1,127 @@
+//! What real servers do: every case put to each server of the fleet, and its outcome held against the snapshot of it
+//! under `snapshots/servers/`, so that a change in a server or in the harness is a difference that a person can read.
+//!
+//! Without a Docker daemon the trials are listed as ignored; with REQUIRE_DOCKER=1 they fail instead.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod observed;
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use loginspec::runner::{CaseReport, Plan, RunOptions, Summary, run};
+use loginspec::scenario::{Scenario, Selection, Verdict, Vocabulary, bundled_scenarios, read_scenario};
+use loginspec::source::SourceText;
+use loginspec::target::start_container;
+use loginspec::transport::Deadlines;
+
+use crate::support::Collected;
+
+/// How many servers are asked at once: most of the time they make each other wait.
+const AT_ONCE: usize = 3;
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(arguments.test_threads.unwrap_or(AT_ONCE).min(AT_ONCE));
+
+    let found = runtime().block_on(loginspec_containers::find_daemon());
+    let required = std::env::var("REQUIRE_DOCKER").is_ok_and(|value| value == "1");
+    let missing = found.err().map(|error| error.to_string());
+    let ignored = missing.is_some() && !required;
+    let docker = |name: String, run: Box<dyn FnOnce() -> Result<(), Failed> + Send>| {
+        let missing = missing.clone();
+        let run = move || match missing {
+            Some(error) => Err(format!("failed to {error}").into()),
+            None => run(),
+        };
+        Trial::test(name, run).with_kind("docker").with_ignored_flag(ignored)
+    };
+
+    let observed = |name: &&'static str| {
+        let name = *name;
+        docker(format!("{name}_does_what_it_was_seen_to_do"), Box::new(move || does_what_it_was_seen_to_do(name)))
+    };
+    let mut trials: Vec<Trial> = loginspec_containers::names().iter().map(observed).collect();
+    trials.push(docker("what_spins_grows_dumps_or_ends_is_seen".to_string(), Box::new(what_misbehaves_is_seen)));
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
+}
+
+fn does_what_it_was_seen_to_do(name: &str) -> Result<(), Failed> {
+    let (summary, cases) = runtime().block_on(put(name, None))?;
+    let troubles = summary.troubles().filter_map(|sanity| sanity.trouble.clone());
+    let unexpected = cases.iter().filter(|case| case.verdict.is_unexpected());
+    let unexpected = unexpected.map(|case| format!("{} {}: {}", case.verdict.word(), case.id, case.reason));
+    let unexpected: Vec<String> = troubles.chain(unexpected).collect();
+    let text = observed::text(&cases);
+    insta::with_settings!({ snapshot_path => "../../snapshots/servers", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(name, text);
+    });
+    if unexpected.is_empty() { Ok(()) } else { Err(unexpected.join("\n").into()) }
+}
+
+/// Each of them is tied to the case that did it, and the server is asked on.
+fn what_misbehaves_is_seen() -> Result<(), Failed> {
+    let case = |id: &str, name: &str, expect: &str| {
+        format!(
+            "[[case]]\nid = '{id}'\nprotocol = ['imap']\nmechanism = ['login']\nencoding = ['quoted']\nlogin = '{name}'\n{expect}\n"
+        )
+    };
+    let refused = "password = 'wrong'\nexpect = 'rejected'";
+    let opens = "expect = { opens = '{mailbox}' }";
+    let text = format!(
+        "title = 'x'\ncites = ['y']\n{}{}{}{}{}{}",
+        case("spins", "spin", refused),
+        case("dumps", "dump", refused),
+        case("ends", "end", refused),
+        case("grows", "grow", refused),
+        case("refuses", "nobody", refused),
+        case("opens", "Same", opens),
+    );
+    let (_, cases) = runtime().block_on(put("misbehaving", Some(&text)))?;
+    let of = |id: &str| cases.iter().find(|case| case.id.starts_with(&format!("servers/{id}["))).unwrap();
+    let seen = |id: &str| of(id).process.clone().unwrap_or_default();
+    assert!(seen("spins").contains("the process perl spins"), "{:?}", of("spins"));
+    assert_eq!((of("spins").verdict, of("spins").outcome), (Verdict::Fail, Some("no-answer")));
+    assert!(seen("ends").contains("the server has ended"), "{:?}", of("ends"));
+    assert!(seen("grows").contains("its memory grew by"), "{:?}", of("grows"));
+    // Where the system pipes core dumps elsewhere there is none to be seen inside.
+    let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
+    if !pattern.starts_with(['|', '/']) {
+        assert!(seen("dumps").contains("a core dump was left"), "{:?}", of("dumps"));
+    }
+    assert_eq!((of("refuses").verdict, of("refuses").process.as_deref()), (Verdict::Pass, None));
+    assert_eq!((of("opens").verdict, of("opens").process.as_deref()), (Verdict::Pass, None));
+    Ok(())
+}
+
+/// Puts a scenario, or all bundled ones, to a server of the fleet.
+async fn put(name: &str, scenario: Option<&str>) -> Result<(Summary, Vec<CaseReport>), Failed> {
+    let target = Arc::new(start_container(name).await?);
+    let vocabulary = Vocabulary {
+        roles: target.directory.roles().map(str::to_string).chain(support::vocabulary().roles).collect(),
+        dialects: support::vocabulary().dialects,
+    };
+    let scenarios: Vec<Arc<Scenario>> = match scenario {
+        Some(text) => {
+            let source = SourceText::new("servers.toml", text);
+            vec![Arc::new(read_scenario("servers", &source, &vocabulary).unwrap())]
+        }
+        None => bundled_scenarios(&vocabulary).unwrap().into_iter().map(Arc::new).collect(),
+    };
+    let plan = Plan::new(&scenarios, &[Arc::clone(&target.dialect)], &Selection::default()).pairwise();
+    let (_sender, interrupt) = tokio::sync::watch::channel(false);
+    let deadlines = Deadlines::from_reply(Duration::from_secs(5));
+    let options = RunOptions { jobs: 16, may_grow: true, deadlines, interrupt };
+    let mut collected = Collected::default();
+    let summary = run(plan, &[Arc::clone(&target)], options, &mut collected).await?;
+    if let Some(target) = Arc::into_inner(target) {
+        target.stop().await;
+    }
+    Ok((summary, collected.0))
+}
