@@ -20,7 +20,7 @@ pub(super) type Prints = HashMap<(usize, Protocol), Vec<KnownPrint>>;
 
 /// What a login without a canary is taken for, and on what grounds.
 const NO_CANARY: &str = "no canary in the mailbox: an accepted login is taken for the right mailbox by its UIDVALIDITY \
-                         (IMAP) or its first UIDL or STAT (POP3)";
+                         (IMAP) or its first UIDL or STAT (POP3); `loginspec seed` delivers canaries";
 
 /// Tries the login that must work on each protocol of each target, all at once. What it finds of places that are not
 /// there goes into the survey.
