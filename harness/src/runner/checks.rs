@@ -100,7 +100,9 @@ fn shut(survey: &mut Survey, place: Place, target: &Target, reason: &str) {
         return;
     }
     let reason = reason.lines().next().unwrap_or_default();
-    survey.shut(place.0, format!("no more wrong passwords are sent, so as not to lock the account: {reason}"));
+    let told =
+        "no more wrong passwords are sent, so as not to lock the account (no-lockout = true under [limits] asks on)";
+    survey.shut(place.0, format!("{told}: {reason}"));
 }
 
 fn note_unreachable(summary: &mut Summary, reason: String) {
