@@ -70,7 +70,7 @@ pub(super) fn on_greeting(endpoint: &Endpoint, outcome: &Outcome) -> String {
 pub(super) fn on_login(outcome: &Outcome, account: &Account, security: Security) -> String {
     let role = &account.role;
     match outcome {
-        Outcome::Rejected(reply) if reply.code == Some(ResponseCode::PrivacyRequired) => in_the_open(security),
+        Outcome::Rejected(reply) if wants_protection(reply) => format!("{}{}", words(reply), in_the_open(security)),
         Outcome::NotOffered(what) if what.contains("LOGINDISABLED") => in_the_open(security),
         Outcome::Rejected(reply) | Outcome::Bad(reply) => format!(
             "{}; the user name, the dialect or the password of the role `{role}` is wrong, or there is no such account \
@@ -86,6 +86,13 @@ pub(super) fn on_login(outcome: &Outcome, account: &Account, security: Security)
         }
         _ => String::new(),
     }
+}
+
+/// Whether a refusal is about the connection, not about the password. Only IMAP has a code for it; what else is known
+/// are Dovecot's words.
+fn wants_protection(reply: &Reply) -> bool {
+    let text = reply.text.to_ascii_lowercase();
+    reply.code == Some(ResponseCode::PrivacyRequired) || text.starts_with(b"plaintext authentication disallowed")
 }
 
 fn in_the_open(security: Security) -> String {
@@ -168,6 +175,9 @@ mod tests {
         let disabled = || Outcome::NotOffered("LOGIN (LOGINDISABLED)".to_string());
         assert!(said(disabled(), Security::Plaintext).contains("security = \"starttls\""));
         assert!(!said(disabled(), Security::Tls).contains("starttls"));
+        let dovecot = b"[AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.";
+        let open = said(Outcome::Rejected(Reply::from_text(dovecot)), Security::Plaintext);
+        assert!(open.contains("security = \"starttls\"") && !open.contains("there is no such account"), "{open}");
         let other = Outcome::Opened { mailbox: Some(b"other".to_vec()), proof: Proof::Canary };
         assert!(said(other, Security::Tls).contains("`mailbox` of the role `same` is wrong, if other is"));
         assert_eq!(said(Outcome::Followed, Security::Tls), "");
