@@ -363,7 +363,7 @@ fn a_known_deviation_is_told_as_known_and_no_other() {
     let folder = folder();
     let scenario = file(&folder, "s.toml", SAME_OPENS);
     for (answer, verdict) in [("a1 BAD no\r\n", "known"), ("a1 NO no\r\n", "fail")] {
-        let known = "[[known]]\ncase = 's/*'\noutcome = 'bad'\nreason = 'ticket 123'\n";
+        let known = "[[known]]\ncase = 's/*'\noutcome = 'bad'\nreason = 'ticket 123'\n[limits]\nno-lockout = true\n";
         let target = file(&folder, "t.toml", target_text(&one_answer(answer)) + known);
         let output = loginspec(&["run", &scenario, "--target", &target, "--json", "-"]);
         let text = stdout(&output);

@@ -43,8 +43,8 @@ async fn listen(behaviour: Behaviour) -> SocketAddr {
 
 fn target(address: &str) -> Arc<Target> {
     let text = format!(
-        "name = 'hostile'\ndialect = 'opaque'\n[imap]\naddress = '{address}'\n[[account]]\nrole = 'same'\nuser = 'Same'\n\
-         mailbox = 'Same'\npassword = {{ text = 'Secret-Same' }}\n"
+        "name = 'hostile'\ndialect = 'opaque'\n[imap]\naddress = '{address}'\n[limits]\nno-lockout = true\n\
+         [[account]]\nrole = 'same'\nuser = 'Same'\nmailbox = 'Same'\npassword = {{ text = 'Secret-Same' }}\n"
     );
     let file = read_target(&SourceText::new("t.toml", text), Path::new("."), Passwords::Fetch, true).unwrap();
     Arc::new(remote_target(file, find_dialect("opaque").unwrap()))

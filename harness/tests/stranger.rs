@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assert_cmd::Command;
+use loginspec::axes::Protocol;
 use loginspec::identity::bundled_directory;
 use loginspec::reference::{Config, Flaw, Flaws, Server};
 use loginspec::runner::{CaseReport, Plan, RunOptions, Summary, run};
@@ -60,8 +61,13 @@ async fn put_to(server: &Server, text: &str) -> (Summary, Vec<CaseReport>) {
     put(scenario(text), &server.imap().unwrap().to_string(), &server.pop3().unwrap().to_string()).await
 }
 
+/// Each verdict and its proof; which fingerprint it is depends on the protocol.
 fn proofs(cases: &[CaseReport]) -> Vec<(Verdict, Option<&'static str>)> {
-    cases.iter().map(|case| (case.verdict, case.proof)).collect()
+    let proof = |case: &CaseReport| match (case.protocol, case.proof) {
+        (Protocol::Imap, Some("uidvalidity")) | (Protocol::Pop3, Some("uidl")) => Some("fingerprint"),
+        (_, other) => other,
+    };
+    cases.iter().map(|case| (case.verdict, proof(case))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -196,7 +202,11 @@ async fn one_command_judges_a_strangers_server() {
         let summary: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
         assert_eq!(summary["summary"]["insecure"], false);
         assert!(summary["summary"]["pass"].as_u64().unwrap() > 100, "{summary}");
-        assert!(out.contains(if canaries { r#""proof":"canary""# } else { r#""proof":"fingerprint""# }));
+        let proofs = if canaries { &["canary"][..] } else { &["uidvalidity", "uidl"] };
+        for proof in proofs {
+            assert!(out.contains(&format!(r#""proof":"{proof}""#)), "{proof}");
+            assert!(human.contains(&format!(" by {proof}")), "{human}");
+        }
         assert!(!out.contains("Secret-Same") && !human.contains("Secret-Same"));
         server.stop().await;
     }
@@ -297,7 +307,7 @@ async fn a_server_without_tls_where_tls_is_wanted_is_unreachable() {
     let output = command(&arguments, &[("LOGINSPEC_PASSWORD", "Secret-Same")]);
     let (out, human) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(3), "{human}");
-    assert!(human.contains("unreachable") && human.contains("--server-name NAME"), "{human}");
+    assert!(human.contains("unreachable") && human.contains("this port begins without TLS"), "{human}");
     assert_eq!(human.matches("warning: 127.0.0.1: certificates are not verified").count(), 2, "{human}");
     let summary: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
     assert_eq!(summary["summary"]["insecure"], true);

@@ -15,6 +15,7 @@ mod quick;
 mod reading;
 mod report;
 mod run;
+mod seed;
 mod serve;
 
 use std::ffi::OsString;
@@ -45,6 +46,7 @@ enum Verb {
     Explain(explain::ExplainArgs),
     Report(report::ReportArgs),
     Serve(serve::ServeArgs),
+    Seed(seed::SeedArgs),
     Schema(paperwork::SchemaArgs),
     Completions(paperwork::CompletionsArgs),
     Man(paperwork::ManArgs),
@@ -73,6 +75,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         Verb::Explain(args) => explain::explain(args),
         Verb::Report(args) => report::report(args),
         Verb::Serve(args) => serve::serve(args),
+        Verb::Seed(args) => seed::seed(args),
         Verb::Schema(args) => paperwork::schema(args),
         Verb::Completions(args) => paperwork::completions(args),
         Verb::Man(args) => paperwork::man(args),

@@ -42,11 +42,14 @@ pub(super) struct QuickArgs {
     #[arg(long, value_name = "NAME")]
     pub domain: Option<String>,
     /// The environment variable that holds the password [default: LOGINSPEC_PASSWORD, else it is asked for].
-    #[arg(long, value_name = "VAR", conflicts_with = "password_file")]
+    #[arg(long, value_name = "VAR", conflicts_with_all = ["password_file", "password_command"])]
     pub password_env: Option<String>,
     /// The file whose first line is the password.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "password_command")]
     pub password_file: Option<PathBuf>,
+    /// The shell command that prints the password in its first line.
+    #[arg(long, value_name = "COMMAND")]
+    pub password_command: Option<String>,
     /// The environment variable that holds the account's bearer token (XOAUTH2, OAUTHBEARER).
     #[arg(long, value_name = "VAR")]
     pub token_env: Option<String>,
@@ -132,6 +135,7 @@ impl QuickArgs {
             ("--domain", &self.domain),
             ("--password-env", &self.password_env),
             ("--password-file", &file),
+            ("--password-command", &self.password_command),
             ("--token-env", &self.token_env),
             ("--dialect", &self.dialect),
         ];
@@ -158,7 +162,7 @@ impl QuickArgs {
             dialect: self.dialect.clone().unwrap_or_else(|| "opaque".to_string()),
             mailbox: self.mailbox.clone(),
             domain: self.domain.clone(),
-            password: self.password(&user, passwords)?,
+            password: self.password(passwords)?,
             token: self.token_env.clone().map(Origin::Env),
             tls: TlsSettings::default(),
             user,
@@ -193,6 +197,7 @@ impl QuickArgs {
             (self.domain.is_some(), "--domain"),
             (self.password_env.is_some(), "--password-env"),
             (self.password_file.is_some(), "--password-file"),
+            (self.password_command.is_some(), "--password-command"),
             (self.token_env.is_some(), "--token-env"),
             (self.dialect.is_some(), "--dialect"),
         ];
@@ -200,24 +205,26 @@ impl QuickArgs {
     }
 
     /// Where the password comes from. It never stands on the command line, where every user of the machine can see it.
-    fn password(&self, user: &str, passwords: Passwords) -> Result<Origin, CliError> {
+    fn password(&self, passwords: Passwords) -> Result<Origin, CliError> {
         if let Some(variable) = &self.password_env {
             return Ok(Origin::Env(variable.clone()));
         }
         if let Some(path) = &self.password_file {
             return Ok(Origin::File(path.clone()));
         }
+        if let Some(command) = &self.password_command {
+            return Ok(Origin::Command(command.clone()));
+        }
         if std::env::var_os(PASSWORD).is_some() || passwords == Passwords::Ignore {
             return Ok(Origin::Env(PASSWORD.to_string()));
         }
         if !io::stdin().is_terminal() {
             return Err(CliError::Usage(format!(
-                "there is no password: set {PASSWORD}, or give --password-env VAR or --password-file FILE (on a \
-                 terminal it is asked for)"
+                "there is no password: set {PASSWORD}, or give --password-env VAR, --password-file FILE or \
+                 --password-command COMMAND (on a terminal it is asked for)"
             )));
         }
-        let typed = rpassword::prompt_password(format!("Password of {}: ", user.escape_debug()))?;
-        Ok(Origin::Text(typed.into_bytes()))
+        Ok(Origin::Prompt)
     }
 }
 

@@ -1,7 +1,29 @@
-//! The header field by which a message says in which mailbox it lies.
+//! The header field by which a message says in which mailbox it lies, and a message that has it.
 
 /// The field's name.
 pub const CANARY_FIELD: &str = "X-Loginspec-Mailbox";
+
+/// The longest name that is put into the field: a line of a header has at most 998 octets (RFC 5322 §2.1.1).
+const LONGEST_NAME: usize = 900;
+
+/// A canary message for a mailbox; nothing where no header can hold the mailbox's name as it is.
+///
+/// `date` is as RFC 5322 §3.3 has it, and `id` is what tells the message from others, in letters and digits.
+pub fn canary_message(mailbox: &[u8], date: &str, id: &str) -> Option<Vec<u8>> {
+    let fits = mailbox.len() <= LONGEST_NAME && !mailbox.iter().any(|octet| matches!(octet, b'\r' | b'\n' | 0));
+    let mut message = Vec::new();
+    message.extend_from_slice(CANARY_FIELD.as_bytes());
+    message.extend_from_slice(b": ");
+    message.extend_from_slice(mailbox);
+    let rest = format!(
+        "\r\nFrom: loginspec <loginspec@loginspec.invalid>\r\nTo: loginspec <loginspec@loginspec.invalid>\r\n\
+         Subject: loginspec canary\r\nDate: {date}\r\nMessage-ID: <canary-{id}@loginspec.invalid>\r\n\r\n\
+         This message shows which mailbox a login has opened. `loginspec seed` has delivered it.\r\n"
+    );
+    message.extend_from_slice(rest.as_bytes());
+    // Spaces at either end would be lost.
+    (fits && canary_mailbox(&message).as_deref() == Some(mailbox)).then_some(message)
+}
 
 /// The mailbox that the canary field in `header` names: unfolded (RFC 5322 §2.2.3) and trimmed.
 ///
@@ -48,6 +70,18 @@ mod tests {
         );
         assert_eq!(found(b"X-LOGINSPEC-MAILBOX:M\n"), Some(b"M".to_vec()));
         assert_eq!(found(b"X-Loginspec-Mailbox: \xff\\x"), Some(b"\xff\\x".to_vec()));
+    }
+
+    #[test]
+    fn a_message_names_its_mailbox_or_there_is_none() {
+        for mailbox in [&b"Mailbox1"[..], b"a b\\c", "J\u{fc}rgen".as_bytes(), b":", &[b'x'; LONGEST_NAME]] {
+            let message = canary_message(mailbox, "1 Jan 2026 00:00:00 +0000", "1f").expect("a message");
+            assert_eq!(canary_mailbox(&message).as_deref(), Some(mailbox));
+            assert!(message.ends_with(b"\r\n"));
+        }
+        for mailbox in [&b""[..], b" x", b"x\t", b"a\r\n b", b"a\nSubject: x", b"\0", &[b'x'; LONGEST_NAME + 1]] {
+            assert_eq!(canary_message(mailbox, "", ""), None, "{}", mailbox.escape_ascii());
+        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ mod session_properties;
 #[cfg(test)]
 mod trace;
 
-pub use canary::{CANARY_FIELD, canary_mailbox};
+pub use canary::{CANARY_FIELD, canary_mailbox, canary_message};
 pub use code::ResponseCode;
 pub use dialogue::{DialogueStep, Expected, Word, WordPattern};
 pub use fresh::Fresh;

@@ -34,6 +34,11 @@ pub enum Outcome {
     NoAnswer(Stage),
     /// The server said what it can do: the words in upper case. Nobody logged in.
     Surveyed(Vec<Vec<u8>>),
+    /// There was no canary in the mailbox, and the server took one.
+    Delivered,
+    /// The login was accepted and the mailbox is open, but the server did not take the canary, or did not let us look
+    /// whether there is one.
+    Undelivered(Reply),
     /// What came is not an answer of this protocol.
     Garbled {
         /// What the server was asked.
@@ -68,6 +73,8 @@ impl Outcome {
             Self::NoAnswer(_) => "no-answer",
             Self::Garbled { .. } => "garbled",
             Self::Surveyed(_) => "surveyed",
+            Self::Delivered => "delivered",
+            Self::Undelivered(_) => "undelivered",
             Self::Followed => "followed",
             Self::Diverged { .. } => "diverged",
         }
@@ -101,6 +108,8 @@ pub enum Stage {
     Open,
     /// Reading the canary message.
     Canary,
+    /// `APPEND`.
+    Delivery,
     /// `LOGOUT` or `QUIT`.
     Logout,
     /// A step of a dialogue.
@@ -117,6 +126,7 @@ impl Stage {
             Self::Login => "login",
             Self::Open => "opening the mailbox",
             Self::Canary => "reading the canary",
+            Self::Delivery => "delivering the canary",
             Self::Logout => "logout",
             Self::Dialogue => "dialogue",
         }

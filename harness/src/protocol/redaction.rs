@@ -86,6 +86,7 @@ impl Redactor {
             Outcome::Unbound(reply) => Outcome::Unbound(self.redact_reply(reply)),
             Outcome::Rejected(reply) => Outcome::Rejected(self.redact_reply(reply)),
             Outcome::Bad(reply) => Outcome::Bad(self.redact_reply(reply)),
+            Outcome::Undelivered(reply) => Outcome::Undelivered(self.redact_reply(reply)),
             Outcome::Closed { stage, farewell } => {
                 Outcome::Closed { stage, farewell: farewell.map(|reply| self.redact_reply(reply)) }
             }
@@ -93,6 +94,7 @@ impl Redactor {
             // It may show what came in the place of TLS.
             Outcome::TlsFailed(reason) => Outcome::TlsFailed(self.redact_text(&reason)),
             Outcome::Surveyed(_)
+            | Outcome::Delivered
             | Outcome::NotOffered(_)
             | Outcome::NoAnswer(_)
             | Outcome::Garbled { .. }

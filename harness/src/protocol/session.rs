@@ -138,6 +138,17 @@ impl Session {
         session
     }
 
+    /// A session that logs in over IMAP and delivers `message`, but for a mailbox with a canary in it, which is left
+    /// alone. It comes to [`Outcome::Delivered`] or [`Outcome::Undelivered`], or to what a login comes to.
+    pub fn delivery(login: Login, message: Vec<u8>) -> Self {
+        let mut session = Self::login(login);
+        match &mut session.machine {
+            Machine::Imap(login) => login.deliver(message),
+            _ => session.progress = Progress::Finished(Outcome::NotOffered("delivery without IMAP".to_owned())),
+        }
+        session
+    }
+
     /// A session that follows a script. With STARTTLS the script begins within TLS, with the greeting that came before.
     pub fn dialogue(protocol: Protocol, security: Security, steps: Vec<DialogueStep>) -> Self {
         Self::new(protocol, security, Machine::Dialogue(Dialogue::new(protocol, steps)))

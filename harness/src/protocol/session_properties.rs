@@ -99,8 +99,9 @@ fn run(mut session: Session, pieces: &[&[u8]], closes: bool) -> Seen {
             Action::Finished => break,
         }
         assert!(handshakes <= 2);
-        // With the request for TLS a login has at most eight pieces to send, a dialogue no more than its steps.
-        assert!(sent.len() <= 8);
+        // With the request for TLS, and the canary looked for in five messages, a login has at most thirteen pieces to
+        // send, a dialogue no more than its steps.
+        assert!(sent.len() <= 13);
     }
     assert_eq!(session.poll(), Action::Finished);
     let deviations = session.deviations().to_vec();
@@ -185,7 +186,11 @@ fn sessions(password: &'static str) -> Vec<Session> {
         both.into_iter().flat_map(|security| Protocol::ALL.iter().map(move |protocol| dialogue(*protocol, security)));
     let surveys =
         both.into_iter().flat_map(|security| Protocol::ALL.iter().map(move |one| Session::survey(*one, security)));
-    logins.chain(dialogues).chain(surveys).collect()
+    let deliveries = both.into_iter().map(|security| {
+        let login = Login::new(Protocol::Imap, Mechanism::Login, "M1", Password::new(password));
+        Session::delivery(Login { security, ..login }, b"X-Loginspec-Mailbox: M1\r\n\r\n".to_vec())
+    });
+    logins.chain(dialogues).chain(surveys).chain(deliveries).collect()
 }
 
 /// Challenges to which the client gives all of its responses.

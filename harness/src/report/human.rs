@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::finding::{self, Line};
 use super::offers::offers;
 use super::replay::Replay;
-use crate::runner::{CaseReport, Reporter, RunEvent, Summary, SurveyFacts, TargetFacts};
+use crate::runner::{CaseReport, Reporter, RunEvent, Sanity, Summary, SurveyFacts, TargetFacts};
 use crate::scenario::{Scenario, Verdict};
 
 /// How many failures are shown again at the end; there may be thousands, and memory must not grow with them.
@@ -35,6 +35,8 @@ pub struct Human<W> {
     unexpected: usize,
     left_out: usize,
     skipped: BTreeMap<String, usize>,
+    /// How many mailboxes were told from others by what.
+    proofs: BTreeMap<&'static str, usize>,
     /// What is otherwise than expected, as recorded, by record.
     known: BTreeMap<String, usize>,
     /// What could not be asked though it should, by reason.
@@ -73,6 +75,7 @@ impl<W: Write> Human<W> {
             left_out: 0,
             one_target: false,
             skipped: BTreeMap::new(),
+            proofs: BTreeMap::new(),
             known: BTreeMap::new(),
             unasked: BTreeMap::new(),
             replay: Replay::default(),
@@ -143,6 +146,9 @@ impl<W: Write> Human<W> {
 
     fn case_finished(&mut self, case: &CaseReport) -> io::Result<()> {
         self.bar.inc(1);
+        if let Some(proof) = case.proof {
+            *self.proofs.entry(proof).or_default() += 1;
+        }
         let shown = match case.verdict {
             Verdict::Pass => None,
             Verdict::Known => {
@@ -251,7 +257,18 @@ impl<W: Write> Human<W> {
         for (reason, number) in std::mem::take(&mut self.skipped) {
             self.print(&format!("{DIM}skipped {number}: {reason}{DIM:#}"))?;
         }
+        if self.one_target && !self.proofs.is_empty() {
+            let told =
+                std::mem::take(&mut self.proofs).into_iter().map(|(proof, number)| format!("{number} by {proof}"));
+            let told: Vec<String> = told.collect();
+            self.print(&format!("{DIM}mailboxes that opened were told apart: {}{DIM:#}", told.join(", ")))?;
+        }
         for sanity in summary.troubles() {
+            let is_same = |other: &&Sanity| other.target == sanity.target && other.protocol == sanity.protocol;
+            // What never worked has not stopped working.
+            if sanity.is_last && summary.troubles().any(|other| !other.is_last && is_same(&other)) {
+                continue;
+            }
             let when = if sanity.is_last { "at the end" } else { "at the start" };
             let advice = if sanity.is_last {
                 "the server no longer lets a good login in: locked out, overloaded or broken on the way"

@@ -9,7 +9,7 @@ use super::connection::From;
 use super::event::{Sanity, Summary};
 use super::governor::Governor;
 use super::plan::Plan;
-use super::sanity::{SanityResult, check, good_login, mechanism};
+use super::sanity::{SanityResult, check, good_login, mechanism, offers};
 use super::survey::{Place, Survey};
 use crate::axes::Protocol;
 use crate::scenario::KnownPrint;
@@ -20,7 +20,7 @@ pub(super) type Prints = HashMap<(usize, Protocol), Vec<KnownPrint>>;
 
 /// What a login without a canary is taken for, and on what grounds.
 const NO_CANARY: &str = "no canary in the mailbox: an accepted login is taken for the right mailbox by its UIDVALIDITY \
-                         (IMAP) or its first UIDL or STAT (POP3)";
+                         (IMAP) or its first UIDL or STAT (POP3); `loginspec seed` delivers canaries";
 
 /// Tries the login that must work on each protocol of each target, all at once. What it finds of places that are not
 /// there goes into the survey.
@@ -49,6 +49,10 @@ pub(super) async fn check_first(
                 None
             }
             SanityResult::Trouble(reason) => Some(reason),
+            SanityResult::Refused(reason) => {
+                shut(survey, place, &target, &reason);
+                Some(reason)
+            }
             SanityResult::Unreachable(reason) => {
                 note_unreachable(summary, reason.clone());
                 survey.set_unreachable(place, reason);
@@ -78,10 +82,27 @@ pub(super) async fn check_last(governor: &Arc<Governor>, survey: &Survey, prints
     for (place, target, result) in check_all(governor, survey, prints, summary).await {
         let trouble = match result {
             SanityResult::Fine | SanityResult::Unnamed(_) => None,
-            SanityResult::Trouble(reason) | SanityResult::Unreachable(reason) => Some(reason),
+            SanityResult::Trouble(reason) | SanityResult::Refused(reason) | SanityResult::Unreachable(reason) => {
+                Some(reason)
+            }
         };
         summary.sanity.push(Sanity { target: target.name.clone(), protocol: place.1, is_last: true, trouble });
     }
+}
+
+/// Sees to it that nothing more is asked of a server that takes the target's own password for a wrong one: each good
+/// login would be one wrong password more, and lock the account.
+fn shut(survey: &mut Survey, place: Place, target: &Target, reason: &str) {
+    let may_lock = target.limits.wrong_passwords.is_some();
+    // A mechanism that is not even offered says nothing of the password.
+    let is_offered = mechanism(target, place, survey).is_some_and(|it| offers(place, it, survey) != Some(false));
+    if !may_lock || !is_offered {
+        return;
+    }
+    let reason = reason.lines().next().unwrap_or_default();
+    let told =
+        "no more wrong passwords are sent, so as not to lock the account (no-lockout = true under [limits] asks on)";
+    survey.shut(place.0, format!("{told}: {reason}"));
 }
 
 fn note_unreachable(summary: &mut Summary, reason: String) {

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use tokio::net::TcpStream;
 
+use super::advice;
 use crate::axes::Security;
 use crate::protocol::Session;
 use crate::target::{Endpoint, Target};
@@ -58,7 +59,12 @@ pub(super) async fn open(
     };
     let stream = connect(&endpoint.address, from.source, deadlines.connect).await;
     let stream = stream.map_err(|error| {
-        OpenError::NotThere(format!("failed to connect to {} ({}): {error}", endpoint.address, endpoint.protocol))
+        OpenError::NotThere(format!(
+            "failed to connect to {} ({}): {error}\n  {}",
+            endpoint.address,
+            endpoint.protocol,
+            advice::on_connecting(&error)
+        ))
     })?;
     Ok(Connection { stream, security, tls })
 }

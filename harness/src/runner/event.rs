@@ -107,7 +107,7 @@ pub struct CaseReport {
     /// Whether the mailbox that opened is the role's own, or one that the role may open; nothing where none opened, or
     /// nobody can tell which.
     pub is_own: Option<bool>,
-    /// What the opened mailbox rests on: `canary`, `fingerprint`, or `none`.
+    /// What the opened mailbox rests on: `canary`, a fingerprint (`uidvalidity`, `uidl`, `counts`), or `none`.
     pub proof: Option<&'static str>,
     /// The response code of the server's answer.
     pub code: Option<String>,

@@ -4,6 +4,7 @@
 //! A [`Plan`] says what is asked of whom; [`run`] asks, judges and tells a [`Reporter`] one [`RunEvent`] after the
 //! other. Reports see nothing but these events.
 
+mod advice;
 mod again;
 mod caller;
 mod challenge;
@@ -25,6 +26,7 @@ mod refusal;
 mod rules;
 mod sanity;
 mod second_look;
+mod seed;
 mod settle;
 mod statistics;
 mod survey;
@@ -40,3 +42,4 @@ pub use harm::Harm;
 pub use plan::{Plan, Planned, Shard};
 pub use question::{Question, Request, ask};
 pub use rules::{AxisPair, Clause, axis_pairs, clauses};
+pub use seed::{SeedError, SeedOptions, SeedResult, Seeded, seed};

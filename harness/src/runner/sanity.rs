@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::advice;
 use super::connection::{From, OpenError, open};
 use super::fresh::fresh;
 use super::governor::{Gate, slowest_answer};
@@ -22,6 +23,8 @@ pub(super) enum SanityResult {
     Unnamed(KnownPrint),
     /// The server is there, but the login did not work.
     Trouble(String),
+    /// The server is there, and refused the login.
+    Refused(String),
     /// The server is not there, or does not greet.
     Unreachable(String),
 }
@@ -50,7 +53,7 @@ pub(super) async fn check(
 ) -> SanityResult {
     let (_, protocol, security) = place;
     let Ok((endpoint, _)) = target.endpoint(protocol, Some(security)) else { return SanityResult::Fine };
-    let Some((login, mailbox)) = mechanism.and_then(|mechanism| plainest_login(target, protocol, mechanism, role))
+    let Some((login, account)) = mechanism.and_then(|mechanism| plainest_login(target, protocol, mechanism, role))
     else {
         return SanityResult::Fine;
     };
@@ -69,7 +72,7 @@ pub(super) async fn check(
     if let Some(reason) = unreachable(endpoint, &conversation.outcome) {
         return SanityResult::Unreachable(reason);
     }
-    match (&conversation.outcome, &mailbox) {
+    match (&conversation.outcome, &account.mailbox) {
         (Outcome::Opened { mailbox: Some(opened), .. }, Some(mailbox)) if opened == mailbox => {
             return SanityResult::Fine;
         }
@@ -84,11 +87,16 @@ pub(super) async fn check(
     let outcome = redactor.redact_outcome(conversation.outcome);
     let transcript = conversation.transcript.render(&redactor);
     let indented: String = transcript.lines().map(|line| format!("\n    {line}")).collect();
-    SanityResult::Trouble(format!(
-        "the sanity login as `{name}` over {protocol} should have opened {}: {}{indented}",
-        escape(mailbox.as_deref().unwrap_or_default()),
+    let reason = format!(
+        "the sanity login as `{name}` over {protocol} should have opened {}: {}{}{indented}",
+        escape(account.mailbox.as_deref().unwrap_or_default()),
         describe(&outcome),
-    ))
+        advice::on_login(&outcome, account, security),
+    );
+    match outcome {
+        Outcome::Rejected(_) => SanityResult::Refused(reason),
+        _ => SanityResult::Trouble(reason),
+    }
 }
 
 /// A good login as an account, over the place at hand or any other: what clears its row of wrong passwords.
@@ -106,7 +114,7 @@ pub(super) async fn good_login(gate: &Gate, account: usize, place: Place, survey
     let from = From { source: gate.source(place), certified: None };
     match check(target, place, Some(role), mechanism, &[], from, gate.deadlines()).await {
         SanityResult::Fine | SanityResult::Unnamed(_) => Ok(()),
-        SanityResult::Trouble(reason) | SanityResult::Unreachable(reason) => {
+        SanityResult::Trouble(reason) | SanityResult::Refused(reason) | SanityResult::Unreachable(reason) => {
             let reason = reason.lines().next().unwrap_or_default();
             Err(format!("the good login that should come between failed: {reason}"))
         }
@@ -138,21 +146,26 @@ pub(super) fn mechanism(target: &Target, place: Place, survey: &Survey) -> Optio
     let spoken = MECHANISMS.iter().copied().filter(|mechanism| {
         target.dialect.mechanisms.contains(mechanism) && mechanism.fits(protocol) && mechanism.fits_security(security)
     });
-    let offers = |mechanism: &Mechanism| match (mechanism.sasl_name(), protocol) {
+    let is_offered = |mechanism: &Mechanism| offers(place, *mechanism, survey) == Some(true);
+    spoken.clone().find(is_offered).or_else(|| spoken.clone().next())
+}
+
+/// Whether the server says that it offers a mechanism; nothing where it does not say.
+pub(super) fn offers(place: Place, mechanism: Mechanism, survey: &Survey) -> Option<bool> {
+    match (mechanism.sasl_name(), place.1) {
         (Some(name), _) => survey.offers(place, &format!("AUTH={name}")),
         (None, Protocol::Imap) => survey.offers(place, "LOGINDISABLED").map(|is_disabled| !is_disabled),
         (None, Protocol::Pop3) => survey.offers(place, "USER"),
-    };
-    spoken.clone().find(|mechanism| offers(mechanism) == Some(true)).or_else(|| spoken.clone().next())
+    }
 }
 
 /// A login that works if anything does: the role for whom every assumption is right, else the first that can be named.
-fn plainest_login(
-    target: &Target,
+pub(super) fn plainest_login<'t>(
+    target: &'t Target,
     protocol: Protocol,
     mechanism: Mechanism,
     role: Option<&str>,
-) -> Option<(Login, Option<Vec<u8>>)> {
+) -> Option<(Login, &'t Account)> {
     let access = Access { protocol, mechanism };
     let accounts = &target.directory.accounts;
     let chosen: Vec<&Account> = match role {
@@ -166,5 +179,5 @@ fn plainest_login(
         .into_iter()
         .find_map(|account| Some((account, advise(&target.dialect, &target.directory, account, access)?.1)))?;
     let login = Login::new(protocol, mechanism, name, account.password.clone());
-    Some((login, account.mailbox.clone()))
+    Some((login, account))
 }

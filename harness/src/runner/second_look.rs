@@ -80,7 +80,9 @@ impl Caller<'_> {
         is_right: bool,
     ) -> Result<Answer, NoAnswer> {
         let gate = self.gate;
-        let deadlines = if self.pass == Pass::Together { gate.long_deadlines() } else { gate.deadlines() };
+        // A server that we can look into has shown already how long it takes.
+        let is_long = self.pass == Pass::Together && !gate.target.is_watched();
+        let deadlines = if is_long { gate.long_deadlines() } else { gate.deadlines() };
         let found = {
             let _only = gate.mailbox(account.filter(|_| is_right)).await;
             let _turn = gate.enter().await;
@@ -149,7 +151,7 @@ impl Caller<'_> {
             found.as_ref().is_ok_and(|found| matches!(found.outcome, Outcome::NoAnswer(_) | Outcome::Diverged { .. }))
         };
         if process.is_none() && is_silent(&found) {
-            found = self.once(request, gate.long_deadlines()).await;
+            found = self.once(request, gate.deadlines()).await;
             process = gate.incident(&before).await?;
         }
         if process.is_some() && found.is_err() {

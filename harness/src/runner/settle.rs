@@ -217,7 +217,9 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
         report.is_own = is_own;
         report.proof = Some(match proof {
             Proof::Canary => "canary",
-            Proof::Fingerprint(_) => "fingerprint",
+            Proof::Fingerprint(print) if print.starts_with(b"UIDVALIDITY ") => "uidvalidity",
+            Proof::Fingerprint(print) if print.starts_with(b"UIDL ") => "uidl",
+            Proof::Fingerprint(_) => "counts",
             Proof::None => "none",
         });
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::advice;
 use super::connection::{From, OpenError, open};
 use super::event::SurveyFacts;
 use super::governor::Governor;
@@ -35,6 +36,8 @@ pub(super) struct Survey {
     found: HashMap<Place, Found>,
     /// The places in the plan's order.
     places: Vec<Place>,
+    /// Why nothing more is asked of a target at all, by its index.
+    shut: HashMap<usize, String>,
 }
 
 impl Survey {
@@ -63,11 +66,22 @@ impl Survey {
         }
         // Whoever cannot be proven to be the server is told nothing at all, over no connection.
         for (place, one) in &mut found {
-            if let Some(reason) = broken_tls.get(&place.0) {
+            if let Some(reason) = broken_tls.get(&place.0)
+                && !matches!(one, Found::Unreachable(_))
+            {
                 *one = Found::Unreachable(reason.clone());
             }
         }
-        Self { found, places }
+        Self { found, places, shut: HashMap::new() }
+    }
+
+    /// Asks one place of one target.
+    pub async fn of_place(target: &Target, place: Place, deadlines: Deadlines) -> Self {
+        let (mut found, _) = ask(target, place.1, place.2, From::default(), deadlines).await;
+        if let Found::Offers(words) = &mut found {
+            words.retain(|word| !target.lacks.contains(word));
+        }
+        Self { found: HashMap::from([(place, found)]), places: vec![place], ..Self::default() }
     }
 
     /// Lets connections come from any loopback address, at each place of somebody else's server on this machine that
@@ -101,6 +115,19 @@ impl Survey {
     pub fn unreachable(&self, place: Place) -> Option<&str> {
         match self.found.get(&place) {
             Some(Found::Unreachable(reason)) => Some(reason),
+            _ => self.shut.get(&place.0).map(String::as_str),
+        }
+    }
+
+    /// Notes that nothing more is to be asked of a target.
+    pub fn shut(&mut self, target: usize, reason: String) {
+        self.shut.insert(target, reason);
+    }
+
+    /// What a place does not offer that would secure the connection.
+    pub fn not_secured(&self, place: Place) -> Option<&str> {
+        match self.found.get(&place) {
+            Some(Found::NotSecured(what)) => Some(what),
             _ => None,
         }
     }
@@ -114,7 +141,7 @@ impl Survey {
     pub fn place_for(&self, target: usize, protocol: Protocol) -> Option<Place> {
         let is_usable = |place: &&Place| matches!(self.found.get(place), Some(Found::Offers(_) | Found::Unknown(_)));
         let of_target = self.places.iter().filter(|place| (place.0, place.1) == (target, protocol));
-        of_target.filter(is_usable).copied().next()
+        of_target.filter(is_usable).copied().next().filter(|_| !self.shut.contains_key(&target))
     }
 
     /// Whether a server says that it can do this; nothing where it does not say what it can do.
@@ -229,20 +256,21 @@ pub(super) fn unreachable(endpoint: &Endpoint, outcome: &Outcome) -> Option<Stri
         Outcome::TlsFailed(reason) => Some(tls_failure(endpoint, reason)),
         Outcome::NoAnswer(Stage::Greeting)
         | Outcome::Closed { stage: Stage::Greeting, .. }
-        | Outcome::Garbled { stage: Stage::Greeting, .. } => {
-            Some(format!("{} ({}) does not greet: {}", endpoint.address, endpoint.protocol, describe(outcome)))
-        }
+        | Outcome::Garbled { stage: Stage::Greeting, .. } => Some(format!(
+            "{} ({}) does not greet: {}\n  {}",
+            endpoint.address,
+            endpoint.protocol,
+            describe(outcome),
+            advice::on_greeting(endpoint, outcome)
+        )),
         _ => None,
     }
 }
 
 /// What went wrong with TLS, and how to go on.
 fn tls_failure(endpoint: &Endpoint, reason: &str) -> String {
-    format!(
-        "{} ({}): TLS failed: {reason}\n  nothing was asked; --ca FILE trusts an authority of your own, --server-name \
-         NAME expects another name, --insecure verifies nothing",
-        endpoint.address, endpoint.protocol
-    )
+    let advice = advice::on_tls(endpoint, reason);
+    format!("{} ({}): TLS failed: {reason}\n  {advice}", endpoint.address, endpoint.protocol)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ fn case(needs: &[&str], lacks: &[&str]) -> Case {
 }
 
 fn survey(found: Found) -> Survey {
-    Survey { found: HashMap::from([(PLACE, found)]), places: vec![PLACE] }
+    Survey { found: HashMap::from([(PLACE, found)]), places: vec![PLACE], ..Survey::default() }
 }
 
 #[test]

@@ -227,6 +227,8 @@ pub(crate) fn describe(outcome: &Outcome) -> String {
         Outcome::TlsFailed(reason) => format!("the TLS handshake failed: {reason}"),
         Outcome::NotOffered(what) => format!("not offered: {what}"),
         Outcome::Surveyed(_) => "said what it can do".to_string(),
+        Outcome::Delivered => "took a canary".to_string(),
+        Outcome::Undelivered(_) => "did not take a canary".to_string(),
         Outcome::Closed { stage, .. } => format!("connection closed at: {}", stage.word()),
         Outcome::NoAnswer(stage) => format!("no answer in time at: {}", stage.word()),
         Outcome::Garbled { stage, deviation } => {

@@ -10,6 +10,7 @@ const ORIGIN: &[Field] = &[
     Field::new("env", Kind::Text, "An environment variable that holds it."),
     Field::new("file", Kind::Text, "A file whose first line holds it."),
     Field::new("command", Kind::Text, "A shell command that prints it."),
+    Field::new("prompt", Kind::Flag, "Whether it is asked for on the terminal."),
     Field::new("text", Kind::Text, "The secret itself: for fixtures only."),
 ];
 

@@ -30,6 +30,13 @@ impl Date {
         Self::of_day(since.as_secs() / 86_400)
     }
 
+    /// The day's first moment, as a message's `Date` has it (RFC 5322 §3.3).
+    pub fn in_message(self) -> String {
+        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let month = MONTHS.get(usize::from(self.month).saturating_sub(1)).unwrap_or(&"Dec");
+        format!("{} {month} {:04} 00:00:00 +0000", self.day, self.year)
+    }
+
     /// The day so many days after 1970-01-01.
     fn of_day(mut left: u64) -> Self {
         let mut year = 1970;
@@ -88,6 +95,7 @@ mod tests {
         let of = |day| Date::of_day(day).to_string();
         assert_eq!((of(0), of(58), of(59)), ("1970-01-01".into(), "1970-02-28".into(), "1970-03-01".into()));
         assert_eq!((of(19_782), of(20_782)), ("2024-02-29".into(), "2026-11-25".into()));
+        assert_eq!(Date::parse("2026-11-05").unwrap().in_message(), "5 Nov 2026 00:00:00 +0000");
         assert!(Date::parse("2026-01-01") < Some(Date::today()));
     }
 }

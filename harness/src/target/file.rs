@@ -8,7 +8,7 @@ use super::Endpoint;
 use super::account::{ACCOUNT_FIELDS, MAILBOX_FIELDS, Origins, add_named_mailboxes, read_account, read_mailbox};
 use super::known::{KNOWN_FIELDS, Records, read_known};
 use super::limits::{LIMIT_FIELDS, Limits, limits};
-use super::password::Passwords;
+use super::password::{Origin, Passwords};
 use super::tls::{TLS_FIELDS, certificate, tls_settings};
 use crate::axes::{Protocol, Security};
 use crate::identity::Directory;
@@ -110,13 +110,13 @@ pub fn read_target(
     }
     if passwords == Passwords::Fetch {
         for (account, origins) in file.directory.accounts.iter_mut().zip(origins) {
-            let failed = |what| {
-                let role = account.role.clone();
-                move |reason| TargetFileError::Password { what, role, reason }
+            let role = &account.role;
+            let fetch = |origin: Origin, what| {
+                let failed = |reason| TargetFileError::Password { what, role: role.clone(), reason };
+                origin.fetch(place, what, &format!("the role `{role}`")).map_err(failed)
             };
-            let (no_password, no_token) = (failed("password"), failed("token"));
-            account.password = origins.password.fetch(place).map_err(no_password)?;
-            account.token = origins.token.map(|token| token.fetch(place)).transpose().map_err(no_token)?;
+            account.password = fetch(origins.password, "password")?;
+            account.token = origins.token.map(|token| fetch(token, "token")).transpose()?;
         }
     }
     Ok(file)

@@ -54,9 +54,12 @@ pub enum QuickError {
 /// Makes a target of it.
 pub fn quick_target(quick: QuickTarget, passwords: Passwords) -> Result<Target, QuickError> {
     let dialect = find_dialect(&quick.dialect)?;
+    let whose = quick.user.escape_debug().to_string();
     let fetch = |origin: Origin, what| match passwords {
         Passwords::Ignore => Ok(Password::new(Vec::new())),
-        Passwords::Fetch => origin.fetch(Path::new("")).map_err(|reason| QuickError::Secret { what, reason }),
+        Passwords::Fetch => {
+            origin.fetch(Path::new(""), what, &whose).map_err(|reason| QuickError::Secret { what, reason })
+        }
     };
     let domain = quick.domain.unwrap_or_default();
     let mailbox = quick.mailbox.unwrap_or_else(|| quick.user.clone()).into_bytes();

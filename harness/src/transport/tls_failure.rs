@@ -69,7 +69,7 @@ fn certificate_reason(error: &CertificateError) -> String {
         }
         CertificateError::Revoked => "the certificate has been revoked".to_owned(),
         CertificateError::BadEncoding => "the certificate cannot be read".to_owned(),
-        CertificateError::BadSignature => "a signature is wrong".to_owned(),
+        CertificateError::BadSignature => "no authority that is trusted has signed the certificate: its signature is wrong".to_owned(),
         // The library that says so is not one of ours to name: its error is known by what it is called. What tools make
         // in one step is often such a certificate, and to trust it as an authority does not make it a server's
         // (RFC 5280 §4.2.1.9).

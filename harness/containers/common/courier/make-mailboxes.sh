@@ -26,7 +26,9 @@ grep -v '^#' "$1" | while IFS=$tab read -r user domain mailbox more; do
     done
     # A userdb's key is the whole login name, whatever is in it.
     printf '%s\t%s\n' "$user@$domain" "$fields" >>$userdb
-    [ "$domain" != domain1.example ] || printf '%s\t%s\n' "$user" "$fields" >>$userdb
+    if [ "$domain" = domain1.example ]; then
+        printf '%s\t%s\n' "$user" "$fields" "$user@Domain1" "$fields" >>$userdb
+    fi
 done
 # A mailbox without an account.
 mkdir -p /srv/mail/orphan/Maildir/cur /srv/mail/orphan/Maildir/new /srv/mail/orphan/Maildir/tmp

@@ -1,15 +1,12 @@
 //! One IMAP login: greeting, capabilities, `LOGIN` or `AUTHENTICATE`, then the proof which mailbox is open.
-//!
-//! Read-only throughout: `EXAMINE` and `BODY.PEEK` change nothing on the server.
 
 use super::capabilities::Capabilities;
 use super::command::{self, LITERAL_MINUS_LIMIT};
-use super::response::{Condition, Response, header_fields, parse};
+use super::mailbox::{Mailbox, Next};
+use super::response::{Condition, Response, parse};
 use crate::axes::{Encoding, Fault, Mechanism};
-use crate::protocol::canary::canary_mailbox;
-use crate::protocol::code::{split_code, split_word};
 use crate::protocol::line::Frame;
-use crate::protocol::outcome::{Deviation, Deviations, Outcome, Proof, Reply, Stage};
+use crate::protocol::outcome::{Deviation, Deviations, Outcome, Reply, Stage};
 use crate::protocol::outgoing::Outgoing;
 use crate::protocol::sasl::{Sasl, Stop, decode_challenge};
 use crate::protocol::step::Step;
@@ -19,10 +16,8 @@ const GREETING: &str = "the greeting is an untagged OK, PREAUTH or BYE (RFC 9051
 const TAG: &str = "a tagged response bears the tag of the command that it ends (RFC 9051 §2.2.1, §7)";
 const NO_CONTINUATION_DUE: &str = "a continuation request answers a literal or AUTHENTICATE (RFC 9051 §7.6)";
 const TOO_EARLY: &str = "a login succeeds only after the whole command and every response (RFC 9051 §2.2.1, §6.2.2)";
+const TOO_EARLY_APPEND: &str = "APPEND succeeds only after the whole message (RFC 9051 §4.3, §6.3.12)";
 const CHALLENGE: &str = "a challenge is BASE64 (RFC 9051 §6.2.2)";
-
-/// How many messages are searched for the canary.
-const SEARCHED_MESSAGES: u32 = 16;
 
 /// The machine of one login.
 pub(crate) struct ImapLogin {
@@ -37,10 +32,7 @@ pub(crate) struct ImapLogin {
     sasl: Option<Sasl>,
     secured: Option<Secured>,
     farewell: Option<Reply>,
-    messages: u32,
-    /// What `EXAMINE` says of the mailbox's `UIDVALIDITY`.
-    fingerprint: Option<Vec<u8>>,
-    canary: Option<Vec<u8>>,
+    mailbox: Mailbox,
 }
 
 /// Whose answer is due.
@@ -49,8 +41,8 @@ enum Awaiting {
     Greeting,
     Capability,
     Login,
-    Examine,
-    Fetch,
+    /// Whatever the mailbox is asked.
+    Mailbox,
 }
 
 impl ImapLogin {
@@ -64,11 +56,14 @@ impl ImapLogin {
             pieces: Vec::new().into_iter(),
             sasl: None,
             farewell: None,
-            messages: 0,
-            fingerprint: None,
-            canary: None,
+            mailbox: Mailbox::default(),
             secured: None,
         }
+    }
+
+    /// Once logged in, delivers this message where there is no canary.
+    pub(crate) fn deliver(&mut self, message: Vec<u8>) {
+        self.mailbox.deliver(message);
     }
 
     /// TLS stands under the connection.
@@ -81,8 +76,7 @@ impl ImapLogin {
             Awaiting::Greeting => Stage::Greeting,
             Awaiting::Capability => Stage::Capabilities,
             Awaiting::Login => Stage::Login,
-            Awaiting::Examine => Stage::Open,
-            Awaiting::Fetch => Stage::Canary,
+            Awaiting::Mailbox => self.mailbox.stage(),
         }
     }
 
@@ -110,28 +104,19 @@ impl ImapLogin {
                 }
                 Ok(Step::Wait)
             }
-            Response::Exists(messages) => {
-                self.messages = messages;
-                Ok(Step::Wait)
-            }
-            Response::Fetch => {
-                if self.awaiting == Awaiting::Fetch && self.canary.is_none() {
-                    self.canary = header_fields(frame).and_then(|header| canary_mailbox(&header));
+            untagged => {
+                if self.awaiting == Awaiting::Mailbox {
+                    self.mailbox.hear(frame, &untagged);
                 }
                 Ok(Step::Wait)
             }
-            Response::Status(Condition::Ok, text) if self.awaiting == Awaiting::Examine => {
-                self.fingerprint = uid_validity(text).or(self.fingerprint.take());
-                Ok(Step::Wait)
-            }
-            Response::Status(..) | Response::Other => Ok(Step::Wait),
         }
     }
 
     /// What it comes to where the server closes now.
     pub(crate) fn closed(&mut self) -> Outcome {
         match (self.awaiting, self.farewell.take()) {
-            (Awaiting::Examine, Some(farewell)) => Outcome::Unbound(farewell),
+            (Awaiting::Mailbox, Some(farewell)) if self.mailbox.is_opening() => Outcome::Unbound(farewell),
             (_, farewell) => Outcome::Closed { stage: self.stage(), farewell },
         }
     }
@@ -181,22 +166,24 @@ impl ImapLogin {
                 if let Some(unproven) = self.sasl.as_ref().and_then(Sasl::unproven) {
                     return Err(frame.deviation(unproven, 0));
                 }
-                self.messages = 0;
-                self.command("EXAMINE INBOX", Awaiting::Examine)
+                let open = self.mailbox.open();
+                self.command(open, Awaiting::Mailbox)
             }
             (Awaiting::Login, refusal) => self.conclude(refused(refusal)),
-            (Awaiting::Examine, Condition::Ok) if self.messages > 0 => {
-                let last = self.messages.min(SEARCHED_MESSAGES);
-                let fetch = format!("FETCH 1:{last} (BODY.PEEK[HEADER.FIELDS (X-LOGINSPEC-MAILBOX)])");
-                self.command(&fetch, Awaiting::Fetch)
-            }
-            (Awaiting::Examine, Condition::Ok) => self.opened(),
-            (Awaiting::Examine, _) => self.conclude(Outcome::Unbound(Reply::from_text(text))),
-            (Awaiting::Fetch, _) => self.opened(),
+            (Awaiting::Mailbox, condition) => match self.mailbox.tagged(condition, text) {
+                Next::Command(command) => self.command(&command, Awaiting::Mailbox),
+                Next::Conclude(outcome) => self.conclude(outcome),
+                Next::TooEarly => return Err(frame.deviation(TOO_EARLY_APPEND, 0)),
+            },
         })
     }
 
     fn continuation(&mut self, frame: &Frame<'_>, text: &[u8], deviations: &mut Deviations) -> Result<Step, Deviation> {
+        if self.awaiting == Awaiting::Mailbox
+            && let Some(message) = self.mailbox.continuation()
+        {
+            return Ok(Step::Send(message));
+        }
         if self.awaiting != Awaiting::Login {
             return Err(frame.deviation(NO_CONTINUATION_DUE, 0));
         }
@@ -281,16 +268,6 @@ impl ImapLogin {
         }
     }
 
-    fn opened(&mut self) -> Step {
-        let mailbox = self.canary.take();
-        let proof = match (&mailbox, self.fingerprint.take()) {
-            (Some(_), _) => Proof::Canary,
-            (None, Some(fingerprint)) => Proof::Fingerprint(fingerprint),
-            (None, None) => Proof::None,
-        };
-        self.conclude(Outcome::Opened { mailbox, proof })
-    }
-
     fn conclude(&mut self, outcome: Outcome) -> Step {
         self.tag += 1;
         Step::Conclude { outcome, goodbye: command::simple(&self.tag(), "LOGOUT") }
@@ -305,13 +282,6 @@ impl ImapLogin {
     fn tag(&self) -> String {
         format!("a{}", self.tag)
     }
-}
-
-/// `UIDVALIDITY n`, where a status text begins with it in brackets (RFC 9051 §7.1): it stays while the mailbox does.
-fn uid_validity(text: &[u8]) -> Option<Vec<u8>> {
-    let (name, number) = split_word(split_code(text).0?);
-    let is_number = !number.is_empty() && number.len() <= 10 && number.iter().all(u8::is_ascii_digit);
-    (name.eq_ignore_ascii_case(b"UIDVALIDITY") && is_number).then(|| [b"UIDVALIDITY ", number].concat())
 }
 
 #[cfg(test)]

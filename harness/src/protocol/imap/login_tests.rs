@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::*;
 use crate::axes::Protocol;
 use crate::protocol::code::ResponseCode;
+use crate::protocol::outcome::Proof;
 use crate::protocol::sasl::NO_CHALLENGE_DUE;
 use crate::protocol::trace::{play, play_with_deviations};
 use crate::protocol::{Action, Session};
@@ -81,7 +82,7 @@ fn many_messages_are_searched_up_to_a_bound() {
          C: a3 EXAMINE INBOX
          S: * 4000000000 EXISTS
          S: a3 OK
-         C: a4 FETCH 1:16 (BODY.PEEK[HEADER.FIELDS (X-LOGINSPEC-MAILBOX)])
+         C: a4 FETCH 1:8,3999999993:4000000000 (BODY.PEEK[HEADER.FIELDS (X-LOGINSPEC-MAILBOX)])
          S: * 1 FETCH (BODY[HEADER.FIELDS (X-LOGINSPEC-MAILBOX)] NIL)
          S: * 2 FETCH (BODY[HEADER.FIELDS (X-LOGINSPEC-MAILBOX)] \"X-Loginspec-Mailbox: M2\")
          S: * 3 FETCH (BODY[HEADER.FIELDS (X-LOGINSPEC-MAILBOX)] \"X-Loginspec-Mailbox: M3\")

@@ -3,6 +3,7 @@
 mod capabilities;
 pub mod command;
 mod login;
+mod mailbox;
 pub mod response;
 
 pub(super) use login::ImapLogin;

@@ -24,7 +24,11 @@ const STAT: &str = "STAT is answered by +OK, the number of messages and their si
 /// The longest `AUTH` line with an initial response; a longer response waits for the continuation (RFC 5034 §4).
 const AUTH_LINE_LIMIT: usize = 255;
 
-/// How much of the canary message's header is kept.
+/// How many of the last messages are searched for the canary, besides the first: one that was delivered after the
+/// mailbox was made is among these.
+const SEARCHED_AT_THE_END: u32 = 4;
+
+/// How much of a message's header is kept.
 const HEADER_LIMIT: usize = 64 * 1024;
 
 /// The machine of one login.
@@ -37,6 +41,9 @@ pub(crate) struct Pop3Login {
     offers_mechanism: bool,
     /// Whether the mechanism is offered with channel binding too.
     offers_plus: bool,
+    /// The messages in which the canary is still looked for.
+    searched: std::vec::IntoIter<u32>,
+    /// The header of the one at hand.
     header: Vec<u8>,
     /// The answer to `STAT`.
     stat: Vec<u8>,
@@ -68,6 +75,7 @@ impl Pop3Login {
             secured: None,
             offers_mechanism: false,
             offers_plus: false,
+            searched: Vec::new().into_iter(),
             header: Vec::new(),
             stat: Vec::new(),
         }
@@ -121,9 +129,10 @@ impl Pop3Login {
             }
             (Awaiting::Stat, Response::Ok(text)) => match message_count(text) {
                 None => return Err(frame.deviation(STAT, 4)),
-                count => {
+                Some(count) => {
                     self.stat = fingerprint(b"STAT", text);
-                    if count == Some(0) { self.opened() } else { self.command("TOP 1 0", Awaiting::Top) }
+                    self.searched = searched(count).into_iter();
+                    if count == 0 { self.opened() } else { self.look_on() }
                 }
             },
             (Awaiting::Stat, Response::Err(reply)) => conclude(Outcome::Unbound(reply)),
@@ -165,12 +174,21 @@ impl Pop3Login {
         Step::Wait
     }
 
-    /// One line of the canary message.
+    /// Looks at the next message; where there is none, the first one's unique-id has to do.
+    fn look_on(&mut self) -> Step {
+        self.header.clear();
+        match self.searched.next() {
+            Some(message) => self.command(&format!("TOP {message} 0"), Awaiting::Top),
+            None => self.command("UIDL 1", Awaiting::Uidl),
+        }
+    }
+
+    /// One line of a message's header.
     fn header_line(&mut self, frame: &Frame<'_>) -> Step {
         let Some(line) = multi_line(frame) else {
             return match canary_mailbox(&self.header) {
                 Some(_) => self.opened(),
-                None => self.command("UIDL 1", Awaiting::Uidl),
+                None => self.look_on(),
             };
         };
         if self.header.len() + line.len() < HEADER_LIMIT {
@@ -275,6 +293,12 @@ impl Pop3Login {
         self.awaiting = awaiting;
         Step::Send(Outgoing::plain(format!("{command}\r\n")))
     }
+}
+
+/// The messages in which the canary is looked for: the first, then the last ones, from the end.
+fn searched(count: u32) -> Vec<u32> {
+    let last = (2..=count).rev().take(SEARCHED_AT_THE_END as usize);
+    (1..=count.min(1)).chain(last).collect()
 }
 
 /// What tells the mailbox from others, as far as it is worth keeping: a unique-id has up to 70 octets (RFC 1939 §7).

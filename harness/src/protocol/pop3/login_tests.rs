@@ -68,7 +68,8 @@ fn the_canary_names_the_mailbox() {
 fn without_a_canary_there_is_a_fingerprint() {
     assert_eq!(after_pass("S: +OK\nC: STAT\nS: +OK 0 0\nC: QUIT\nS: [closed]"), unnamed("STAT 0 0"));
     let no_top = "S: +OK\nC: STAT\nS: +OK 2 320\nC: TOP 1 0\nS: -ERR no TOP\n";
-    let no_canary = "S: +OK\nC: STAT\nS: +OK 2 320 octets\nC: TOP 1 0\nS: +OK\nS: Subject: x\nS: .\n";
+    let no_canary = "S: +OK\nC: STAT\nS: +OK 2 320 octets\nC: TOP 1 0\nS: +OK\nS: Subject: x\nS: .\n\
+                     C: TOP 2 0\nS: +OK\nS: Subject: y\nS: .\n";
     let quit = "C: QUIT\nS: +OK";
     for start in [no_top, no_canary] {
         let answered = after_pass(&format!("{start}C: UIDL 1\nS: +OK 1 whqtswO00WBw418f9t5JxYwZ\n{quit}"));
@@ -79,6 +80,23 @@ fn without_a_canary_there_is_a_fingerprint() {
     assert_eq!(after_pass(&format!("{no_canary}C: UIDL 1\nS: +OK\n{quit}")), unnamed("STAT 2 320 octets"));
     let endless = format!("{no_top}C: UIDL 1\nS: +OK 1 {}\n{quit}", "x".repeat(5000));
     assert_eq!(after_pass(&endless), unnamed(&format!("UIDL {}", "x".repeat(70))));
+}
+
+#[test]
+fn the_first_message_and_the_last_ones_are_searched() {
+    let other = |number: u32| format!("C: TOP {number} 0\nS: +OK\nS: Subject: x\nS: .\n");
+    let start = format!("S: +OK\nC: STAT\nS: +OK 4000000000 1\n{}{}", other(1), other(4_000_000_000));
+    let found = "C: TOP 3999999999 0\nS: +OK\nS: X-Loginspec-Mailbox: Mailbox1\nS: .\nC: QUIT\nS: +OK";
+    let opened = Outcome::Opened { mailbox: Some(b"Mailbox1".to_vec()), proof: Proof::Canary };
+    assert_eq!(after_pass(&format!("{start}{found}")), opened);
+    let none = [3_999_999_999, 3_999_999_998, 3_999_999_997].map(other).concat();
+    assert_eq!(after_pass(&format!("{start}{none}C: UIDL 1\nS: +OK 1 u\nC: QUIT\nS: +OK")), unnamed("UIDL u"));
+    let gone = format!("{start}C: TOP 3999999999 0\nS: -ERR gone\nC: UIDL 1\nS: +OK 1 u\nC: QUIT\nS: +OK");
+    assert_eq!(after_pass(&gone), unnamed("UIDL u"));
+    assert_eq!(searched(0), [0; 0]);
+    assert_eq!(searched(1), [1]);
+    assert_eq!(searched(3), [1, 3, 2]);
+    assert_eq!(searched(9), [1, 9, 8, 7, 6]);
 }
 
 #[test]
