@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit};
 
@@ -33,6 +33,11 @@ const AT_HOME: usize = 100;
 /// lock mailboxes, or that its silence is no penalty.
 const AGREE: u8 = 3;
 
+/// There are never fewer connections at once than these because a server did not take one.
+const FEW: usize = 4;
+/// After so many connections that were taken there is room for one more at once.
+const MANY: usize = 20;
+
 /// One gate for each target.
 pub(super) struct Governor {
     pub gates: Vec<Gate>,
@@ -46,6 +51,7 @@ pub(super) struct Gate {
     /// How many permits there are, and how many there may be at most.
     given: AtomicUsize,
     most: usize,
+    crowd: Mutex<Crowd>,
     /// Conversations share it; a second look has it for itself.
     alone: RwLock<()>,
     /// How long a refusal takes by itself, and the longest that any answer took, in nanoseconds.
@@ -77,6 +83,17 @@ pub(super) struct Gate {
 
 /// Whether a server locks mailboxes: it does, or so many second looks say that it does not.
 const LOCKS: u8 = u8::MAX;
+
+/// What became of connections that a server did not take.
+#[derive(Default)]
+struct Crowd {
+    /// When there were made fewer at once for the last time.
+    shrunk: Option<Instant>,
+    /// How many fewer there are than there were.
+    missing: usize,
+    /// How many were taken since.
+    taken: usize,
+}
 
 /// Leave to have a conversation.
 pub(super) struct Turn<'g> {
@@ -122,6 +139,7 @@ impl Gate {
             permits: Semaphore::new(given),
             given: AtomicUsize::new(given),
             most: most.max(given),
+            crowd: Mutex::default(),
             alone: RwLock::new(()),
             refusal: AtomicU64::new(0),
             slowest: AtomicU64::new(0),
@@ -227,11 +245,32 @@ impl Gate {
         Duration::from_nanos(self.slowest.load(Ordering::Relaxed))
     }
 
-    /// Half as many connections at once from now on: the server did not take them all.
-    pub fn shrink(&self) {
+    /// Half as many connections at once from now on: the server did not take one that was asked for at `began`. Those
+    /// that were asked for before the last time tell nothing new.
+    pub fn shrink(&self, began: Instant) {
+        let mut crowd = self.crowd.lock().unwrap_or_else(PoisonError::into_inner);
         let given = self.given.load(Ordering::Relaxed);
+        if crowd.shrunk.is_some_and(|shrunk| began < shrunk) || given <= FEW {
+            return;
+        }
         let forgotten = self.permits.forget_permits(given / 2);
         self.given.fetch_sub(forgotten, Ordering::Relaxed);
+        *crowd = Crowd { shrunk: Some(Instant::now()), missing: crowd.missing + forgotten, taken: 0 };
+    }
+
+    /// Notes that the server took a connection; after many of them it gets one more at once again, if it had more before.
+    pub fn learn_taken(&self) {
+        let mut crowd = self.crowd.lock().unwrap_or_else(PoisonError::into_inner);
+        if crowd.missing == 0 {
+            return;
+        }
+        crowd.taken += 1;
+        if crowd.taken >= MANY {
+            crowd.taken = 0;
+            crowd.missing -= 1;
+            self.given.fetch_add(1, Ordering::Relaxed);
+            self.permits.add_permits(1);
+        }
     }
 
     /// Lets connections to a place come from any loopback address.

@@ -5,6 +5,7 @@
 //! server that we can look into was seen to spin, to grow or to end meanwhile, each of them alone.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use super::caller::{Answer, Caller, NoAnswer, Pass};
 use super::governor::Gate;
@@ -83,20 +84,23 @@ impl Caller<'_> {
         // A server that we can look into has shown already how long it takes.
         let is_long = self.pass == Pass::Together && !gate.target.is_watched();
         let deadlines = if is_long { gate.long_deadlines() } else { gate.deadlines() };
-        let found = {
+        let (began, found) = {
             let _only = gate.mailbox(account.filter(|_| is_right)).await;
             let _turn = gate.enter().await;
-            self.once(request, deadlines).await
+            (Instant::now(), self.once(request, deadlines).await)
         };
         let doubt = match doubt(gate, &found, self.endpoint.protocol, is_right) {
-            None => return Ok(found.map(Answer::from)?),
+            None => {
+                gate.learn_taken();
+                return Ok(found.map(Answer::from)?);
+            }
             Some(Doubt::Locked) => return self.ask_with_the_mailbox(request, &found?, account).await,
             Some(doubt) => doubt,
         };
         if self.pass == Pass::First {
             match doubt {
                 Doubt::Full => {
-                    gate.shrink();
+                    gate.shrink(began);
                     gate.revive().await?;
                 }
                 Doubt::Silent => gate.end_runaways().await,
