@@ -9,10 +9,12 @@ use crate::target::Target;
 /// The accounts, as indices in ascending order, that are given a wrong password by this request, as far as anybody can
 /// tell: too many rather than too few, for a locked account costs more than a good login between.
 pub(super) fn charged(target: &Target, request: &Request, role: &str) -> Vec<usize> {
+    // Looked up once and not for each account: there may be thousands of them.
+    let meant = meant(target, request);
     let is_charged = |account: &Account| match request {
         Request::Login(login) => {
             let is_wrong = login.fault.is_some() || !is_secret_of(account, login);
-            is_wrong && (is_named(&login.name, account) || is_meant(target, login, account))
+            is_wrong && (is_named(&login.name, account) || holds(&meant, account))
         }
         // What a dialogue comes to only the server knows.
         Request::Dialogue(steps) => account.role == role && steps.iter().any(|step| names_in(step, account)),
@@ -26,9 +28,8 @@ pub(super) fn charged(target: &Target, request: &Request, role: &str) -> Vec<usi
 pub(super) fn is_right(target: &Target, request: &Request) -> bool {
     match request {
         Request::Login(login) => {
-            target.directory.accounts.iter().any(|account| {
-                login.fault.is_none() && is_secret_of(account, login) && is_meant(target, login, account)
-            })
+            login.fault.is_none()
+                && meant(target, request).into_iter().flatten().any(|account| is_secret_of(account, login))
         }
         Request::Dialogue(_) => true,
     }
@@ -38,10 +39,16 @@ fn is_secret_of(account: &Account, login: &Login) -> bool {
     login.password == account.password || account.token.as_ref() == Some(&login.password)
 }
 
-fn is_meant(target: &Target, login: &Login, account: &Account) -> bool {
+/// The account that a login's name means, and the one whose password it takes, by the target's dialect.
+fn meant<'t>(target: &'t Target, request: &Request) -> [Option<&'t Account>; 2] {
+    let Request::Login(login) = request else { return [None; 2] };
     let access = Access { protocol: login.protocol, mechanism: login.mechanism };
     let (_, resolution) = resolve(&target.dialect, &target.directory, &login.name, access);
-    [resolution.account, resolution.credentials].into_iter().flatten().any(|found| std::ptr::eq(found, account))
+    [resolution.account, resolution.credentials]
+}
+
+fn holds(meant: &[Option<&Account>], account: &Account) -> bool {
+    meant.iter().flatten().any(|found| std::ptr::eq(*found, account))
 }
 
 fn names_in(step: &DialogueStep, account: &Account) -> bool {
