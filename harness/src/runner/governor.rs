@@ -253,11 +253,11 @@ impl Gate {
     }
 
     /// Keeps an account's mailbox to this session, where the server wants it so.
-    pub async fn mailbox(&self, account: Option<usize>) -> Option<MutexGuard<'_, ()>> {
+    pub async fn mailbox(&self, account: impl FnOnce() -> Option<usize>) -> Option<MutexGuard<'_, ()>> {
         if self.locks.load(Ordering::Relaxed) != LOCKS {
             return None;
         }
-        Some(self.mailboxes.get(account?)?.lock().await)
+        Some(self.mailboxes.get(account()?)?.lock().await)
     }
 
     /// The same, whether or not it is known that the server wants it so.

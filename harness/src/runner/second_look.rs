@@ -31,13 +31,13 @@ pub(super) enum Doubt {
 /// Response codes that say nothing about the login (RFC 5530 §3, RFC 2449 §8, RFC 3206 §4).
 const BUSY: &[&str] = &["UNAVAILABLE", "INUSE", "IN-USE", "LIMIT", "SYS/TEMP", "LOGIN-DELAY"];
 
-/// What is doubtful about an answer. `is_right` says that the password was right for an account, so that a refusal may
-/// be about its mailbox.
+/// What is doubtful about an answer. `is_right` says whether the password was right for an account, so that a refusal
+/// may be about its mailbox.
 pub(super) fn doubt(
     gate: &Gate,
     found: &Result<Conversation, String>,
     protocol: Protocol,
-    is_right: bool,
+    is_right: impl Fn() -> bool,
 ) -> Option<Doubt> {
     if gate.is_idle() {
         return None;
@@ -58,7 +58,7 @@ pub(super) fn doubt(
         // A dialogue that fell silent or was hung up on.
         Outcome::Diverged { got, .. } if got.is_empty() => Some(Doubt::Silent),
         Outcome::Rejected(_) | Outcome::Unbound(_) | Outcome::Diverged { .. }
-            if protocol == Protocol::Pop3 && is_right && gate.may_lock() =>
+            if protocol == Protocol::Pop3 && gate.may_lock() && is_right() =>
         {
             Some(Doubt::Locked)
         }
@@ -168,7 +168,7 @@ mod tests {
     fn of(governor: &Governor, outcome: Outcome, protocol: Protocol, is_right: bool) -> Option<Doubt> {
         let (transcript, deviations) = (Transcript::new(), Vec::new());
         let conversation = Conversation { outcome, dialogue_step: None, transcript, deviations };
-        doubt(&governor.gates[0], &Ok(conversation), protocol, is_right)
+        doubt(&governor.gates[0], &Ok(conversation), protocol, || is_right)
     }
 
     #[test]
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(of(&governor, Outcome::NoAnswer(Stage::Login), Protocol::Imap, false), Some(Doubt::Silent));
         let closed = Outcome::Closed { stage: Stage::Login, farewell: None };
         assert_eq!(of(&governor, closed, Protocol::Imap, false), Some(Doubt::HungUp));
-        assert_eq!(doubt(&governor.gates[0], &Err("refused".to_string()), Protocol::Imap, false), Some(Doubt::Full));
+        assert_eq!(doubt(&governor.gates[0], &Err("refused".to_string()), Protocol::Imap, || false), Some(Doubt::Full));
     }
 
     #[test]
