@@ -56,7 +56,7 @@ impl Caller<'_> {
         let accounts = if ledger.is_unlimited() { Vec::new() } else { charged(self.target, request, self.role) };
         let charges = ledger.charge(&accounts, &log_in).await?;
         // Only where a server may lock mailboxes does it matter whose mailbox this is: to find out takes a while.
-        let is_right = || is_right(self.target, request);
+        let is_right = || is_right(self.target, &self.gate.secrets, request);
         let account = || self.target.directory.accounts.iter().position(|account| account.role == self.role);
         let first = {
             let _only = self.gate.mailbox(|| account().filter(|_| is_right())).await;
