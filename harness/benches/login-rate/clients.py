@@ -44,8 +44,8 @@ class Loginspec(Client):
 
 
 class Medusa(Client):
-    """Believes an OK. It tries one user's passwords over one connection where the server lets it, and no option prevents
-    that; so each of them is for the user in another spelling, which is another user to medusa and none to Dovecot.
+    """Believes an OK. It tries one user's passwords over one connection where the server lets it, and no option
+    prevents that; so each of them is for the user in another spelling: a user of its own to medusa, not to Dovecot.
     """
 
     name = "medusa"

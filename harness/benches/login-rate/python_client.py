@@ -1,5 +1,5 @@
-"""A bare client on imaplib and poplib: a thread pool, a connection for each login. What Python can do is no upper limit,
-but what one does who writes a script instead of taking a tool.
+"""A bare client on imaplib and poplib: a thread pool, a connection for each login. It is what somebody writes who takes
+a script instead of a tool.
 
     python_client.py PROTOCOL OUTCOME JOBS PAIRS [canary]
 
