@@ -91,9 +91,9 @@ pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
             deadlines: Deadlines::from_reply(args.timeout),
             interrupt,
         };
-        let summary = run_plan(plan, &targets, options, &mut reports)
-            .await
-            .map_err(|source| CliError::Report { name: "a report".to_string(), source })?;
+        let of_run = targets.clone();
+        let summary = on_a_worker(async move { run_plan(plan, &of_run, options, &mut reports).await }).await;
+        let summary = summary.map_err(|source| CliError::Report { name: "a report".to_string(), source })?;
         for target in targets.into_iter().filter_map(Arc::into_inner) {
             if let (Some(file), Some(log)) = (&mut server_log, target.logs().await) {
                 file.write_all(log.as_bytes())?;
@@ -104,6 +104,14 @@ pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
     })?;
     runtime.shutdown_timeout(Duration::from_millis(200));
     Ok(status(&summary))
+}
+
+/// Does this on one of the runtime's threads: the one that waits for it all would have to be woken for every answer.
+async fn on_a_worker<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }
 
 /// What of the command line matters for one case of it: what chooses among cases or tells where reports go does not.
@@ -160,7 +168,7 @@ fn open_reports(args: &RunArgs, shows_matrix: bool) -> Result<Reports, CliError>
         reports.add(Accept::new(NewFile::new(path)?));
     }
     // The two never share a stream: whoever reads a report from standard output reads nothing else there.
-    let people = || -> Box<dyn io::Write> {
+    let people = || -> Box<dyn io::Write + Send> {
         if on_stdout.is_empty() {
             Box::new(anstream::AutoStream::auto(io::stdout()))
         } else {

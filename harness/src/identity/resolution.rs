@@ -92,7 +92,7 @@ fn find_mailbox<'d>(
 ) -> Result<&'d [u8], Cause> {
     let Some(name) = reading.part(Part::Mailbox, directory.home()) else {
         let own = account.mailbox.as_deref().ok_or(Cause::NoMailbox)?;
-        let elsewhere = directory.mailboxes.iter().any(|mailbox| mailbox.name == own && mailbox.elsewhere);
+        let elsewhere = directory.mailboxes.iter().any(|mailbox| mailbox.elsewhere && mailbox.name == own);
         return if elsewhere { Err(Cause::Elsewhere) } else { Ok(own) };
     };
     let assumed = reading.assumption(Part::Mailbox).is_some();

@@ -162,6 +162,11 @@ impl Transcript {
         turns
     }
 
+    /// The longest that an answer took, from the last octet sent to the first that came.
+    pub fn slowest_answer(&self) -> Option<Duration> {
+        self.turns().iter().filter_map(|turn| turn.answered_at?.checked_sub(turn.sent_at?)).max()
+    }
+
     /// The transcript as text: `C:` and `S:` lines, octets other than printable ASCII made visible, passwords masked.
     pub fn render(&self, redactor: &Redactor) -> String {
         self.render_marked(redactor, &[])

@@ -68,7 +68,7 @@ impl<W: Write> Accept<W> {
     }
 }
 
-impl<W: Write> Reporter for Accept<W> {
+impl<W: Write + Send> Reporter for Accept<W> {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
         match event {
             RunEvent::Started { .. } | RunEvent::Surveyed { .. } => Ok(()),

@@ -286,7 +286,7 @@ impl<W: Write> Human<W> {
     }
 }
 
-impl<W: Write> Reporter for Human<W> {
+impl<W: Write + Send> Reporter for Human<W> {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
         match event {
             RunEvent::Started { cases, left_out, targets, scenarios, warnings } => {

@@ -36,7 +36,7 @@ impl<W: Write> JsonLines<W> {
     }
 }
 
-impl<W: Write> Reporter for JsonLines<W> {
+impl<W: Write + Send> Reporter for JsonLines<W> {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
         match event {
             RunEvent::Started { targets, .. } => {

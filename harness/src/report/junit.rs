@@ -134,7 +134,7 @@ impl<W: Write> Junit<W> {
     }
 }
 
-impl<W: Write> Reporter for Junit<W> {
+impl<W: Write + Send> Reporter for Junit<W> {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
         match event {
             RunEvent::Started { .. } | RunEvent::Surveyed { .. } => Ok(()),

@@ -160,7 +160,7 @@ impl<W: io::Write> MatrixReport<W> {
     }
 }
 
-impl<W: io::Write> Reporter for MatrixReport<W> {
+impl<W: io::Write + Send> Reporter for MatrixReport<W> {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
         self.matrix.event(event)?;
         if !matches!(event, RunEvent::Finished(_)) {

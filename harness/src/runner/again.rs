@@ -23,7 +23,7 @@ const SILENT: &str = "no-answer";
 pub(super) async fn ask_again(
     workers: &mut Workers,
     put_off: Vec<(Planned, Option<&'static str>)>,
-    take: &mut dyn FnMut(Found) -> io::Result<()>,
+    take: &mut (dyn FnMut(Found) -> io::Result<()> + Send),
 ) -> io::Result<bool> {
     if put_off.is_empty() {
         return Ok(true);

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::challenge;
-use super::charged::{charged, is_right};
+use super::charged::charged;
 use super::connection::{From, open};
 use super::fresh::fresh;
 use super::governor::Gate;
@@ -81,11 +81,11 @@ impl Caller<'_> {
             return Ok(self.once(request, self.gate.deadlines()).await.map(Answer::from)?);
         }
         let log_in = |account| -> GoodLogin<'_> { Box::pin(self.log_in_well(account)) };
-        let charges = self.gate.ledger.charge(&charged(self.target, request, self.role), &log_in).await?;
-        let account = self.target.directory.accounts.iter().position(|account| account.role == self.role);
-        let is_right = is_right(self.target, request);
+        let ledger = &self.gate.ledger;
+        let accounts = if ledger.is_unlimited() { Vec::new() } else { charged(self.target, request, self.role) };
+        let charges = ledger.charge(&accounts, &log_in).await?;
         let answer = match self.pass {
-            Pass::First | Pass::Together => self.ask_among_others(request, account, is_right).await?,
+            Pass::First | Pass::Together => self.ask_among_others(request).await?,
             Pass::Alone => self.ask_alone(request).await?,
         };
         // What the server did not even look at is no wrong password.

@@ -1,18 +1,46 @@
 //! Which accounts a server may hold a wrong password against.
 
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
+
 use super::question::Request;
-use crate::identity::{Access, Account, resolve};
+use crate::identity::{Access, Account, Directory, resolve};
 use crate::protocol::Login;
 use crate::protocol::dialogue::DialogueStep;
+use crate::secret::Password;
 use crate::target::Target;
+
+/// Tells at once of most passwords that they are nobody's, however many accounts there are. It keeps no password, only
+/// hashes with a key of chance.
+pub(super) struct Secrets {
+    key: RandomState,
+    hashes: HashSet<u64>,
+}
+
+impl Secrets {
+    /// Those of all accounts.
+    pub fn of(directory: &Directory) -> Self {
+        let key = RandomState::new();
+        let secrets = directory.accounts.iter().flat_map(|account| [Some(&account.password), account.token.as_ref()]);
+        let hashes = secrets.flatten().map(|secret| key.hash_one(secret.expose())).collect();
+        Self { key, hashes }
+    }
+
+    /// Whether a password may be somebody's.
+    fn may_hold(&self, password: &Password) -> bool {
+        self.hashes.contains(&self.key.hash_one(password.expose()))
+    }
+}
 
 /// The accounts, as indices in ascending order, that are given a wrong password by this request, as far as anybody can
 /// tell: too many rather than too few, for a locked account costs more than a good login between.
 pub(super) fn charged(target: &Target, request: &Request, role: &str) -> Vec<usize> {
+    // Looked up once and not for each account: there may be thousands of them.
+    let meant = meant(target, request);
     let is_charged = |account: &Account| match request {
         Request::Login(login) => {
             let is_wrong = login.fault.is_some() || !is_secret_of(account, login);
-            is_wrong && (is_named(&login.name, account) || is_meant(target, login, account))
+            is_wrong && (is_named(&login.name, account) || holds(&meant, account))
         }
         // What a dialogue comes to only the server knows.
         Request::Dialogue(steps) => account.role == role && steps.iter().any(|step| names_in(step, account)),
@@ -23,12 +51,12 @@ pub(super) fn charged(target: &Target, request: &Request, role: &str) -> Vec<usi
 
 /// Whether the password of a login is right for the account that the target's dialect makes of its name, so that a
 /// refusal may be about the mailbox. Of a dialogue nobody knows, so it may be.
-pub(super) fn is_right(target: &Target, request: &Request) -> bool {
+pub(super) fn is_right(target: &Target, secrets: &Secrets, request: &Request) -> bool {
     match request {
         Request::Login(login) => {
-            target.directory.accounts.iter().any(|account| {
-                login.fault.is_none() && is_secret_of(account, login) && is_meant(target, login, account)
-            })
+            login.fault.is_none()
+                && secrets.may_hold(&login.password)
+                && meant(target, request).into_iter().flatten().any(|account| is_secret_of(account, login))
         }
         Request::Dialogue(_) => true,
     }
@@ -38,10 +66,16 @@ fn is_secret_of(account: &Account, login: &Login) -> bool {
     login.password == account.password || account.token.as_ref() == Some(&login.password)
 }
 
-fn is_meant(target: &Target, login: &Login, account: &Account) -> bool {
+/// The account that a login's name means, and the one whose password it takes, by the target's dialect.
+fn meant<'t>(target: &'t Target, request: &Request) -> [Option<&'t Account>; 2] {
+    let Request::Login(login) = request else { return [None; 2] };
     let access = Access { protocol: login.protocol, mechanism: login.mechanism };
     let (_, resolution) = resolve(&target.dialect, &target.directory, &login.name, access);
-    [resolution.account, resolution.credentials].into_iter().flatten().any(|found| std::ptr::eq(found, account))
+    [resolution.account, resolution.credentials]
+}
+
+fn holds(meant: &[Option<&Account>], account: &Account) -> bool {
+    meant.iter().flatten().any(|found| std::ptr::eq(*found, account))
 }
 
 fn names_in(step: &DialogueStep, account: &Account) -> bool {
@@ -80,7 +114,8 @@ mod tests {
     fn of(name: &str, password: &str) -> (Vec<usize>, bool) {
         let login = Login::new(Protocol::Imap, Mechanism::Login, name, Password::new(password));
         let (target, request) = (target(), Request::Login(login));
-        (charged(&target, &request, "same"), is_right(&target, &request))
+        let secrets = Secrets::of(&target.directory);
+        (charged(&target, &request, "same"), is_right(&target, &secrets, &request))
     }
 
     #[test]

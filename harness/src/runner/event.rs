@@ -289,7 +289,7 @@ impl Summary {
 }
 
 /// Whoever wants to know what happens. What a reporter has been told is safe: it writes it at once.
-pub trait Reporter {
+pub trait Reporter: Send {
     /// Takes one event in.
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()>;
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit};
 
+use super::charged::Secrets;
 use super::ledger::Ledger;
 use super::survey::Place;
 use crate::protocol::Transcript;
@@ -58,6 +59,7 @@ pub(super) struct Gate {
     refusal: AtomicU64,
     slowest: AtomicU64,
     pub ledger: Ledger,
+    pub secrets: Secrets,
     /// One for each account: a server may keep a mailbox to one session.
     mailboxes: Vec<tokio::sync::Mutex<()>>,
     locks: AtomicU8,
@@ -144,6 +146,7 @@ impl Gate {
             refusal: AtomicU64::new(0),
             slowest: AtomicU64::new(0),
             ledger: Ledger::new(limits.wrong_passwords, accounts),
+            secrets: Secrets::of(&target.directory),
             mailboxes: std::iter::repeat_with(Default::default).take(accounts).collect(),
             locks: AtomicU8::new(if limits.one_session_per_mailbox { LOCKS } else { 0 }),
             silences: AtomicU8::new(0),
@@ -225,7 +228,7 @@ impl Gate {
     /// Notes how long the answers of a conversation took.
     pub fn learn(&self, transcript: &Transcript) {
         if !self.is_idle()
-            && let Some(slowest) = slowest_answer(transcript)
+            && let Some(slowest) = transcript.slowest_answer()
         {
             self.slowest.fetch_max(nanos(slowest), Ordering::Relaxed);
         }
@@ -298,11 +301,11 @@ impl Gate {
     }
 
     /// Keeps an account's mailbox to this session, where the server wants it so.
-    pub async fn mailbox(&self, account: Option<usize>) -> Option<MutexGuard<'_, ()>> {
+    pub async fn mailbox(&self, account: impl FnOnce() -> Option<usize>) -> Option<MutexGuard<'_, ()>> {
         if self.locks.load(Ordering::Relaxed) != LOCKS {
             return None;
         }
-        Some(self.mailboxes.get(account?)?.lock().await)
+        Some(self.mailboxes.get(account()?)?.lock().await)
     }
 
     /// The same, whether or not it is known that the server wants it so.
@@ -331,11 +334,6 @@ impl Gate {
             let _ = self.locks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, agree);
         }
     }
-}
-
-/// The longest that an answer took, from the last octet sent to the first that came.
-pub(super) fn slowest_answer(transcript: &Transcript) -> Option<Duration> {
-    transcript.turns().iter().filter_map(|turn| turn.answered_at?.checked_sub(turn.sent_at?)).max()
 }
 
 fn nanos(time: Duration) -> u64 {

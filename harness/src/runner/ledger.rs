@@ -44,6 +44,11 @@ impl Ledger {
         Self { budget, tallies: std::iter::repeat_with(Tally::default).take(accounts).collect() }
     }
 
+    /// Whether no account is ever locked, so that there is nothing to keep count of.
+    pub const fn is_unlimited(&self) -> bool {
+        self.budget.is_none()
+    }
+
     /// Waits until each of these accounts may be given one more wrong password. Where the budget is used up,
     /// `log_in` sees to a good login first; an error says why there can be none, and then the account is given no more.
     ///

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::advice;
 use super::connection::{From, OpenError, open};
 use super::fresh::fresh;
-use super::governor::{Gate, slowest_answer};
+use super::governor::Gate;
 use super::survey::{Place, Survey, unreachable};
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::{Access, Account, advise, escape};
@@ -136,7 +136,7 @@ pub(super) async fn time_refusal(gate: &Gate, place: Place, survey: &Survey) -> 
     let deadlines = gate.long_deadlines();
     let connection = open(target, endpoint, security, from, deadlines).await.ok()?;
     let conversation = connection.converse(Session::login(login), deadlines).await;
-    slowest_answer(&conversation.transcript)
+    conversation.transcript.slowest_answer()
 }
 
 /// The plainest mechanism that the dialect has and the server says that it offers; where it does not say, the

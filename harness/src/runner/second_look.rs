@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::caller::{Answer, Caller, NoAnswer, Pass};
+use super::charged::is_right;
 use super::governor::Gate;
 use super::question::Request;
 use crate::axes::Protocol;
@@ -35,13 +36,13 @@ pub(super) enum Doubt {
 /// Response codes that say nothing about the login (RFC 5530 §3, RFC 2449 §8, RFC 3206 §4).
 const BUSY: &[&str] = &["UNAVAILABLE", "INUSE", "IN-USE", "LIMIT", "SYS/TEMP", "LOGIN-DELAY"];
 
-/// What is doubtful about an answer. `is_right` says that the password was right for an account, so that a refusal may
-/// be about its mailbox.
+/// What is doubtful about an answer. `is_right` says whether the password was right for an account, so that a refusal
+/// may be about its mailbox.
 pub(super) fn doubt(
     gate: &Gate,
     found: &Result<Conversation, String>,
     protocol: Protocol,
-    is_right: bool,
+    is_right: impl Fn() -> bool,
 ) -> Option<Doubt> {
     if gate.is_idle() {
         return None;
@@ -63,7 +64,7 @@ pub(super) fn doubt(
         // A dialogue that fell silent or was hung up on.
         Outcome::Diverged { got, .. } if got.is_empty() => Some(Doubt::Silent),
         Outcome::Rejected(_) | Outcome::Unbound(_) | Outcome::Diverged { .. }
-            if protocol == Protocol::Pop3 && is_right && gate.may_lock() =>
+            if protocol == Protocol::Pop3 && gate.may_lock() && is_right() =>
         {
             Some(Doubt::Locked)
         }
@@ -74,18 +75,16 @@ pub(super) fn doubt(
 
 impl Caller<'_> {
     /// While others ask, too: what they may have caused is put off, or told.
-    pub async fn ask_among_others(
-        &self,
-        request: &Request,
-        account: Option<usize>,
-        is_right: bool,
-    ) -> Result<Answer, NoAnswer> {
+    pub async fn ask_among_others(&self, request: &Request) -> Result<Answer, NoAnswer> {
         let gate = self.gate;
+        // Only where a server may lock mailboxes does it matter whose mailbox this is: to find out takes a while.
+        let is_right = || is_right(self.target, &gate.secrets, request);
+        let account = || self.target.directory.accounts.iter().position(|account| account.role == self.role);
         // A server that we can look into has shown already how long it takes.
         let is_long = self.pass == Pass::Together && !gate.target.is_watched();
         let deadlines = if is_long { gate.long_deadlines() } else { gate.deadlines() };
         let (began, found) = {
-            let _only = gate.mailbox(account.filter(|_| is_right)).await;
+            let _only = gate.mailbox(|| account().filter(|_| is_right())).await;
             let _turn = gate.enter().await;
             (Instant::now(), self.once(request, deadlines).await)
         };
@@ -94,7 +93,7 @@ impl Caller<'_> {
                 gate.learn_taken();
                 return Ok(found.map(Answer::from)?);
             }
-            Some(Doubt::Locked) => return self.ask_with_the_mailbox(request, &found?, account).await,
+            Some(Doubt::Locked) => return self.ask_with_the_mailbox(request, &found?, account()).await,
             Some(doubt) => doubt,
         };
         if self.pass == Pass::First {
@@ -190,7 +189,7 @@ mod tests {
     fn of(governor: &Governor, outcome: Outcome, protocol: Protocol, is_right: bool) -> Option<Doubt> {
         let (transcript, deviations) = (Transcript::new(), Vec::new());
         let conversation = Conversation { outcome, dialogue_step: None, transcript, deviations };
-        doubt(&governor.gates[0], &Ok(conversation), protocol, is_right)
+        doubt(&governor.gates[0], &Ok(conversation), protocol, || is_right)
     }
 
     #[test]
@@ -206,7 +205,7 @@ mod tests {
         assert_eq!(of(&governor, Outcome::NoAnswer(Stage::Login), Protocol::Imap, false), Some(Doubt::Silent));
         let closed = Outcome::Closed { stage: Stage::Login, farewell: None };
         assert_eq!(of(&governor, closed, Protocol::Imap, false), Some(Doubt::HungUp));
-        assert_eq!(doubt(&governor.gates[0], &Err("refused".to_string()), Protocol::Imap, false), Some(Doubt::Full));
+        assert_eq!(doubt(&governor.gates[0], &Err("refused".to_string()), Protocol::Imap, || false), Some(Doubt::Full));
     }
 
     #[test]

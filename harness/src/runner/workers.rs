@@ -53,7 +53,7 @@ impl Workers {
         list: Vec<Planned>,
         jobs: usize,
         pass: Pass,
-        take: &mut dyn FnMut(Found) -> io::Result<()>,
+        take: &mut (dyn FnMut(Found) -> io::Result<()> + Send),
     ) -> io::Result<bool> {
         let work = Work { list, pass, governor: Arc::clone(&self.governor), survey: Arc::clone(&self.survey) };
         let (mut found, mut workers) = begin(work, jobs, &self.conversations);
