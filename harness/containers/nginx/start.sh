@@ -4,4 +4,9 @@ set -eu
 
 /usr/sbin/dovecot -F &
 python3 /srv/auth.py &
+# Whoever is greeted can log in.
+until python3 -c 'import socket; [socket.create_connection(("127.0.0.1", port)) for port in (1143, 1110, 8080)]' \
+    2>/dev/null; do
+    sleep 0.05
+done
 exec nginx

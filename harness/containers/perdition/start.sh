@@ -4,6 +4,10 @@ set -eu
 
 busybox syslogd -n -O - &
 /usr/sbin/dovecot -F &
+# Whoever is greeted can log in.
+until bash -c 'exec 3<>/dev/tcp/127.0.0.1/1143 4<>/dev/tcp/127.0.0.1/1110' 2>/dev/null; do
+    sleep 0.05
+done
 
 # serve PROTOCOL PORT PORT-BEHIND MODE
 serve() {

@@ -2,5 +2,6 @@
 # One solid-pop3d for each connection, up to 200 at once. It logs to syslog alone, which goes to the container's log.
 set -eu
 
+# Nobody is asked what the local host is called.
 busybox syslogd -n -O - &
-LD_PRELOAD=/srv/no-sleep.so exec tcpsvd -c 200 -b 200 0.0.0.0 110 /usr/sbin/solid-pop3d
+LD_PRELOAD=/srv/no-sleep.so exec tcpsvd -l localhost -c 200 -b 200 0.0.0.0 110 /usr/sbin/solid-pop3d

@@ -49,7 +49,7 @@ pub(super) async fn ask_again(
         let is_concerned = put_off.iter().any(|(planned, _)| planned.target == index);
         before.push(if is_concerned { fit_for_it(gate).await } else { Ok(None) });
     }
-    let (mut together, mut alone, mut held) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut brief, mut together, mut alone, mut held) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (planned, word) in put_off {
         let has_spun = governor.gates.get(planned.target).is_some_and(|gate| gate.runaways.load(Ordering::Relaxed) > 0);
         match before.get(planned.target) {
@@ -57,9 +57,19 @@ pub(super) async fn ask_again(
                 note(Found::Unasked { planned, verdict: Verdict::Error, reason: reason.clone() })?;
             }
             // There is one to be found that spins.
-            _ if has_spun && word == Some(SILENT) => alone.push(planned),
+            _ if has_spun && word == Some(SILENT) => brief.push(planned),
             _ => together.push(planned),
         }
+    }
+    let mut part = |found: Found| match found {
+        Found::PutOff { planned, .. } => {
+            together.push(planned);
+            Ok(())
+        }
+        found => note(found),
+    };
+    if !workers.ask_all(brief, 1, Pass::Briefly, &mut part).await? {
+        return Ok(false);
     }
     let mut sort = |found: Found| match found {
         Found::Answered(answered, Some(_)) => {

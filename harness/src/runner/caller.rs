@@ -38,6 +38,8 @@ pub(super) struct Caller<'c> {
 pub(super) enum Pass {
     /// Many ask at once, and what is doubtful is put off.
     First,
+    /// One asks at a time, only for as long as it takes to see whether the server spins.
+    Briefly,
     /// Only what was doubtful is asked again, side by side, when nobody else asks any more.
     Together,
     /// One asks at a time, with an eye on the server where we can look into it.
@@ -86,7 +88,7 @@ impl Caller<'_> {
         let charges = ledger.charge(&accounts, &log_in).await?;
         let answer = match self.pass {
             Pass::First | Pass::Together => self.ask_among_others(request).await?,
-            Pass::Alone => self.ask_alone(request).await?,
+            Pass::Briefly | Pass::Alone => self.ask_alone(request).await?,
         };
         // What the server did not even look at is no wrong password.
         if matches!(answer.conversation.outcome, Outcome::Bad(_) | Outcome::NotOffered(_)) {

@@ -49,14 +49,15 @@ pub(super) fn charged(target: &Target, request: &Request, role: &str) -> Vec<usi
     accounts.filter(|(_, account)| is_charged(account)).map(|(index, _)| index).collect()
 }
 
-/// Whether the password of a login is right for the account that the target's dialect makes of its name, so that a
-/// refusal may be about the mailbox. Of a dialogue nobody knows, so it may be.
+/// Whether the password of a login is right for the account that the target's dialect makes of its name, or for one that
+/// stands in it, so that a refusal may be about the mailbox. Of a dialogue nobody knows, so it may be.
 pub(super) fn is_right(target: &Target, secrets: &Secrets, request: &Request) -> bool {
     match request {
         Request::Login(login) => {
             login.fault.is_none()
                 && secrets.may_hold(&login.password)
-                && meant(target, request).into_iter().flatten().any(|account| is_secret_of(account, login))
+                && (meant(target, request).into_iter().flatten().any(|account| is_secret_of(account, login))
+                    || target.directory.accounts.iter().any(|account| names_well(login, account)))
         }
         Request::Dialogue(_) => true,
     }
@@ -72,6 +73,10 @@ fn meant<'t>(target: &'t Target, request: &Request) -> [Option<&'t Account>; 2] 
     let access = Access { protocol: login.protocol, mechanism: login.mechanism };
     let (_, resolution) = resolve(&target.dialect, &target.directory, &login.name, access);
     [resolution.account, resolution.credentials]
+}
+
+fn names_well(login: &Login, account: &Account) -> bool {
+    is_secret_of(account, login) && is_named(&login.name, account)
 }
 
 fn holds(meant: &[Option<&Account>], account: &Account) -> bool {

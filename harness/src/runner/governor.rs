@@ -203,7 +203,7 @@ impl Gate {
 
     /// Deadlines that are short for a second look at a server which we can look into.
     pub fn short_deadlines(&self) -> Deadlines {
-        let reply = self.base.reply.min(Duration::from_secs(2)) + self.slowest() * 2;
+        let reply = self.base.reply.min(Duration::from_secs(2)) + self.slowest();
         Deadlines { connect: self.base.connect, ..Deadlines::from_reply(reply.min(self.deadlines().reply)) }
     }
 

@@ -154,6 +154,9 @@ impl Caller<'_> {
             found.as_ref().is_ok_and(|found| matches!(found.outcome, Outcome::NoAnswer(_) | Outcome::Diverged { .. }))
         };
         if process.is_none() && is_silent(&found) {
+            if self.pass == Pass::Briefly {
+                return Err(NoAnswer::PutOff(found.as_ref().map(|found| found.outcome.word()).ok()));
+            }
             found = self.once(request, gate.deadlines()).await;
             process = gate.incident(&before).await?;
         }
