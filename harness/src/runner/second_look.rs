@@ -73,6 +73,13 @@ pub(super) fn doubt(
     }
 }
 
+/// Whether a server says that another session has the mailbox (RFC 2449 §8.1.2).
+fn says_in_use(outcome: &Outcome) -> bool {
+    let in_code = reply_of(outcome).and_then(|reply| reply.code.as_ref()).is_some_and(|code| code.word() == "IN-USE");
+    let in_text = |got: &[u8]| got.windows(8).any(|window| window.eq_ignore_ascii_case(b"[IN-USE]"));
+    in_code || matches!(outcome, Outcome::Diverged { got, .. } if in_text(got))
+}
+
 impl Caller<'_> {
     /// While others ask, too: what they may have caused is put off, or told.
     pub async fn ask_among_others(&self, request: &Request) -> Result<Answer, NoAnswer> {
@@ -137,6 +144,10 @@ impl Caller<'_> {
         let is_changed = first.outcome.word() != again.outcome.word();
         gate.changed.fetch_add(usize::from(is_changed), Ordering::Relaxed);
         gate.learn_lock(is_changed);
+        // A session of ours that nobody took for one of this mailbox, or one that the server has not ended yet.
+        if self.pass == Pass::First && !is_changed && says_in_use(&again.outcome) {
+            return Err(NoAnswer::PutOff(Some(again.outcome.word())));
+        }
         Ok(Answer::from(again))
     }
 
