@@ -133,7 +133,12 @@ mod with_containers {
     /// The servers that are meant, each once, in the order of the list.
     fn named(words: &[String]) -> Result<Vec<&'static str>, CliError> {
         let known = loginspec_containers::names();
-        let is_meant = |name: &str, word: &str| word == ALL || name == word || name.starts_with(&format!("{word}-"));
+        // A whole name means just that server, though others begin with it.
+        let is_meant = |name: &str, word: &str| match word {
+            ALL => true,
+            word if known.contains(&word) => name == word,
+            word => name.starts_with(&format!("{word}-")),
+        };
         for word in words {
             if !known.iter().any(|name| is_meant(name, word)) {
                 let advice = match nearest(word, known.iter().copied()) {

@@ -91,7 +91,11 @@ impl Caller<'_> {
         let is_long = self.pass == Pass::Together && !gate.target.is_watched();
         let deadlines = if is_long { gate.long_deadlines() } else { gate.deadlines() };
         let (began, found) = {
-            let _only = gate.mailbox(|| account().filter(|_| is_right())).await;
+            // What was put off may have met another session of the mailbox, whoever it named.
+            let _only = match (self.pass, self.endpoint.protocol, account()) {
+                (Pass::Together, Protocol::Pop3, Some(account)) => gate.only_mailbox(account).await,
+                _ => gate.mailbox(|| account().filter(|_| is_right())).await,
+            };
             let _turn = gate.enter().await;
             (Instant::now(), self.once(request, deadlines).await)
         };
@@ -100,7 +104,7 @@ impl Caller<'_> {
                 gate.learn_taken();
                 return Ok(found.map(Answer::from)?);
             }
-            Some(Doubt::Locked) => return self.ask_with_the_mailbox(request, &found?, account()).await,
+            Some(Doubt::Locked) => return self.ask_with_the_mailbox(request, found?, account()).await,
             Some(doubt) => doubt,
         };
         if self.pass == Pass::First {
@@ -130,7 +134,7 @@ impl Caller<'_> {
     async fn ask_with_the_mailbox(
         &self,
         request: &Request,
-        first: &Conversation,
+        first: Conversation,
         account: Option<usize>,
     ) -> Result<Answer, NoAnswer> {
         let gate = self.gate;
@@ -139,6 +143,10 @@ impl Caller<'_> {
             Some(account) => gate.only_mailbox(account).await,
             None => None,
         };
+        if !gate.may_lock() {
+            // Others have found out meanwhile that it does not.
+            return Ok(Answer::from(first));
+        }
         let _turn = gate.enter().await;
         let again = self.once(request, gate.deadlines()).await?;
         let is_changed = first.outcome.word() != again.outcome.word();

@@ -1,5 +1,5 @@
-//! What a server was seen to do, as a text that a person can read: one line for each `[[case]]`, with the outcome of
-//! most of its combinations, and the others below it. No times, no ports, no challenges.
+//! What a server was seen to do, as a text that a person can read: one line for each `[[case]]` and protocol, with the
+//! outcome of most of its combinations, and the others below it. No times, no ports, no challenges.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,20 +7,20 @@ use loginspec::runner::CaseReport;
 
 /// The text for all cases of one server.
 pub fn text(cases: &[CaseReport]) -> String {
-    let mut by_case: BTreeMap<&str, BTreeMap<String, BTreeSet<&str>>> = BTreeMap::new();
+    let mut by_case: BTreeMap<(&str, &str), BTreeMap<String, BTreeSet<&str>>> = BTreeMap::new();
     for case in cases {
         let (id, combination) = match case.id.split_once('[') {
             Some((id, rest)) => (id, rest.trim_end_matches(']')),
             None => (case.id.as_str(), ""),
         };
-        by_case.entry(id).or_default().entry(outcome(case)).or_default().insert(combination);
+        by_case.entry((id, case.protocol.word())).or_default().entry(outcome(case)).or_default().insert(combination);
     }
     let mut text = String::new();
-    for (id, outcomes) in by_case {
+    for ((id, protocol), outcomes) in by_case {
         // The outcome of most; of two with as many the first by name, so that nothing depends on the order of answers.
         let most = outcomes.iter().max_by_key(|(word, combinations)| (combinations.len(), std::cmp::Reverse(*word)));
         let Some((usual, combinations)) = most else { continue };
-        text.push_str(&format!("{id}: {usual} ({})\n", combinations.len()));
+        text.push_str(&format!("{id} over {protocol}: {usual} ({})\n", combinations.len()));
         for (word, combinations) in outcomes.iter().filter(|(word, _)| *word != usual) {
             for combination in combinations {
                 text.push_str(&format!("    [{combination}]: {word}\n"));
