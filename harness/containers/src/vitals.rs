@@ -50,9 +50,10 @@ pub(crate) async fn processes(docker: &Docker, container: &str) -> Result<Vec<Pr
     Ok(text.lines().filter_map(process).filter(|process| process.pid == 1 || process.parent != 0).collect())
 }
 
-/// Core dumps that lie about in a container.
+/// Core dumps that lie about in a container, each with the time at which it was written: the next one may have the same
+/// name.
 pub(crate) async fn core_dumps(docker: &Docker, container: &str) -> Result<Vec<String>, StartError> {
-    let script = "find / -xdev -maxdepth 5 -type f \\( -name core -o -name 'core.[0-9]*' \\) -size +8k 2>/dev/null";
+    let script = "find / -xdev -maxdepth 5 -type f \\( -name core -o -name 'core.[0-9]*' \\) -size +8k -printf '%p %T@\\n' 2>/dev/null";
     Ok(shell(docker, container, script).await?.lines().map(str::to_owned).collect())
 }
 

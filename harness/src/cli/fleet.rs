@@ -141,7 +141,8 @@ mod with_containers {
         };
         for word in words {
             if !known.iter().any(|name| is_meant(name, word)) {
-                let advice = match nearest(word, known.iter().copied()) {
+                let stems = known.iter().filter_map(|name| name.split_once('-')).map(|(stem, _)| stem);
+                let advice = match nearest(word, known.iter().copied().chain(stems).chain([ALL])) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("expected {}", one_of(known.iter().copied())),
                 };

@@ -5,7 +5,7 @@
 //! server that we can look into was seen to spin, to grow or to end meanwhile, each of them alone.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::caller::{Answer, Caller, NoAnswer, Pass};
 use super::charged::is_right;
@@ -15,6 +15,9 @@ use crate::axes::Protocol;
 use crate::protocol::{Outcome, Stage};
 use crate::scenario::reply_of;
 use crate::transport::Conversation;
+
+/// How long a server is given, one time after the other, to see that a session is over and let go of its mailbox.
+const WAITS: &[Duration] = &[Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(2)];
 
 /// Why an answer is not believed at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +61,7 @@ pub(super) fn doubt(
         | Outcome::NoAnswer(Stage::Greeting)
         | Outcome::Garbled { stage: Stage::Greeting, .. } => Some(Doubt::Full),
         Outcome::NoAnswer(_) => Some(Doubt::Silent),
+        _ if protocol == Protocol::Pop3 && says_in_use(outcome) => Some(Doubt::Locked),
         _ if says_busy() => Some(Doubt::Busy),
         // Who says why has said all.
         Outcome::Closed { farewell: None, .. } => Some(Doubt::HungUp),
@@ -143,12 +147,21 @@ impl Caller<'_> {
             Some(account) => gate.only_mailbox(account).await,
             None => None,
         };
-        if !gate.may_lock() {
+        if !gate.may_lock() && !says_in_use(&first.outcome) {
             // Others have found out meanwhile that it does not.
             return Ok(Answer::from(first));
         }
-        let _turn = gate.enter().await;
-        let again = self.once(request, gate.deadlines()).await?;
+        let mut waits = WAITS.iter();
+        let again = loop {
+            let again = {
+                let _turn = gate.enter().await;
+                self.once(request, gate.deadlines()).await?
+            };
+            match waits.next() {
+                Some(wait) if says_in_use(&again.outcome) => tokio::time::sleep(*wait).await,
+                _ => break again,
+            }
+        };
         let is_changed = first.outcome.word() != again.outcome.word();
         gate.changed.fetch_add(usize::from(is_changed), Ordering::Relaxed);
         gate.learn_lock(is_changed);

@@ -29,7 +29,11 @@ pub(super) struct Look {
 impl Gate {
     /// How the server is doing; nothing where we cannot look into it.
     pub async fn look(&self) -> Option<Look> {
-        let vitals = self.target.vitals().await?;
+        // A daemon with much to do may fail once.
+        let vitals = match self.target.vitals().await {
+            Some(vitals) => vitals,
+            None => self.target.vitals().await?,
+        };
         Some(Look { vitals, at: Instant::now() })
     }
 
@@ -95,7 +99,11 @@ impl Gate {
             self.start_anew().await?;
         }
         let is_new = |dump: &&String| !before.vitals.core_dumps.contains(dump);
-        words.extend(after.vitals.core_dumps.iter().filter(is_new).map(|dump| format!("a core dump was left: {dump}")));
+        let dumps = after.vitals.core_dumps.iter().filter(is_new);
+        words.extend(dumps.map(|dump| {
+            let (path, _) = dump.rsplit_once(' ').unwrap_or((dump.as_str(), ""));
+            format!("a core dump was left: {path}")
+        }));
         let grown = after.vitals.memory.saturating_sub(before.vitals.memory);
         if grown >= GROWTH && after.vitals.ended.is_none() {
             words.push(format!("its memory grew by {} MiB", grown >> 20));

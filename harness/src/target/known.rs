@@ -31,6 +31,7 @@ pub(super) const KNOWN_FIELDS: &[Field] = &[
     Field::new("reason", Kind::Text, "Why, in words."),
     Field::new("link", Kind::Text, "Where it is tracked."),
     Field::new("expires", Kind::Text, "The last day on which the record holds: 2027-01-31."),
+    Field::new("sometimes", Kind::Flag, "Whether it happens now and then only, so that a pass is no news."),
     Field::new("security", Kind::Flag, "Whether it does harm, so that its vendor is to hear of it first."),
 ];
 
@@ -47,6 +48,8 @@ pub struct Known {
     pub link: Option<String>,
     /// The last day on which the record holds.
     pub expires: Option<Date>,
+    /// Whether it happens now and then only, so that a pass is no news.
+    pub sometimes: bool,
     /// Whether it does harm, so that its vendor is to hear of it first.
     pub security: bool,
     /// Where in the file its cases stand.
@@ -105,6 +108,7 @@ pub(super) fn read_known(table: &Table<'_>) -> Option<Known> {
         reason: reason?.value,
         link: table.text("link").map(|text| text.value),
         expires,
+        sometimes: table.flag("sometimes").unwrap_or(false),
         security: table.flag("security").unwrap_or(false),
     })
 }
@@ -123,7 +127,7 @@ pub(crate) fn apply<'k>(
     let mut covering = known.iter().filter(|record| record.case.matches(id));
     let record = match judgement.verdict {
         Verdict::Fail | Verdict::Warn => covering.find(|record| record.outcome == outcome.word()),
-        Verdict::Pass => covering.next(),
+        Verdict::Pass => covering.next().filter(|record| !record.sometimes),
         _ => None,
     };
     let Some(record) = record else { return (judgement, None) };
@@ -192,6 +196,7 @@ mod tests {
             reason: reason.to_string(),
             link: None,
             expires: None,
+            sometimes: false,
             security: false,
             span: 0..1,
             expiry_span: 0..1,

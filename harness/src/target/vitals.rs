@@ -24,7 +24,7 @@ pub struct Vitals {
     pub processes: Vec<Process>,
     /// The memory that they hold, in octets.
     pub memory: u64,
-    /// The core dumps that lie about.
+    /// The core dumps that lie about, each with the time at which it was written.
     pub core_dumps: Vec<String>,
     /// Why it no longer runs, where it does not.
     pub ended: Option<String>,
