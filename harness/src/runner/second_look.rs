@@ -97,7 +97,9 @@ impl Caller<'_> {
         let (began, found) = {
             // What was put off may have met another session of the mailbox, whoever it named.
             let _only = match (self.pass, self.endpoint.protocol, account()) {
-                (Pass::Together, Protocol::Pop3, Some(account)) => gate.only_mailbox(account).await,
+                (Pass::Together, Protocol::Pop3, Some(account)) if gate.is_locking() => {
+                    gate.only_mailbox(account).await
+                }
                 _ => gate.mailbox(|| account().filter(|_| is_right())).await,
             };
             let _turn = gate.enter().await;
