@@ -63,6 +63,8 @@ pub(super) fn doubt(
         Outcome::NoAnswer(_) => Some(Doubt::Silent),
         _ if protocol == Protocol::Pop3 && says_in_use(outcome) => Some(Doubt::Locked),
         _ if says_busy() => Some(Doubt::Busy),
+        // A handshake may have taken too long for a server with much to do.
+        Outcome::TlsFailed(_) => Some(Doubt::HungUp),
         // Who says why has said all.
         Outcome::Closed { farewell: None, .. } => Some(Doubt::HungUp),
         // A dialogue that fell silent or was hung up on.
