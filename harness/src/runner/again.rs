@@ -6,9 +6,10 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::caller::Pass;
+use super::caller::{Pass, PutOff};
 use super::governor::Gate;
 use super::plan::Planned;
+use super::second_look::Doubt;
 use super::watch::Look;
 use super::workers::{Found, Workers};
 use crate::scenario::Verdict;
@@ -16,13 +17,10 @@ use crate::scenario::Verdict;
 /// How many are asked side by side: few enough for any server.
 const TOGETHER: usize = 16;
 
-/// The word for no answer.
-const SILENT: &str = "no-answer";
-
-/// Asks what was put off, each with its outcome's word of the first time; tells whether all were asked.
+/// Asks what was put off, each with what came of it the first time; tells whether all were asked.
 pub(super) async fn ask_again(
     workers: &mut Workers,
-    put_off: Vec<(Planned, Option<&'static str>)>,
+    put_off: Vec<(Planned, PutOff)>,
     take: &mut (dyn FnMut(Found) -> io::Result<()> + Send),
 ) -> io::Result<bool> {
     if put_off.is_empty() {
@@ -30,11 +28,11 @@ pub(super) async fn ask_again(
     }
     let governor = Arc::clone(&workers.governor);
     let words: HashMap<(usize, usize, usize), Option<&'static str>> =
-        put_off.iter().map(|(planned, word)| (planned.place(), *word)).collect();
+        put_off.iter().map(|(planned, why)| (planned.place(), why.word)).collect();
     let mut note = |found: Found| {
         let (planned, word) = match &found {
             Found::Answered(answered, _) => (&answered.planned, Some(answered.conversation.outcome.word())),
-            Found::Unasked { planned, .. } | Found::PutOff { planned, .. } => (planned, None),
+            Found::Unasked { planned, .. } | Found::PutOff(planned, _) => (planned, None),
         };
         if let (Some(gate), Some(first)) = (governor.gates.get(planned.target), words.get(&planned.place())) {
             gate.looked_again.fetch_add(1, Ordering::Relaxed);
@@ -50,19 +48,19 @@ pub(super) async fn ask_again(
         before.push(if is_concerned { fit_for_it(gate).await } else { Ok(None) });
     }
     let (mut brief, mut together, mut alone, mut held) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (planned, word) in put_off {
+    for (planned, why) in put_off {
         let has_spun = governor.gates.get(planned.target).is_some_and(|gate| gate.runaways.load(Ordering::Relaxed) > 0);
         match before.get(planned.target) {
             Some(Err(reason)) => {
                 note(Found::Unasked { planned, verdict: Verdict::Error, reason: reason.clone() })?;
             }
             // There is one to be found that spins.
-            _ if has_spun && word == Some(SILENT) => brief.push(planned),
+            _ if has_spun && why.doubt == Doubt::Silent => brief.push(planned),
             _ => together.push(planned),
         }
     }
     let mut part = |found: Found| match found {
-        Found::PutOff { planned, .. } => {
+        Found::PutOff(planned, _) => {
             together.push(planned);
             Ok(())
         }
@@ -76,7 +74,7 @@ pub(super) async fn ask_again(
             held.push(answered);
             Ok(())
         }
-        Found::PutOff { planned, .. } => {
+        Found::PutOff(planned, _) => {
             alone.push(planned);
             Ok(())
         }

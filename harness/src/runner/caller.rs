@@ -60,8 +60,16 @@ pub(super) struct Answer {
 pub(super) enum NoAnswer {
     /// There was no conversation at all, for this reason.
     Reason(String),
-    /// It is to be asked again later; the outcome's word, where there was one.
-    PutOff(Option<&'static str>),
+    /// It is to be asked again later.
+    PutOff(PutOff),
+}
+
+/// What came of a case that is to be asked again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PutOff {
+    /// The outcome's word, where there was a conversation.
+    pub word: Option<&'static str>,
+    pub doubt: Doubt,
 }
 
 impl std::convert::From<String> for NoAnswer {

@@ -95,8 +95,8 @@ pub async fn run(
     let mut is_whole = true;
     for (list, jobs) in [(loud, jobs), (quiet, jobs_in_quiet)] {
         let mut take = |found| match found {
-            Found::PutOff { planned, word } => {
-                put_off.push((planned, word));
+            Found::PutOff(planned, why) => {
+                put_off.push((planned, why));
                 Ok(())
             }
             found => tell(desk.take(found), &mut summary, reporter),
@@ -139,7 +139,7 @@ impl Desk<'_> {
                 settled
             }
             // Whoever puts a case off sees to it that it is asked again.
-            Found::PutOff { .. } => Vec::new(),
+            Found::PutOff(..) => Vec::new(),
         };
         settled.into_iter().flat_map(|settled| self.findings.take(settled)).collect()
     }
@@ -210,7 +210,7 @@ fn lessons(gate: &Gate) -> Vec<String> {
     if changed > 0 {
         lessons.push(format!(
             "{name}: of {looked} conversations that may have suffered from others at the same time, {changed} came to \
-             something else when they were had again alone; that is what counts"
+             something else when they were had again later; that is what counts"
         ));
     }
     lessons

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -71,16 +71,14 @@ pub(super) struct Gate {
     /// How many conversations were had again, and how many then came to something else.
     pub looked_again: AtomicUsize,
     pub changed: AtomicUsize,
-    /// How many times a server was found spinning, growing or gone.
-    pub incidents: AtomicUsize,
     /// How many processes were ended because they computed without end, before it was known for whom.
     pub runaways: AtomicUsize,
     /// Whoever sees to the server while others ask.
     pub reviving: tokio::sync::Mutex<()>,
     /// The processes of the server before anything was asked.
     pub baseline: Mutex<HashSet<(u32, u64)>>,
-    /// Set when the memory has grown since somebody last looked.
-    pub has_grown: AtomicBool,
+    /// How many times the memory was seen to grow: whoever asks meanwhile may have done it.
+    pub growths: AtomicUsize,
 }
 
 /// Whether a server locks mailboxes: it does, or so many second looks say that it does not.
@@ -108,11 +106,6 @@ impl Governor {
     /// more where a server is slow to refuse.
     pub fn new(targets: &[Arc<Target>], base: Deadlines, jobs: usize, may_grow: bool) -> Self {
         Self { gates: targets.iter().map(|target| Gate::new(Arc::clone(target), base, jobs, may_grow)).collect() }
-    }
-
-    /// Whether a place is one of this gate's target.
-    pub fn is_of(&self, gate: &Gate, place: Place) -> bool {
-        self.gates.get(place.0).is_some_and(|found| std::ptr::eq(found, gate))
     }
 
     /// How many connections there can be at once to all targets together.
@@ -154,11 +147,10 @@ impl Gate {
             next_source: AtomicU32::new(u32::from_ne_bytes(chance)),
             looked_again: AtomicUsize::new(0),
             changed: AtomicUsize::new(0),
-            incidents: AtomicUsize::new(0),
             runaways: AtomicUsize::new(0),
             reviving: tokio::sync::Mutex::default(),
             baseline: Mutex::default(),
-            has_grown: AtomicBool::new(false),
+            growths: AtomicUsize::new(0),
             target,
         }
     }

@@ -44,7 +44,7 @@ async fn look(governor: &Governor, index: usize) {
         if let Some(memory) = gate.target.memory().await {
             // Processes come and go with connections, so it is the growth from one second to the next that counts.
             if before.is_some_and(|before| memory > before + GROWTH) {
-                gate.has_grown.store(true, Ordering::Relaxed);
+                gate.growths.fetch_add(1, Ordering::Relaxed);
             }
             before = Some(memory);
         }

@@ -7,7 +7,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::caller::{Answer, Caller, NoAnswer, Pass};
+use super::caller::{Answer, Caller, NoAnswer, Pass, PutOff};
 use super::charged::is_right;
 use super::governor::Gate;
 use super::question::Request;
@@ -74,9 +74,12 @@ pub(super) fn doubt(
         {
             Some(Doubt::Locked)
         }
-        _ if gate.target.is_watched() && gate.has_grown.swap(false, Ordering::Relaxed) => Some(Doubt::Grew),
         _ => None,
     }
+}
+
+fn put_off(found: &Result<Conversation, String>, doubt: Doubt) -> NoAnswer {
+    NoAnswer::PutOff(PutOff { word: found.as_ref().ok().map(|found| found.outcome.word()), doubt })
 }
 
 /// Whether a server says that another session has the mailbox (RFC 2449 §8.1.2).
@@ -96,6 +99,7 @@ impl Caller<'_> {
         // A server that we can look into has shown already how long it takes.
         let is_long = self.pass == Pass::Together && !gate.target.is_watched();
         let deadlines = if is_long { gate.long_deadlines() } else { gate.deadlines() };
+        let growths = gate.growths.load(Ordering::Relaxed);
         let (began, found) = {
             // What was put off may have met another session of the mailbox, whoever it named.
             let _only = match (self.pass, self.endpoint.protocol, account()) {
@@ -107,7 +111,9 @@ impl Caller<'_> {
             let _turn = gate.enter().await;
             (Instant::now(), self.once(request, deadlines).await)
         };
+        let has_grown = growths != gate.growths.load(Ordering::Relaxed);
         let doubt = match doubt(gate, &found, self.endpoint.protocol, is_right) {
+            None if has_grown && self.pass == Pass::First => Doubt::Grew,
             None => {
                 gate.learn_taken();
                 return Ok(found.map(Answer::from)?);
@@ -124,7 +130,7 @@ impl Caller<'_> {
                 Doubt::Silent => gate.end_runaways().await,
                 _ => {}
             }
-            return Err(NoAnswer::PutOff(found.as_ref().map(|found| found.outcome.word()).ok()));
+            return Err(put_off(&found, doubt));
         }
         if doubt == Doubt::Silent {
             gate.learn_silence();
@@ -133,7 +139,7 @@ impl Caller<'_> {
         let doubt = Some(doubt).filter(|_| gate.target.is_watched());
         match (found, doubt) {
             (Ok(conversation), doubt) => Ok(Answer { doubt, ..Answer::from(conversation) }),
-            (Err(_), Some(_)) => Err(NoAnswer::PutOff(None)),
+            (Err(_), Some(doubt)) => Err(NoAnswer::PutOff(PutOff { word: None, doubt })),
             (Err(reason), None) => Err(NoAnswer::Reason(reason)),
         }
     }
@@ -146,7 +152,6 @@ impl Caller<'_> {
         account: Option<usize>,
     ) -> Result<Answer, NoAnswer> {
         let gate = self.gate;
-        gate.looked_again.fetch_add(1, Ordering::Relaxed);
         let _only = match account {
             Some(account) => gate.only_mailbox(account).await,
             None => None,
@@ -155,6 +160,7 @@ impl Caller<'_> {
             // Others have found out meanwhile that it does not.
             return Ok(Answer::from(first));
         }
+        gate.looked_again.fetch_add(1, Ordering::Relaxed);
         let mut waits = WAITS.iter();
         let again = loop {
             let again = {
@@ -171,7 +177,7 @@ impl Caller<'_> {
         gate.learn_lock(is_changed);
         // A session of ours that nobody took for one of this mailbox, or one that the server has not ended yet.
         if self.pass == Pass::First && !is_changed && says_in_use(&again.outcome) {
-            return Err(NoAnswer::PutOff(Some(again.outcome.word())));
+            return Err(NoAnswer::PutOff(PutOff { word: Some(again.outcome.word()), doubt: Doubt::Busy }));
         }
         Ok(Answer::from(again))
     }
@@ -191,7 +197,7 @@ impl Caller<'_> {
         };
         if process.is_none() && is_silent(&found) {
             if self.pass == Pass::Briefly {
-                return Err(NoAnswer::PutOff(found.as_ref().map(|found| found.outcome.word()).ok()));
+                return Err(put_off(&found, Doubt::Silent));
             }
             found = self.once(request, gate.deadlines()).await;
             process = gate.incident(&before).await?;

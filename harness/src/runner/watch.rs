@@ -123,7 +123,6 @@ impl Gate {
         if words.is_empty() {
             return Ok(None);
         }
-        self.incidents.fetch_add(1, Ordering::Relaxed);
         Ok(Some(words.join("; ")))
     }
 

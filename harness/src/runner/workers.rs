@@ -8,7 +8,7 @@ use std::time::Instant;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::caller::{Answer, Caller, NoAnswer, Pass};
+use super::caller::{Answer, Caller, NoAnswer, Pass, PutOff};
 use super::governor::Governor;
 use super::paired::compare;
 use super::plan::Planned;
@@ -28,11 +28,8 @@ pub(super) enum Found {
         verdict: Verdict,
         reason: String,
     },
-    /// It is to be asked again; the outcome's word the first time, where there was one.
-    PutOff {
-        planned: Planned,
-        word: Option<&'static str>,
-    },
+    /// It is to be asked again.
+    PutOff(Planned, PutOff),
 }
 
 /// What all workers share.
@@ -152,7 +149,7 @@ async fn ask_one(planned: &Planned, work: &Work, conversations: &AtomicUsize) ->
     };
     let (Answer { conversation, process, doubt }, compared) = match found {
         Ok(found) => found?,
-        Err(NoAnswer::PutOff(word)) => return Some(Found::PutOff { planned: planned.clone(), word }),
+        Err(NoAnswer::PutOff(why)) => return Some(Found::PutOff(planned.clone(), why)),
         Err(NoAnswer::Reason(reason)) => return unasked(Verdict::Error, reason),
     };
     let took = start.elapsed();
