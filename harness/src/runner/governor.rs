@@ -31,7 +31,7 @@ const IDLE: Duration = Duration::from_millis(50);
 /// How many connections at once a server on this machine gets where nobody says otherwise.
 const AT_HOME: usize = 100;
 /// How many second looks at one another's heels must agree with the first before it is believed that the server does not
-/// lock mailboxes, or that its silence is no penalty.
+/// lock mailboxes, that its silence is no penalty, or that it is gone.
 const AGREE: u8 = 3;
 
 /// There are never fewer connections at once than these because a server did not take one.
@@ -65,6 +65,8 @@ pub(super) struct Gate {
     locks: AtomicU8,
     /// How many silences lasted through a second look.
     silences: AtomicU8,
+    /// How many connections in a row the server did not take though there was no other.
+    refused_alone: AtomicU8,
     /// The places at which a connection may come from any loopback address.
     spread: Mutex<HashSet<Place>>,
     next_source: AtomicU32,
@@ -143,6 +145,7 @@ impl Gate {
             mailboxes: std::iter::repeat_with(Default::default).take(accounts).collect(),
             locks: AtomicU8::new(if limits.one_session_per_mailbox { LOCKS } else { 0 }),
             silences: AtomicU8::new(0),
+            refused_alone: AtomicU8::new(0),
             spread: Mutex::default(),
             next_source: AtomicU32::new(u32::from_ne_bytes(chance)),
             looked_again: AtomicUsize::new(0),
@@ -320,6 +323,17 @@ impl Gate {
     pub fn learn_silence(&self) {
         let next = |silences: u8| Some(silences.saturating_add(1));
         let _ = self.silences.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+    }
+
+    /// Notes whether the server did not take the only connection there was.
+    pub fn learn_gone(&self, is_refused: bool) {
+        let next = |refused: u8| Some(if is_refused { refused.saturating_add(1) } else { 0 });
+        let _ = self.refused_alone.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+    }
+
+    /// Whether there is no use in asking the server anything more.
+    pub fn is_gone(&self) -> bool {
+        self.refused_alone.load(Ordering::Relaxed) >= AGREE
     }
 
     /// Notes whether a mailbox that was not open for two was open for one.

@@ -135,6 +135,10 @@ impl Caller<'_> {
         if doubt == Doubt::Silent {
             gate.learn_silence();
         }
+        // What is too much side by side may not be too much one by one.
+        if matches!(doubt, Doubt::Full | Doubt::Busy) {
+            return Err(put_off(&found, doubt));
+        }
         // Nobody who could tell more of it can look into the server: this is what it does.
         let doubt = Some(doubt).filter(|_| gate.target.is_watched());
         match (found, doubt) {
@@ -186,10 +190,16 @@ impl Caller<'_> {
     pub async fn ask_alone(&self, request: &Request) -> Result<Answer, NoAnswer> {
         let gate = self.gate;
         let _alone = gate.alone().await;
+        if gate.is_gone() {
+            return Err(NoAnswer::Reason(
+                "the server takes no connection any more, not even one at a time".to_string(),
+            ));
+        }
         gate.make_fit().await?;
         // Whoever spins shows it at once; the others get all the time that they need below.
         let before = gate.look().await;
         let mut found = self.once(request, gate.short_deadlines()).await;
+        gate.learn_gone(doubt(gate, &found, self.endpoint.protocol, || false) == Some(Doubt::Full));
         let Some(before) = before else { return Ok(found.map(Answer::from)?) };
         let mut process = gate.incident(&before).await?;
         let is_silent = |found: &Result<Conversation, String>| {
