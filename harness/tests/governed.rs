@@ -217,6 +217,13 @@ async fn declared_connections_are_never_exceeded() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_maildrop_is_no_refusal() {
+    let limits = Limits { one_session: true, ..Limits::default() };
+    let (summary, cases, _) = put(limits, NO_LOCKOUT, "login = '{user}'", OPENS).await;
+    assert_all_pass(&summary, &cases);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_hangs_up_now_and_then_is_asked_again_and_told_of() {
     let limits = Limits { hangs_up_once: true, ..Limits::default() };
     let (summary, cases, _) = put(limits, NO_LOCKOUT, "login = 'nobody-{number}'\npassword = 'x'", "'rejected'").await;

@@ -47,7 +47,8 @@ pub(super) async fn ask_again(
         let is_concerned = put_off.iter().any(|(planned, _)| planned.target == index);
         before.push(if is_concerned { fit_for_it(gate).await } else { Ok(None) });
     }
-    let (mut brief, mut together, mut alone, mut held) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut brief, mut in_turn, mut together) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut alone, mut held) = (Vec::new(), Vec::new());
     for (planned, why) in put_off {
         let has_spun = governor.gates.get(planned.target).is_some_and(|gate| gate.runaways.load(Ordering::Relaxed) > 0);
         match before.get(planned.target) {
@@ -56,18 +57,21 @@ pub(super) async fn ask_again(
             }
             // There is one to be found that spins.
             _ if has_spun && why.doubt == Doubt::Silent => brief.push(planned),
+            _ if why.doubt == Doubt::Locked => in_turn.push(planned),
             _ => together.push(planned),
         }
     }
-    let mut part = |found: Found| match found {
-        Found::PutOff(planned, _) => {
-            together.push(planned);
-            Ok(())
+    for (list, jobs, pass) in [(brief, 1, Pass::Briefly), (in_turn, TOGETHER, Pass::InTurn)] {
+        let mut part = |found: Found| match found {
+            Found::PutOff(planned, _) => {
+                together.push(planned);
+                Ok(())
+            }
+            found => note(found),
+        };
+        if !workers.ask_all(list, jobs, pass, &mut part).await? {
+            return Ok(false);
         }
-        found => note(found),
-    };
-    if !workers.ask_all(brief, 1, Pass::Briefly, &mut part).await? {
-        return Ok(false);
     }
     let mut sort = |found: Found| match found {
         Found::Answered(answered, Some(_)) => {

@@ -40,6 +40,8 @@ pub(super) enum Pass {
     First,
     /// One asks at a time, only for as long as it takes to see whether the server spins.
     Briefly,
+    /// What another session may have kept from its mailbox is asked again, one session of a mailbox at a time.
+    InTurn,
     /// Only what was doubtful is asked again, side by side, when nobody else asks any more.
     Together,
     /// One asks at a time, with an eye on the server where we can look into it.
@@ -95,7 +97,7 @@ impl Caller<'_> {
         let accounts = if ledger.is_unlimited() { Vec::new() } else { charged(self.target, request, self.role) };
         let charges = ledger.charge(&accounts, &log_in).await?;
         let answer = match self.pass {
-            Pass::First | Pass::Together => self.ask_among_others(request).await?,
+            Pass::First | Pass::InTurn | Pass::Together => self.ask_among_others(request).await?,
             Pass::Briefly | Pass::Alone => self.ask_alone(request).await?,
         };
         // What the server did not even look at is no wrong password.

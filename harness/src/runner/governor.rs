@@ -308,11 +308,6 @@ impl Gate {
         Some(self.mailboxes.get(account)?.lock().await)
     }
 
-    /// Whether the server was seen to lock mailboxes, or is said to.
-    pub fn is_locking(&self) -> bool {
-        self.locks.load(Ordering::Relaxed) == LOCKS
-    }
-
     /// Whether the server may be one that locks mailboxes.
     pub fn may_lock(&self) -> bool {
         let locks = self.locks.load(Ordering::Relaxed);

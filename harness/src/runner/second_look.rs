@@ -7,6 +7,8 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use tokio::sync::MutexGuard;
+
 use super::caller::{Answer, Caller, NoAnswer, Pass, PutOff};
 use super::charged::is_right;
 use super::governor::Gate;
@@ -14,7 +16,7 @@ use super::question::Request;
 use crate::axes::Protocol;
 use crate::protocol::{Outcome, Stage};
 use crate::scenario::reply_of;
-use crate::transport::Conversation;
+use crate::transport::{Conversation, Deadlines};
 
 /// How long a server is given, one time after the other, to see that a session is over and let go of its mailbox.
 const WAITS: &[Duration] = &[Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(2)];
@@ -78,6 +80,10 @@ pub(super) fn doubt(
     }
 }
 
+fn is_in_use(found: &Result<Conversation, String>) -> bool {
+    found.as_ref().is_ok_and(|found| says_in_use(&found.outcome))
+}
+
 fn put_off(found: &Result<Conversation, String>, doubt: Doubt) -> NoAnswer {
     NoAnswer::PutOff(PutOff { word: found.as_ref().ok().map(|found| found.outcome.word()), doubt })
 }
@@ -100,28 +106,34 @@ impl Caller<'_> {
         let is_long = self.pass == Pass::Together && !gate.target.is_watched();
         let deadlines = if is_long { gate.long_deadlines() } else { gate.deadlines() };
         let growths = gate.growths.load(Ordering::Relaxed);
-        let (began, found) = {
-            // What was put off may have met another session of the mailbox, whoever it named.
-            let _only = match (self.pass, self.endpoint.protocol, account()) {
-                (Pass::Together, Protocol::Pop3, Some(account)) if gate.is_locking() => {
-                    gate.only_mailbox(account).await
-                }
-                _ => gate.mailbox(|| account().filter(|_| is_right())).await,
-            };
-            let _turn = gate.enter().await;
-            (Instant::now(), self.once(request, deadlines).await)
+        let only = match self.pass {
+            Pass::InTurn => self.only_session(account()).await,
+            _ => gate.mailbox(|| account().filter(|_| is_right())).await,
         };
+        let began = Instant::now();
+        let found = self.once_free(request, deadlines).await;
+        let was_alone = only.is_some();
+        drop(only);
         let has_grown = growths != gate.growths.load(Ordering::Relaxed);
         let doubt = match doubt(gate, &found, self.endpoint.protocol, is_right) {
             None if has_grown && self.pass == Pass::First => Doubt::Grew,
             None => {
+                if was_alone && self.pass == Pass::InTurn {
+                    gate.learn_lock(true);
+                }
                 gate.learn_taken();
                 return Ok(found.map(Answer::from)?);
             }
-            Some(Doubt::Locked) => return self.ask_with_the_mailbox(request, found?, account()).await,
+            // Without any other session of the mailbox, and not in use by one that is not ours: refused.
+            Some(Doubt::Locked) if self.pass != Pass::First && !is_in_use(&found) => {
+                if was_alone {
+                    gate.learn_lock(false);
+                }
+                return Ok(Answer::from(found?));
+            }
             Some(doubt) => doubt,
         };
-        if self.pass == Pass::First {
+        if matches!(self.pass, Pass::First | Pass::InTurn) {
             match doubt {
                 Doubt::Full => {
                     gate.shrink(began);
@@ -136,7 +148,7 @@ impl Caller<'_> {
             gate.learn_silence();
         }
         // What is too much side by side may not be too much one by one.
-        if matches!(doubt, Doubt::Full | Doubt::Busy) {
+        if matches!(doubt, Doubt::Full | Doubt::Busy | Doubt::Locked) {
             return Err(put_off(&found, doubt));
         }
         // Nobody who could tell more of it can look into the server: this is what it does.
@@ -148,42 +160,26 @@ impl Caller<'_> {
         }
     }
 
-    /// Once more while no other session of ours can hold the mailbox.
-    async fn ask_with_the_mailbox(
-        &self,
-        request: &Request,
-        first: Conversation,
-        account: Option<usize>,
-    ) -> Result<Answer, NoAnswer> {
-        let gate = self.gate;
-        let _only = match account {
-            Some(account) => gate.only_mailbox(account).await,
-            None => None,
-        };
-        if !gate.may_lock() && !says_in_use(&first.outcome) {
-            // Others have found out meanwhile that it does not.
-            return Ok(Answer::from(first));
-        }
-        gate.looked_again.fetch_add(1, Ordering::Relaxed);
-        let mut waits = WAITS.iter();
-        let again = loop {
-            let again = {
-                let _turn = gate.enter().await;
-                self.once(request, gate.deadlines()).await?
+    /// Keeps the mailbox to this session, as long as the server may be one that locks it.
+    async fn only_session(&self, account: Option<usize>) -> Option<MutexGuard<'_, ()>> {
+        let only = self.gate.only_mailbox(account?).await;
+        // Others may have found out meanwhile that it does not.
+        only.filter(|_| self.gate.may_lock())
+    }
+
+    /// One conversation, and more where the server is not done yet with the session before.
+    async fn once_free(&self, request: &Request, deadlines: Deadlines) -> Result<Conversation, String> {
+        let mut waits = WAITS.iter().filter(|_| self.pass == Pass::InTurn);
+        loop {
+            let found = {
+                let _turn = self.gate.enter().await;
+                self.once(request, deadlines).await
             };
             match waits.next() {
-                Some(wait) if says_in_use(&again.outcome) => tokio::time::sleep(*wait).await,
-                _ => break again,
+                Some(wait) if is_in_use(&found) => tokio::time::sleep(*wait).await,
+                _ => return found,
             }
-        };
-        let is_changed = first.outcome.word() != again.outcome.word();
-        gate.changed.fetch_add(usize::from(is_changed), Ordering::Relaxed);
-        gate.learn_lock(is_changed);
-        // A session of ours that nobody took for one of this mailbox, or one that the server has not ended yet.
-        if self.pass == Pass::First && !is_changed && says_in_use(&again.outcome) {
-            return Err(NoAnswer::PutOff(PutOff { word: Some(again.outcome.word()), doubt: Doubt::Busy }));
         }
-        Ok(Answer::from(again))
     }
 
     /// While nobody else asks, and with an eye on the server.
