@@ -19,7 +19,7 @@ use crate::scenario::reply_of;
 use crate::transport::{Conversation, Deadlines};
 
 /// How long a server is given, one time after the other, to see that a session is over and let go of its mailbox.
-const WAITS: &[Duration] = &[Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(2)];
+const WAITS: &[Duration] = &[Duration::from_millis(400), Duration::from_secs(2)];
 
 /// Why an answer is not believed at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,11 +111,13 @@ impl Caller<'_> {
             _ => gate.mailbox(|| account().filter(|_| is_right())).await,
         };
         let began = Instant::now();
-        let found = self.once_free(request, deadlines).await;
         let was_alone = only.is_some();
+        let protocol = self.endpoint.protocol;
+        let is_locked = |found: &_| was_alone && doubt(gate, found, protocol, is_right) == Some(Doubt::Locked);
+        let found = self.once_free(request, is_locked, deadlines).await;
         drop(only);
         let has_grown = growths != gate.growths.load(Ordering::Relaxed);
-        let doubt = match doubt(gate, &found, self.endpoint.protocol, is_right) {
+        let doubt = match doubt(gate, &found, protocol, is_right) {
             None if has_grown && self.pass == Pass::First => Doubt::Grew,
             None => {
                 if was_alone && self.pass == Pass::InTurn {
@@ -167,19 +169,29 @@ impl Caller<'_> {
         only.filter(|_| self.gate.may_lock())
     }
 
-    /// One conversation, and more where the server is not done yet with the session before.
-    async fn once_free(&self, request: &Request, deadlines: Deadlines) -> Result<Conversation, String> {
-        let mut waits = WAITS.iter().filter(|_| self.pass == Pass::InTurn);
-        loop {
-            let found = {
-                let _turn = self.gate.enter().await;
-                self.once(request, deadlines).await
-            };
-            match waits.next() {
-                Some(wait) if is_in_use(&found) => tokio::time::sleep(*wait).await,
-                _ => return found,
+    /// One conversation, and in turn more, where the server may not be done yet with the session before: it lets go of the
+    /// mailbox only after it has said goodbye (RFC 1939 §6).
+    async fn once_free(
+        &self,
+        request: &Request,
+        is_locked: impl Fn(&Result<Conversation, String>) -> bool,
+        deadlines: Deadlines,
+    ) -> Result<Conversation, String> {
+        let waits = if self.pass == Pass::InTurn { WAITS } else { &[] };
+        for (at, wait) in waits.iter().enumerate() {
+            let found = self.once_entered(request, deadlines).await;
+            // Who does not say that it is in use may just mean to refuse.
+            if !is_in_use(&found) && (at > 0 || !is_locked(&found)) {
+                return found;
             }
+            tokio::time::sleep(*wait).await;
         }
+        self.once_entered(request, deadlines).await
+    }
+
+    async fn once_entered(&self, request: &Request, deadlines: Deadlines) -> Result<Conversation, String> {
+        let _turn = self.gate.enter().await;
+        self.once(request, deadlines).await
     }
 
     /// While nobody else asks, and with an eye on the server.
