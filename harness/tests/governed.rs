@@ -65,6 +65,10 @@ async fn serve(limits: Limits) -> (String, Shared) {
                 if is_taken {
                     let _ = session(stream, limits, &state, &mut has_mailbox).await;
                 }
+                if has_mailbox && limits.one_session {
+                    // It lets go of the mailbox only after it has said goodbye (RFC 1939 §6).
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
                 let mut state = state.lock().unwrap();
                 state.open -= 1;
                 state.is_in_session &= !has_mailbox;

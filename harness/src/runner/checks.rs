@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
@@ -17,6 +18,9 @@ use crate::target::Target;
 
 /// The fingerprints of mailboxes that no canary names, by target and protocol.
 pub(super) type Prints = HashMap<(usize, Protocol), Vec<KnownPrint>>;
+
+/// How long a server may take to let go of a mailbox after a session (RFC 1939 §6).
+const LETS_GO_WITHIN: Duration = Duration::from_millis(500);
 
 /// What a login without a canary is taken for, and on what grounds.
 const NO_CANARY: &str = "no canary in the mailbox: an accepted login is taken for the right mailbox by its UIDVALIDITY \
@@ -79,7 +83,16 @@ pub(super) async fn check_last(governor: &Arc<Governor>, survey: &Survey, prints
             }
         }
     }
-    for (place, target, result) in check_all(governor, survey, prints, summary).await {
+    let mut results = check_all(governor, survey, prints, summary).await;
+    let may_be_locked = |(place, _, result): &(Place, Arc<Target>, SanityResult)| {
+        place.1 == Protocol::Pop3 && matches!(result, SanityResult::Refused(_))
+    };
+    if results.iter().any(may_be_locked) {
+        // The last session has only just said goodbye, and the server may keep the mailbox for it still.
+        tokio::time::sleep(LETS_GO_WITHIN).await;
+        results = check_all(governor, survey, prints, summary).await;
+    }
+    for (place, target, result) in results {
         let trouble = match result {
             SanityResult::Fine | SanityResult::Unnamed(_) => None,
             SanityResult::Trouble(reason) | SanityResult::Refused(reason) | SanityResult::Unreachable(reason) => {

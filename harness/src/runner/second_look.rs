@@ -19,7 +19,7 @@ use crate::scenario::reply_of;
 use crate::transport::{Conversation, Deadlines};
 
 /// How long a server is given, one time after the other, to see that a session is over and let go of its mailbox.
-const WAITS: &[Duration] = &[Duration::from_millis(400), Duration::from_secs(2)];
+const WAITS: &[Duration] = &[Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(2)];
 
 /// Why an answer is not believed at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
