@@ -1,27 +1,17 @@
 //! The program as scripts see it: arguments, files, exit codes, what goes to which stream.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use assert_cmd::Command;
 use serde_json::Value;
-use tempfile::TempDir;
 
-fn loginspec(arguments: &[&str]) -> Output {
-    let mut command = Command::cargo_bin("loginspec").unwrap();
-    command.args(arguments).timeout(std::time::Duration::from_secs(60)).output().unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
+use crate::program::{file, folder, loginspec, stderr, stdout};
 
 fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
@@ -33,16 +23,6 @@ fn refuses(arguments: &[&str], exit_code: i32, says: &str) {
     assert_eq!(code(&output), exit_code, "{arguments:?}: {}", stderr(&output));
     assert!(stderr(&output).contains(says), "{arguments:?}: {}", stderr(&output));
     assert!(!stderr(&output).contains("panicked"));
-}
-
-fn file(folder: &TempDir, name: &str, text: impl AsRef<[u8]>) -> String {
-    let path = folder.path().join(name);
-    std::fs::write(&path, text).unwrap();
-    path.display().to_string()
-}
-
-fn folder() -> TempDir {
-    tempfile::tempdir().unwrap()
 }
 
 const ONE: &str = r#"

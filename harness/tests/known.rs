@@ -2,14 +2,14 @@
 //! of earlier runs.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/program.rs"]
+mod program;
 mod support;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Output;
 
-use assert_cmd::Command;
 use loginspec::runner::Plan;
 use loginspec::scenario::Selection;
 use loginspec::source::SourceText;
@@ -17,18 +17,7 @@ use loginspec::target::{Date, Passwords, find_dialect, read_target, remote_targe
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn loginspec(arguments: &[&str]) -> Output {
-    let mut command = Command::cargo_bin("loginspec").unwrap();
-    command.args(arguments).timeout(std::time::Duration::from_secs(60)).output().unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
+use crate::program::{file, folder, loginspec, stderr, stdout};
 
 /// Runs it, and gives back what it printed where it ended with this code.
 fn ends_with(code: i32, arguments: &[&str]) -> String {
@@ -38,18 +27,8 @@ fn ends_with(code: i32, arguments: &[&str]) -> String {
     stdout(&output) + &stderr(&output)
 }
 
-fn file(folder: &TempDir, name: &str, text: impl AsRef<[u8]>) -> String {
-    let path = folder.path().join(name);
-    std::fs::write(&path, text).unwrap();
-    path.display().to_string()
-}
-
 fn path(folder: &TempDir, name: &str) -> String {
     folder.path().join(name).display().to_string()
-}
-
-fn folder() -> TempDir {
-    tempfile::tempdir().unwrap()
 }
 
 fn target_text(address: &str, known: &str) -> String {
