@@ -8,7 +8,7 @@ use super::advice;
 use crate::axes::Security;
 use crate::protocol::Session;
 use crate::target::{Endpoint, Target};
-use crate::transport::{Conversation, Deadlines, TlsClient, connect, converse};
+use crate::transport::{Conversation, Deadlines, TlsClient, connect, converse, converse_holding};
 
 /// A connection that stands.
 pub(super) struct Connection {
@@ -73,5 +73,15 @@ impl Connection {
     /// Has the conversation for which it was opened.
     pub async fn converse(self, session: Session, deadlines: Deadlines) -> Conversation {
         converse(self.stream, session, deadlines, self.tls.as_ref(), self.security).await
+    }
+
+    /// The same; `meanwhile` happens before the goodbye.
+    pub async fn converse_holding(
+        self,
+        session: Session,
+        deadlines: Deadlines,
+        meanwhile: impl Future<Output = ()>,
+    ) -> Conversation {
+        converse_holding(self.stream, session, deadlines, self.tls.as_ref(), self.security, meanwhile).await
     }
 }

@@ -15,8 +15,9 @@ use super::event::{CaseReport, Reporter, RunEvent, Summary, TargetFacts};
 use super::findings::{Findings, Settled};
 use super::governor::{Gate, Governor};
 use super::growth::GrowthWatch;
+use super::lock::locks_mailboxes;
 use super::plan::{Plan, Planned};
-use super::sanity::time_refusal;
+use super::sanity::{NOBODY, NOBODY_ODD, time_refusal};
 use super::settle::{Siblings, Tested, unasked};
 use super::survey::{Place, Survey};
 use super::workers::{Found, Workers, interrupted};
@@ -177,12 +178,13 @@ async fn get_acquainted(
     let prints = check_first(plan, governor, &mut survey, summary).await;
     let survey = Arc::new(survey);
     let troubled = troubled(survey.places(), targets, summary);
-    summary.conversations += time_refusals(governor, &survey, &troubled).await;
+    summary.conversations += learn_manners(governor, &survey, &troubled).await;
     (survey, prints)
 }
 
-/// Learns how long each server takes to refuse, and which processes it has; gives back how many logins that took.
-async fn time_refusals(governor: &Arc<Governor>, survey: &Arc<Survey>, troubled: &[(usize, Protocol)]) -> usize {
+/// Learns how long each server takes to refuse, whether it locks mailboxes, and which processes it has; gives back how
+/// many logins that took.
+async fn learn_manners(governor: &Arc<Governor>, survey: &Arc<Survey>, troubled: &[(usize, Protocol)]) -> usize {
     let mut tasks = JoinSet::new();
     for (index, gate) in governor.gates.iter().enumerate().filter(|(_, gate)| !gate.is_idle()) {
         gate.note_baseline().await;
@@ -190,15 +192,25 @@ async fn time_refusals(governor: &Arc<Governor>, survey: &Arc<Survey>, troubled:
         for place in sound.filter_map(|&protocol| survey.place_for(index, protocol)) {
             let (governor, survey) = (Arc::clone(governor), Arc::clone(survey));
             tasks.spawn(async move {
-                if let Some(gate) = governor.gates.get(place.0)
-                    && let Some(took) = time_refusal(gate, place, &survey).await
-                {
+                let Some(gate) = governor.gates.get(place.0) else { return 0 };
+                if let Some(took) = time_refusal(gate, place, &survey, NOBODY).await {
                     gate.learn_refusal(took);
                 }
+                if let Some(took) = time_refusal(gate, place, &survey, NOBODY_ODD).await {
+                    gate.make_room(took);
+                }
+                // IMAP is made for several sessions of a mailbox at once (RFC 9051 §5.2).
+                if place.1 == Protocol::Imap || gate.target.limits.one_session_per_mailbox {
+                    return 2;
+                }
+                if let Some(locks) = locks_mailboxes(gate, place, &survey).await {
+                    gate.set_lock(locks);
+                }
+                4
             });
         }
     }
-    tasks.join_all().await.len()
+    tasks.join_all().await.into_iter().sum()
 }
 
 /// What was learned of a server that everybody who reads the results must know.

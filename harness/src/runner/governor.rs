@@ -207,9 +207,14 @@ impl Gate {
         Deadlines { connect: self.base.connect, reply, whole: self.base.whole + reply }
     }
 
-    /// Notes how long a refusal takes when nobody else asks; a server that takes its time leaves us room.
+    /// Notes how long a refusal takes when nobody else asks.
     pub fn learn_refusal(&self, took: Duration) {
         self.refusal.fetch_max(nanos(took), Ordering::Relaxed);
+        self.make_room(took);
+    }
+
+    /// A server that takes its time, for some names at least, leaves us room.
+    pub fn make_room(&self, took: Duration) {
         self.slowest.fetch_max(nanos(took), Ordering::Relaxed);
         let room = 1 + usize::try_from(took.as_nanos() / IDLE.as_nanos()).unwrap_or(usize::MAX / 2);
         let given = self.given.load(Ordering::Relaxed);
@@ -312,6 +317,11 @@ impl Gate {
     pub fn may_lock(&self) -> bool {
         let locks = self.locks.load(Ordering::Relaxed);
         locks == LOCKS || locks < AGREE
+    }
+
+    /// Settles whether the server locks mailboxes: it was seen while one was open.
+    pub fn set_lock(&self, locks: bool) {
+        self.locks.store(if locks { LOCKS } else { AGREE }, Ordering::Relaxed);
     }
 
     /// Notes that a silence lasted through a second look.

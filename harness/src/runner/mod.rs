@@ -19,6 +19,7 @@ mod governor;
 mod growth;
 mod harm;
 mod ledger;
+mod lock;
 mod paired;
 mod plan;
 mod question;

@@ -121,16 +121,19 @@ pub(super) async fn good_login(gate: &Gate, account: usize, place: Place, survey
     }
 }
 
-/// How long a refusal takes when nobody else asks; nothing where there was none. The name is nobody's, so that no
-/// account is charged with it.
-pub(super) async fn time_refusal(gate: &Gate, place: Place, survey: &Survey) -> Option<Duration> {
-    const NOBODY: &[u8] = b"loginspec-nobody";
+/// Names that are nobody's, so that no account is charged with them: one that any server looks up, and one that Dovecot
+/// refuses for its characters, with a delay of its own.
+pub(super) const NOBODY: &[u8] = b"loginspec-nobody";
+pub(super) const NOBODY_ODD: &[u8] = b"loginspec/nobody";
+
+/// How long it takes until somebody is refused, when nobody else asks; nothing where there was no answer.
+pub(super) async fn time_refusal(gate: &Gate, place: Place, survey: &Survey, name: &[u8]) -> Option<Duration> {
     let (target, (_, protocol, security)) = (&gate.target, place);
     let (endpoint, _) = target.endpoint(protocol, Some(security)).ok()?;
     let login = Login {
         security,
         fresh: fresh().ok()?,
-        ..Login::new(protocol, mechanism(target, place, survey)?, NOBODY, Password::new(NOBODY))
+        ..Login::new(protocol, mechanism(target, place, survey)?, name, Password::new(NOBODY))
     };
     let from = From { source: gate.source(place), certified: None };
     let deadlines = gate.long_deadlines();

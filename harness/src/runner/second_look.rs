@@ -84,6 +84,12 @@ fn is_in_use(found: &Result<Conversation, String>) -> bool {
     found.as_ref().is_ok_and(|found| says_in_use(&found.outcome))
 }
 
+/// Whether a conversation came to what a lock would have kept it from. A refusal is no proof of a lock, however sure it
+/// is by now that there is none.
+fn got_through(conversation: &Conversation) -> bool {
+    matches!(conversation.outcome, Outcome::Opened { .. } | Outcome::Followed)
+}
+
 fn put_off(found: &Result<Conversation, String>, doubt: Doubt) -> NoAnswer {
     NoAnswer::PutOff(PutOff { word: found.as_ref().ok().map(|found| found.outcome.word()), doubt })
 }
@@ -120,7 +126,7 @@ impl Caller<'_> {
         let doubt = match doubt(gate, &found, protocol, is_right) {
             None if has_grown && self.pass == Pass::First => Doubt::Grew,
             None => {
-                if was_alone && self.pass == Pass::InTurn {
+                if was_alone && self.pass == Pass::InTurn && found.as_ref().is_ok_and(got_through) {
                     gate.learn_lock(true);
                 }
                 gate.learn_taken();
@@ -235,7 +241,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::protocol::{Reply, Transcript};
+    use crate::protocol::{Proof, Reply, Transcript};
     use crate::runner::governor::Governor;
     use crate::source::SourceText;
     use crate::target::{Passwords, find_dialect, read_target, remote_target};
@@ -249,10 +255,21 @@ mod tests {
         Governor::new(&[Arc::new(target)], Deadlines::from_reply(Duration::from_secs(1)), 16, true)
     }
 
+    fn had(outcome: Outcome) -> Conversation {
+        Conversation { outcome, dialogue_step: None, transcript: Transcript::new(), deviations: Vec::new() }
+    }
+
     fn of(governor: &Governor, outcome: Outcome, protocol: Protocol, is_right: bool) -> Option<Doubt> {
-        let (transcript, deviations) = (Transcript::new(), Vec::new());
-        let conversation = Conversation { outcome, dialogue_step: None, transcript, deviations };
-        doubt(&governor.gates[0], &Ok(conversation), protocol, || is_right)
+        doubt(&governor.gates[0], &Ok(had(outcome)), protocol, || is_right)
+    }
+
+    // Dovecot 2.3 was once taken for a server that locks mailboxes, because a refusal was not doubtful any more by the
+    // time it came; from then on it was asked one by one.
+    #[test]
+    fn a_refusal_shows_no_lock() {
+        assert!(!got_through(&had(Outcome::Rejected(Reply::default()))));
+        assert!(!got_through(&had(Outcome::Closed { stage: Stage::Login, farewell: None })));
+        assert!(got_through(&had(Outcome::Opened { mailbox: None, proof: Proof::None })));
     }
 
     #[test]

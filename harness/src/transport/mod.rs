@@ -7,6 +7,7 @@ mod tls_failure;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -100,7 +101,7 @@ async fn connect_from(source: Ipv4Addr, address: &str) -> io::Result<TcpStream> 
 /// is nothing every handshake fails.
 pub async fn converse<S>(
     stream: S,
-    mut session: Session,
+    session: Session,
     deadlines: Deadlines,
     tls: Option<&TlsClient>,
     security: Security,
@@ -108,6 +109,23 @@ pub async fn converse<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    converse_holding(stream, session, deadlines, tls, security, std::future::ready(())).await
+}
+
+/// The same, and all that can be waited for is waited for before the goodbye: what it does happens while the mailbox is
+/// open, if the login opens one.
+pub async fn converse_holding<S>(
+    stream: S,
+    mut session: Session,
+    deadlines: Deadlines,
+    tls: Option<&TlsClient>,
+    security: Security,
+    meanwhile: impl Future<Output = ()>,
+) -> Conversation
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut meanwhile = Some(pin!(meanwhile));
     let mut stream = Connection::Plain(stream);
     let start = Instant::now();
     let mut end = start + deadlines.whole;
@@ -125,6 +143,11 @@ where
                 shake_hands(&mut stream, &mut session, tls, due, start, &mut transcript).await;
             }
             Action::Send(outgoing) => {
+                if session.stage() == Stage::Logout
+                    && let Some(meanwhile) = meanwhile.take()
+                {
+                    meanwhile.await;
+                }
                 transcript.sent(start.elapsed(), &outgoing);
                 let due = end.min(Instant::now() + deadlines.reply);
                 // Where the server no longer listens, what it said before is still to be read. A server that takes
