@@ -47,7 +47,7 @@ pub(super) async fn compare(
     loop {
         // The order alternates, so that neither is always the one that warms the server up. Where a refusal takes long
         // the pairs of one round are had side by side.
-        let at_once = if caller.gate.is_slow() { MORE_PAIRS } else { 1 };
+        let at_once = if caller.gate.is_slow() { 2 * MORE_PAIRS } else { 1 };
         let mut asking: Vec<Asking<'_>> = Vec::new();
         for at in pairs.len()..pairs.len() + at_once {
             asking.push(Box::pin(pair(caller, &this, &that, at % 2 == 1)));
