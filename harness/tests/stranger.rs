@@ -77,8 +77,9 @@ async fn without_canaries_the_fingerprint_tells_mailboxes_apart() {
     assert_eq!(proofs(&cases), [(Verdict::Pass, Some("fingerprint")); 2], "{cases:?}");
     assert!(summary.is_success(), "{summary:?}");
     assert!(summary.warnings.iter().any(|warning| warning.contains("no canary in the mailbox")), "{summary:?}");
-    // Two surveys, two sanity logins before and two after, two refusals to see how long they take, two cases.
-    assert_eq!(summary.conversations, 10);
+    // Two surveys, two sanity logins before and two after, four refusals to see how long they take, two sessions of one
+    // mailbox to see whether POP3 locks it, two cases.
+    assert_eq!(summary.conversations, 14);
 
     let roles = OPENS.replace("login =", "account = ['same', 'renamed']\nlogin =");
     let (_, cases) = put_to(&server, &roles).await;
