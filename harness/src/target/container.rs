@@ -56,11 +56,15 @@ pub(super) async fn vitals(running: &Running) -> Option<Vitals> {
         used: process.used,
         started: process.started,
     };
-    let found = running.processes().await.ok()?;
+    let (Ok(found), Ok(core_dumps)) = (running.processes().await, running.core_dumps().await) else {
+        // It may have ended while it was looked into.
+        let State::Ended(why) = running.state().await.ok()? else { return None };
+        return Some(Vitals { ended: Some(why), ..Vitals::default() });
+    };
     Some(Vitals {
         memory: found.iter().map(|process| process.resident).sum(),
         processes: found.into_iter().map(process).collect(),
-        core_dumps: running.core_dumps().await.ok()?,
+        core_dumps,
         ended: None,
     })
 }
