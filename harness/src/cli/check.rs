@@ -10,6 +10,7 @@ use super::exit_code::{CliError, ExitStatus};
 use super::prepared::Prepared;
 use super::reading;
 use crate::identity::{bundled_dialect, bundled_dialect_names, bundled_directory, read_dialect, read_directory};
+use crate::reference::Flaws;
 use crate::scenario::{LoadError, Vocabulary, bundled_scenarios, load};
 use crate::target::{Passwords, find_dialect, read_target, remote_target};
 
@@ -125,7 +126,7 @@ fn check_path(path: &Path, vocabulary: &Vocabulary, tally: &mut Tally) {
                 }
                 // What is recorded is looked at as a run of everything would.
                 let prepared = Prepared::Remote(Box::new(remote_target(file, dialect)));
-                plan_for(&prepared, &CaseArgs::default()).map(|_| ())
+                plan_for(&prepared, &CaseArgs::default(), Flaws::NONE).map(|_| ())
             };
             tally.other(read());
         }

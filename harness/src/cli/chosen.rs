@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::exit_code::CliError;
 use super::prepared::Prepared;
 use crate::identity::Dialect;
+use crate::reference::Flaws;
 use crate::runner::{Plan, Shard};
 use crate::scenario::{Scenario, Selection, Vocabulary, bundled_scenarios, load};
 use crate::source::nearest;
@@ -44,8 +45,8 @@ impl CaseArgs {
 }
 
 /// Plans the cases for a target, and sees to it that what is recorded of that target holds still.
-pub(super) fn plan_for(prepared: &Prepared, args: &CaseArgs) -> Result<Plan, CliError> {
-    let whole = whole_plan(args, &prepared.dialects(), &prepared.vocabulary()?)?;
+pub(super) fn plan_for(prepared: &Prepared, args: &CaseArgs, flaws: Flaws) -> Result<Plan, CliError> {
+    let whole = whole_plan(args, &prepared.dialects(), &prepared.vocabulary()?, flaws)?;
     let every: Vec<&str> = whole.list.iter().filter_map(|planned| Some(planned.case()?.id.as_str())).collect();
     // Before anything is thinned out: a record may be about a combination that only `--full` asks.
     prepared.records().check(Date::today(), args.is_everything().then_some(every.as_slice()))?;
@@ -54,11 +55,16 @@ pub(super) fn plan_for(prepared: &Prepared, args: &CaseArgs) -> Result<Plan, Cli
 
 /// Finds the scenarios and plans their cases for targets of these dialects.
 pub(super) fn plan(args: &CaseArgs, dialects: &[Arc<Dialect>], vocabulary: &Vocabulary) -> Result<Plan, CliError> {
-    part_of(args, whole_plan(args, dialects, vocabulary)?)
+    part_of(args, whole_plan(args, dialects, vocabulary, Flaws::NONE)?)
 }
 
 /// Every combination of every case that is meant.
-fn whole_plan(args: &CaseArgs, dialects: &[Arc<Dialect>], vocabulary: &Vocabulary) -> Result<Plan, CliError> {
+fn whole_plan(
+    args: &CaseArgs,
+    dialects: &[Arc<Dialect>],
+    vocabulary: &Vocabulary,
+    flaws: Flaws,
+) -> Result<Plan, CliError> {
     let (paths, ids): (Vec<&String>, Vec<&String>) = args.scenarios.iter().partition(|text| is_path(text));
     let mut chosen: Vec<Arc<Scenario>> = Vec::new();
     let mut plan = Plan::default();
@@ -79,6 +85,9 @@ fn whole_plan(args: &CaseArgs, dialects: &[Arc<Dialect>], vocabulary: &Vocabular
         let selection = Selection::new(args.filter.iter().cloned());
         refuse_idle(&selection, &chosen)?;
         plan.list.retain(|planned| planned.case().is_some_and(|case| selection.holds(&case.id)));
+    }
+    if flaws.is_empty() {
+        plan = plan.of_sound_servers(dialects);
     }
     if plan.list.is_empty() {
         let dialects: Vec<&str> = dialects.iter().map(|dialect| dialect.name.as_str()).collect();

@@ -71,7 +71,7 @@ pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
     let mut cases = args.cases.clone();
     // A thinned table has holes. One server's own is small enough anyway; ours in every dialect is asked in no time.
     cases.full |= args.matrix.is_some() && !prepared.is_abroad();
-    let plan = plan_for(&prepared, &cases)?;
+    let plan = plan_for(&prepared, &cases, flaws)?;
     let jobs = args.jobs.map_or(prepared.jobs(), usize::from);
     // Reports are opened before anything is asked: nobody should learn only after the run that it cannot be written.
     let mut reports = open_reports(&args, args.matrix.is_some() || prepared.is_abroad())?;

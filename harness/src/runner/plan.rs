@@ -84,6 +84,18 @@ impl Plan {
         Self { list, left_out: 0 }
     }
 
+    /// Leaves out what a sound reference server cannot be asked, for it offers what must be missing: the one that insists
+    /// on TLS is asked that. A flawed server may hide what it takes, and is asked both.
+    #[must_use]
+    pub fn of_sound_servers(mut self, dialects: &[Arc<Dialect>]) -> Self {
+        let is_strict = |target: usize| dialects.get(target).is_some_and(|dialect| dialect.requires_tls);
+        if (0..dialects.len()).any(is_strict) {
+            self.list
+                .retain(|planned| is_strict(planned.target) || !planned.case().is_some_and(lacks_what_lax_ones_offer));
+        }
+        self
+    }
+
     /// Leaves out combinations of large groups, so that every pair of values of two axes is tried still.
     ///
     /// A group is a `[[case]]`, and the targets are one more of its axes; where the scenario or the case names
@@ -174,16 +186,21 @@ fn is_for(scenario: &Scenario, case: &Case, target: usize, dialects: &[Arc<Diale
     if scenario.once {
         // The one that takes names as they are, or the first.
         let plainest = dialects.iter().position(|dialect| dialect.name == "opaque").or(first_lax);
-        return Some(target) == if wants_strict(case) { strict.or(plainest) } else { plainest.or(strict) };
+        let needs_strict = names(&case.needs, ["LOGINDISABLED", "LITERAL-"]);
+        let is_the_one = Some(target) == if needs_strict { strict.or(plainest) } else { plainest.or(strict) };
+        return is_the_one || lacks_what_lax_ones_offer(case) && Some(target) == strict;
     }
     // What does not care about TLS is asked where passwords may travel in the clear, too.
     first_lax.is_none() || dialects.get(target).is_some_and(|dialect| !dialect.requires_tls)
 }
 
-/// Whether a case is about a server that takes no password without TLS, or about what only such a one of ours offers.
-fn wants_strict(case: &Case) -> bool {
-    let names = |list: &[String], words: [&str; 2]| list.iter().any(|word| words.contains(&word.as_str()));
-    names(&case.needs, ["LOGINDISABLED", "LITERAL-"]) || names(&case.lacks, ["AUTH=PLAIN", "USER"])
+/// Whether a case is about what every sound server of ours offers that does not insist on TLS.
+fn lacks_what_lax_ones_offer(case: &Case) -> bool {
+    names(&case.lacks, ["AUTH=PLAIN", "USER"])
+}
+
+fn names(list: &[String], words: [&str; 2]) -> bool {
+    list.iter().any(|word| words.contains(&word.as_str()))
 }
 
 /// Which members of a group are kept, by their places in it.

@@ -70,7 +70,7 @@ fn run_plan(
         let dialects: Vec<Arc<Dialect>> = dialects.into_iter().chain([strict]).collect();
         let mut plan = Plan::new(&scenarios(), &dialects, &Selection::default());
         plan.list.retain(|planned| planned.case().is_some_and(&chosen));
-        let plan = plan.pairwise();
+        let plan = if flaws.is_empty() { plan.of_sound_servers(&dialects) } else { plan }.pairwise();
         let mut targets: Vec<Arc<Target>> = Vec::new();
         for dialect in dialects {
             targets.push(Arc::new(start_reference(dialect, Arc::clone(&directory), flaws).unwrap()));
