@@ -3,4 +3,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|name: &[u8]| loginspec::properties::identity_parse(name));
+fuzz_target!(|input: &[u8]| loginspec::properties::identity_parse(input));

@@ -24,6 +24,7 @@ mod bundled;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod identity;
+#[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod properties;
 pub mod protocol;

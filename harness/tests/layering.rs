@@ -19,7 +19,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Reports see the runner's events, and the words in them.
     ("report", &["runner", "scenario", "source"]),
     ("cli", &["axes", "identity", "reference", "report", "runner", "scenario", "source", "target", "transport"]),
-    ("properties", &["axes", "identity", "protocol", "scenario", "reference", "source", "secret"]),
+    (
+        "properties",
+        &[
+            "axes",
+            "bundled",
+            "identity",
+            "protocol",
+            "scenario",
+            "reference",
+            "source",
+            "secret",
+            "target",
+            "runner",
+            "report",
+        ],
+    ),
 ];
 
 /// The rooms that work without a socket, a clock or tokio.

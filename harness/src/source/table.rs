@@ -61,7 +61,9 @@ pub fn parse<T>(
     if !errors.is_empty() {
         return Err(mistakes.take());
     }
-    let table = Table::new(root.get_ref(), fields, 0..1, &source.text, Rc::clone(&mistakes));
+    // A file that is empty, or begins with a byte order mark, has a beginning too.
+    let first = source.text.chars().next().map_or(0, char::len_utf8);
+    let table = Table::new(root.get_ref(), fields, 0..first, &source.text, Rc::clone(&mistakes));
     let read = read(&table);
     drop(table);
     let mistakes = mistakes.take();

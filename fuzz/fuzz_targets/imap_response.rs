@@ -1,0 +1,6 @@
+#![no_main]
+#![allow(missing_docs)]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| loginspec::properties::imap_response(input));

@@ -1,0 +1,278 @@
+//! Inputs to begin with, made from the bundled scenarios and dialects: of all names, dialogues and conversations in them,
+//! one of each kind. `cargo run --features fuzzing --example make-seeds` writes them into `fuzz/seeds/`.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::world::{PASSWORD, bundled, sound, ways};
+use crate::axes::{Mechanism, Protocol};
+use crate::identity::{Access, Verdict, escape};
+use crate::protocol::sasl::decode_challenge;
+use crate::protocol::{Action, DialogueStep, Login, Secured, Session};
+use crate::reference::{Flow, Session as ServerSession, TlsFacts};
+use crate::runner::{Request, ask};
+use crate::scenario::{Vocabulary, bundled_scenarios};
+use crate::secret::Password;
+use crate::source::SourceText;
+use crate::target::{Passwords, Target, read_target, remote_target};
+
+/// The longest seed. What is longer in a scenario is there for its length, which a fuzzer finds by itself.
+const LONGEST: usize = 2048;
+/// The dialects whose names are taken: those that split in different ways.
+const DIALECTS: &[&str] =
+    &["exchange-5.5", "exchange-2007", "dovecot-master", "cyrus-virtdomains", "perdition", "gmail"];
+
+/// The seeds of every property, by its name.
+pub fn seeds() -> BTreeMap<&'static str, BTreeSet<Vec<u8>>> {
+    let asked = asked();
+    let mut seeds = BTreeMap::new();
+    let names = names(&asked);
+    // Each name in one dialect after the other: what it is in all of them the fuzzer finds out.
+    let of_dialects = |head: &[u8]| {
+        let count = bundled().0.len();
+        let numbered = names.iter().zip(0_usize..);
+        let seed = |(name, number): (&Vec<u8>, usize)| {
+            [&[u8::try_from(number % count).unwrap_or_default()], head, name.as_slice()].concat()
+        };
+        numbered.map(seed).collect::<BTreeSet<_>>()
+    };
+    seeds.insert("identity_parse", of_dialects(&[0, 0]));
+    seeds.insert("identity_differential", of_dialects(&[]));
+    seeds.insert("identity_round_trip", identities());
+    seeds.insert("octet_notation", names.iter().map(|name| escape(name).into_bytes()).collect());
+    seeds.insert("dialect_file", texts("dialects", 1500));
+    seeds.insert("scenario_file", texts("", 1500));
+    seeds.insert("target_file", BTreeSet::from([TARGET.into()]));
+    for (protocol, server, client) in
+        [(Protocol::Imap, "imap_response", "reference_imap"), (Protocol::Pop3, "pop3_response", "reference_pop3")]
+    {
+        let (said, sent) = dialogues(&asked, protocol);
+        seeds.insert(server, said.iter().map(|said| [&[0][..], said].concat()).collect());
+        seeds.insert(client, sent.iter().map(|sent| [&[0, 0][..], sent].concat()).collect());
+    }
+    let talks = talks();
+    seeds.insert("sasl_challenge", talks.iter().filter_map(|talk| talk.challenges()).collect());
+    seeds.insert("client_session", talks.iter().map(|talk| [&[talk.way, 0, 1, 0][..], &talk.said].concat()).collect());
+    let pairs = talks.iter().flat_map(|talk| {
+        // The sound server, one with a flaw, a wrong password, another role.
+        [[0, talk.way, 0, 0, 1, 0, 0], [0, talk.way, 1, 1, 1, 1, 9], [7, talk.way, 0, 2, 0, 0, 0]]
+            .map(|head| head.to_vec())
+    });
+    seeds.insert("session_pair", pairs.collect());
+    seeds.insert("redaction", redaction());
+    seeds.insert(
+        "reports",
+        BTreeSet::from([b"\0a/b[imap]\0about\0RFC 1\0target".to_vec(), b"\x01<\x02&\"'>]]>\xff".to_vec()]),
+    );
+    for found in seeds.values_mut() {
+        found.retain(|seed| seed.len() <= LONGEST);
+    }
+    seeds
+}
+
+/// A target file with everything that one can have.
+const TARGET: &str = r#"name = "staging"
+dialect = "dovecot"
+lacks = ["SASL-IR"]
+[imap]
+address = "mail.example.org:143"
+security = "starttls"
+[pop3]
+address = "mail.example.org:995"
+security = "tls"
+[tls]
+server-name = "mail.example.org"
+oldest = "1.2"
+[limits]
+wrong-passwords = 3
+connections = 4
+one-session-per-mailbox = true
+[[account]]
+role = "same"
+domain = "Domain1"
+dns = "domain1.example"
+user = "Same"
+mailbox = "Same"
+password = { env = "PASSWORD" }
+[[account]]
+role = "renamed"
+user = "User1"
+mailbox = "Mailbox1"
+password = { text = "x" }
+[[known]]
+case = "imap/quoting/*"
+outcome = "bad"
+reason = "refuses every quoted string"
+link = "https://example.org/1"
+expires = "2030-01-31"
+security = true
+sometimes = true
+"#;
+
+/// Everything that the bundled scenarios ask, of one dialect after the other.
+fn asked() -> Vec<(Protocol, Request)> {
+    let directory = &bundled().1;
+    let vocabulary = Vocabulary {
+        roles: directory.roles().map(str::to_string).collect(),
+        dialects: bundled().0.iter().map(|dialect| dialect.name.clone()).collect(),
+    };
+    let scenarios = bundled_scenarios(&vocabulary).unwrap_or_default();
+    let targets: Vec<Target> = DIALECTS.iter().filter_map(|name| target(name)).collect();
+    let mut asked = Vec::new();
+    for target in &targets {
+        for scenario in &scenarios {
+            let questions = scenario.cases.iter().filter_map(|case| {
+                let question = ask(case, target, scenario.once).ok()?;
+                Some((case.protocol, question.request))
+            });
+            asked.extend(questions);
+        }
+    }
+    asked
+}
+
+/// A server that is not there, with the bundled directory.
+fn target(dialect: &str) -> Option<Target> {
+    let text = format!("name = 'x'\ndialect = '{dialect}'\n[imap]\naddress = 'x:1'\n[pop3]\naddress = 'x:2'\n");
+    let account = "[[account]]\nrole = 'same'\nuser = 'Same'\npassword = { text = 'x' }\n";
+    let source = SourceText::new("seed.toml", format!("{text}{account}"));
+    let file = read_target(&source, Path::new(""), Passwords::Ignore, true).ok()?;
+    let dialect = bundled().0.iter().find(|known| known.name == dialect)?.clone();
+    Some(Target { directory: Arc::new(bundled().1.clone()), ..remote_target(file, dialect) })
+}
+
+/// One name of each kind: those that every dialect reads by the same rules are of one kind.
+fn names(asked: &[(Protocol, Request)]) -> BTreeSet<Vec<u8>> {
+    let access = Access { protocol: Protocol::Imap, mechanism: Mechanism::Login };
+    let mut kinds: HashMap<Vec<String>, Vec<u8>> = HashMap::new();
+    for (_, request) in asked {
+        let Request::Login(login) = request else { continue };
+        let kind = bundled().0.iter().map(|dialect| {
+            let readings = dialect.read(&login.name, access);
+            match (readings.verdict, readings.chosen()) {
+                (Verdict::Refused { reason, .. }, _) => format!("refused {reason}"),
+                (_, Some(reading)) => reading.form().to_string(),
+                (_, None) => "unspecified".to_string(),
+            }
+        });
+        keep(&mut kinds, kind.collect(), login.name.clone());
+    }
+    kinds.into_values().collect()
+}
+
+/// The shortest of each kind, and of several the first by its octets: the seeds are the same each time.
+fn keep<K: std::hash::Hash + Eq>(kinds: &mut HashMap<K, Vec<u8>>, kind: K, seed: Vec<u8>) {
+    let kept = kinds.entry(kind).or_insert_with(|| seed.clone());
+    if (seed.len(), &seed) < (kept.len(), kept) {
+        *kept = seed;
+    }
+}
+
+/// An identity in every typed form, in every dialect.
+fn identities() -> BTreeSet<Vec<u8>> {
+    let count = u8::try_from(bundled().0.len()).unwrap_or(u8::MAX);
+    let heads = (0..count).flat_map(|dialect| [0, 2, 4].map(|form| vec![dialect, 0, 0, form, dialect % 4]));
+    heads.map(|head| [&head[..], b"Domain1\0User1\0Mailbox1"].concat()).collect()
+}
+
+/// The client's octets of each dialogue that the reference server answers in another way than all the others, and these
+/// answers.
+fn dialogues(asked: &[(Protocol, Request)], protocol: Protocol) -> (BTreeSet<Vec<u8>>, BTreeSet<Vec<u8>>) {
+    let (mut said_kinds, mut sent_kinds) = (HashMap::new(), HashMap::new());
+    for (_, request) in asked.iter().filter(|(theirs, _)| *theirs == protocol) {
+        let Request::Dialogue(steps) = request else { continue };
+        let sent: Vec<u8> = steps
+            .iter()
+            .filter_map(|step| match step {
+                DialogueStep::Send(outgoing) => Some(outgoing.octets.as_slice()),
+                _ => None,
+            })
+            .flatten()
+            .copied()
+            .collect();
+        if sent.len() > LONGEST {
+            continue;
+        }
+        let mut said = Vec::new();
+        let mut server = ServerSession::new(protocol, Arc::new(sound(0, true).as_ref().clone().with_seed([0; 32])));
+        server.greeting(&mut said);
+        server.receive(&sent, &mut said);
+        let kind: Vec<Vec<u8>> =
+            said.split(|octet| *octet == b'\n').map(|line| line.get(..12).unwrap_or(line).to_vec()).collect();
+        keep(&mut said_kinds, kind.clone(), said);
+        keep(&mut sent_kinds, kind, sent);
+    }
+    (said_kinds.into_values().collect(), sent_kinds.into_values().collect())
+}
+
+/// What a server said in a login.
+struct Talk {
+    way: u8,
+    said: Vec<u8>,
+}
+
+impl Talk {
+    /// The challenges in it, as `sasl_challenge` takes them.
+    fn challenges(&self) -> Option<Vec<u8>> {
+        let lines =
+            self.said.split(|octet| *octet == b'\n').filter_map(|line| line.trim_ascii_end().strip_prefix(b"+ "));
+        let challenges: Vec<Vec<u8>> = lines.filter_map(decode_challenge).collect();
+        (!challenges.is_empty()).then(|| [&[self.way, 1, 1, 0][..], &challenges.join(&b"\0\0"[..])].concat())
+    }
+}
+
+/// Every way of logging in, with a password that is right and one that is not.
+fn talks() -> Vec<Talk> {
+    let mut talks = Vec::new();
+    for (index, &(protocol, mechanism, encoding)) in ways().iter().enumerate() {
+        for password in ["Secret-Same", PASSWORD] {
+            let login = Login::new(protocol, mechanism, "Same", Password::new(password));
+            let mut session = Session::login(Login { encoding, ..login });
+            session.secured(Secured { exporter: Some([7; 32]), ..Secured::default() });
+            let opaque = bundled().0.iter().position(|dialect| dialect.name == "opaque").unwrap_or_default();
+            let authority = sound(u8::try_from(opaque).unwrap_or_default(), false).as_ref().clone().with_seed([0; 32]);
+            let mut server = ServerSession::new(protocol, Arc::new(authority));
+            server.secured(TlsFacts { exporter: Some([7; 32]), certificate: None });
+            let said = listen(session, server);
+            talks.push(Talk { way: u8::try_from(index).unwrap_or_default(), said });
+        }
+    }
+    talks
+}
+
+/// All that the server says until the client has its outcome.
+fn listen(mut client: Session, mut server: ServerSession) -> Vec<u8> {
+    let mut said = Vec::new();
+    server.greeting(&mut said);
+    let (mut heard, mut flow) = (0, Flow::Continue);
+    loop {
+        match client.poll() {
+            Action::Send(outgoing) => flow = server.receive(&outgoing.octets, &mut said),
+            Action::Receive if heard < said.len() => {
+                client.receive(said.get(heard..).unwrap_or_default());
+                heard = said.len();
+            }
+            Action::Receive if flow == Flow::Close => client.closed(),
+            Action::Receive => client.timed_out(),
+            Action::StartTls => client.tls_failed(String::new()),
+            Action::Finished => return said,
+        }
+    }
+}
+
+/// The texts of bundled files under a folder, up to a length.
+fn texts(folder: &str, longest: usize) -> BTreeSet<Vec<u8>> {
+    let files = crate::bundled::FILES.iter().filter(|(path, _)| match folder {
+        "" => !path.starts_with("dialects/") && path.contains('/'),
+        folder => path.starts_with(folder) && path.matches('/').count() == 1,
+    });
+    files.map(|(_, text)| text.as_bytes().to_vec()).filter(|text| text.len() <= longest).collect()
+}
+
+/// A password and what a server makes of it, once for each form.
+fn redaction() -> BTreeSet<Vec<u8>> {
+    (0x80..0x87)
+        .map(|form| [&[0, 6][..], b"Secret-Use0", b"r1 -ERR ", &[form], b"\r\n", &[form, form]].concat())
+        .collect()
+}

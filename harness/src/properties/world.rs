@@ -1,0 +1,92 @@
+//! What the properties share: the bundled dialects and directory, and choices that an input makes among them.
+
+use std::sync::{Arc, OnceLock};
+
+use arbitrary::Unstructured;
+
+use crate::axes::{Encoding, Mechanism, Protocol};
+use crate::identity::{Access, Dialect, Directory, bundled_dialect, bundled_dialect_names, bundled_directory};
+use crate::reference::{Authority, Flaws};
+
+/// A password as our clients have it where no account is meant.
+pub(super) const PASSWORD: &str = "Secret-User1";
+
+/// A way of logging in.
+pub(super) type Way = (Protocol, Mechanism, Option<Encoding>);
+
+/// The bundled files are sound: a unit test reads each of them. Should one not be, there is nothing to check here.
+pub(super) fn bundled() -> &'static (Vec<Dialect>, Directory) {
+    static BUNDLED: OnceLock<(Vec<Dialect>, Directory)> = OnceLock::new();
+    BUNDLED.get_or_init(|| {
+        let dialects = bundled_dialect_names().filter_map(|name| bundled_dialect(name)?.ok()).collect();
+        (dialects, bundled_directory().unwrap_or_default())
+    })
+}
+
+/// One of the bundled dialects.
+pub(super) fn dialect(input: &mut Unstructured<'_>) -> arbitrary::Result<&'static Dialect> {
+    input.choose(&bundled().0)
+}
+
+/// One of the ways in which a name travels.
+pub(super) fn access(input: &mut Unstructured<'_>) -> arbitrary::Result<Access> {
+    Ok(Access { protocol: *input.choose(Protocol::ALL)?, mechanism: *input.choose(Mechanism::ALL)? })
+}
+
+/// Cuts octets into pieces: each octet of `cuts` says how long the next piece is, and what is left is the last one.
+pub(super) fn pieces<'o>(octets: &'o [u8], cuts: &[u8]) -> Vec<&'o [u8]> {
+    let mut pieces = Vec::new();
+    let mut rest = octets;
+    for &cut in cuts {
+        let Some((piece, after)) = rest.split_at_checked(usize::from(cut)) else { break };
+        pieces.push(piece);
+        rest = after;
+    }
+    pieces.push(rest);
+    pieces
+}
+
+/// All that the choices have left.
+pub(super) fn rest<'i>(input: &mut Unstructured<'i>) -> &'i [u8] {
+    input.bytes(input.len()).unwrap_or_default()
+}
+
+/// At most four cuts.
+pub(super) fn cuts<'i>(input: &mut Unstructured<'i>) -> arbitrary::Result<&'i [u8]> {
+    let count = input.int_in_range(0..=4)?;
+    input.bytes(count)
+}
+
+/// Every way in which our client logs in.
+pub(super) fn ways() -> &'static [Way] {
+    static WAYS: OnceLock<Vec<Way>> = OnceLock::new();
+    WAYS.get_or_init(|| {
+        let mut ways = vec![(Protocol::Pop3, Mechanism::Login, None), (Protocol::Pop3, Mechanism::Apop, None)];
+        for &protocol in Protocol::ALL {
+            for &mechanism in Mechanism::ALL.iter().filter(|mechanism| mechanism.fits(protocol)) {
+                let encodings = Encoding::ALL.iter().filter(|encoding| encoding.fits(protocol, mechanism));
+                ways.extend(encodings.map(|encoding| (protocol, mechanism, Some(*encoding))));
+            }
+        }
+        ways
+    })
+}
+
+/// One of them.
+pub(super) fn way(input: &mut Unstructured<'_>) -> arbitrary::Result<Way> {
+    input.choose(ways()).copied()
+}
+
+/// The reference server without a flaw, for one of the bundled dialects.
+pub(super) fn sound(dialect: u8, offers_tls: bool) -> Arc<Authority> {
+    static SOUND: OnceLock<Vec<[Arc<Authority>; 2]>> = OnceLock::new();
+    let all = SOUND.get_or_init(|| {
+        let (dialects, directory) = bundled();
+        let of = |dialect: &Dialect, offers_tls| {
+            Arc::new(Authority::new(dialect.clone(), directory.clone(), Flaws::NONE).with_tls(offers_tls, false))
+        };
+        dialects.iter().map(|dialect| [of(dialect, false), of(dialect, true)]).collect()
+    });
+    let [without, with] = &all[usize::from(dialect) % all.len()];
+    Arc::clone(if offers_tls { with } else { without })
+}
