@@ -55,8 +55,8 @@ pub(super) async fn ask_again(
             Some(Err(reason)) => {
                 note(Found::Unasked { planned, verdict: Verdict::Error, reason: reason.clone() })?;
             }
-            // There is one to be found that spins.
-            _ if has_spun && why.doubt == Doubt::Silent => brief.push(planned),
+            // There is one to be found that spins. Who was hung up on may have been it: what spins is ended for all.
+            _ if has_spun && matches!(why.doubt, Doubt::Silent | Doubt::HungUp) => brief.push(planned),
             _ if why.doubt == Doubt::Locked => in_turn.push(planned),
             _ => together.push(planned),
         }

@@ -149,7 +149,8 @@ impl Gate {
     }
 }
 
-/// The processes that computed most of the time between two looks: how long, and of how long.
+/// The processes that computed most of the time between two looks, or so long that no login can be the reason: how long,
+/// and of how long. A long time between the looks must not hide who began late in it.
 fn spinning(before: &Look, after: &Look) -> Vec<(Process, Duration, Duration)> {
     let wall = after.at.saturating_duration_since(before.at);
     let used = |process: &Process| {
@@ -158,7 +159,7 @@ fn spinning(before: &Look, after: &Look) -> Vec<(Process, Duration, Duration)> {
     };
     let spins = |process: &Process| {
         let used = used(process);
-        (used >= wall * SPINS / 100 && used >= TICKS).then(|| (process.clone(), used, wall))
+        (used >= RUNAWAY || used >= wall * SPINS / 100 && used >= TICKS).then(|| (process.clone(), used, wall))
     };
     after.vitals.processes.iter().filter_map(spins).collect()
 }
@@ -186,6 +187,16 @@ mod tests {
         // The first has a long past, the last too little to show.
         assert_eq!(names, ["p2", "p3"]);
         assert_eq!(found[0].1, Duration::from_millis(990));
+    }
+
+    // GNU mailutils' loops were missed where the look before lay a minute back.
+    #[test]
+    fn who_began_to_spin_late_is_not_missed() {
+        let start = Instant::now();
+        let before = look(start, 0, vec![process(1, 5, 9000)]);
+        let found = spinning(&before, &look(start, 60_000, vec![process(1, 5, 9600), process(2, 6, 5000)]));
+        let names: Vec<&str> = found.iter().map(|(process, ..)| process.name.as_str()).collect();
+        assert_eq!(names, ["p2"]);
     }
 
     #[test]
