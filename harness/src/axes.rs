@@ -259,6 +259,21 @@ impl Mechanism {
     }
 }
 
+/// A way in which a client logs in: protocol, mechanism, and encoding where there is a choice.
+pub type Way = (Protocol, Mechanism, Option<Encoding>);
+
+/// Every way there is.
+pub fn ways() -> Vec<Way> {
+    let mut ways = vec![(Protocol::Pop3, Mechanism::Login, None), (Protocol::Pop3, Mechanism::Apop, None)];
+    for &protocol in Protocol::ALL {
+        for &mechanism in Mechanism::ALL.iter().filter(|mechanism| mechanism.fits(protocol)) {
+            let encodings = Encoding::ALL.iter().filter(|encoding| encoding.fits(protocol, mechanism));
+            ways.extend(encodings.map(|encoding| (protocol, mechanism, Some(*encoding))));
+        }
+    }
+    ways
+}
+
 impl Fault {
     /// Whether a client can be wrong in this way when it uses `mechanism`.
     pub const fn fits(self, mechanism: Mechanism) -> bool {

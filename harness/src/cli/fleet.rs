@@ -157,7 +157,7 @@ mod with_containers {
         let cases =
             CaseArgs { scenarios: args.scenarios.clone(), filter: args.filter.clone(), shard: None, full: args.full };
         let prepared = prepare(&target, Passwords::Fetch)?;
-        let plan = plan_for(&prepared, &cases, Flaws::default())?;
+        let plan = plan_for(&prepared, &cases, Flaws::NONE)?;
         let replay = Replay {
             paths: cases.paths(),
             target: ReplayTarget::Named(format!("container:{name}")),

@@ -7,12 +7,11 @@ use arbitrary::Unstructured;
 use super::world::{PASSWORD, bundled, cuts, pieces, rest, sound, way};
 use crate::axes::{Encoding, Mechanism, Security};
 use crate::identity::{Access, resolve};
-use crate::protocol::{Action, Deviation, Login, Outcome, Outgoing, Secured, Session};
+use crate::protocol::hearing::{MOST_SENT, hear};
+use crate::protocol::{Action, Login, Outcome, Secured, Session};
 use crate::reference::{Authority, Flaw, Flaws, Flow, Session as ServerSession, TlsFacts};
 use crate::secret::Password;
 
-/// The most pieces that a login sends: the request for TLS, the login, the canary looked for in five messages, goodbye.
-const MOST_SENT: usize = 13;
 /// A channel that is bound.
 const EXPORTER: [u8; 32] = [7; 32];
 
@@ -41,37 +40,6 @@ fn hostile_server(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     let cut = hear(session(), &pieces(stream, cuts), closes);
     assert!(whole == cut, "cuts make a difference: {whole:?} and {cut:?}");
     Ok(())
-}
-
-/// Feeds a stream in pieces and then ends it. Where TLS is begun, what is left is injected in plaintext, and the same
-/// stream comes once more within TLS.
-fn hear(mut session: Session, all: &[&[u8]], closes: bool) -> (Vec<Outgoing>, Vec<Deviation>, Outcome) {
-    let mut pieces = all.iter();
-    let mut sent = Vec::new();
-    let mut handshakes = 0;
-    loop {
-        match session.poll() {
-            Action::Send(outgoing) => sent.push(outgoing),
-            Action::Receive => match pieces.next() {
-                Some(piece) => session.receive(piece),
-                None if closes => session.closed(),
-                None => session.timed_out(),
-            },
-            Action::StartTls => {
-                handshakes += 1;
-                for piece in pieces.by_ref() {
-                    session.receive(piece);
-                }
-                session.secured(Secured::default());
-                pieces = all.iter();
-            }
-            Action::Finished => break,
-        }
-        assert!(handshakes <= 1 && sent.len() <= MOST_SENT, "{handshakes} handshakes, {} pieces", sent.len());
-    }
-    let deviations = session.deviations().to_vec();
-    assert!(deviations.len() <= 32, "{} deviations", deviations.len());
-    (sent, deviations, session.outcome())
 }
 
 /// Client and reference server come to what dialect and directory say, however their octets are cut: a login that is not

@@ -4,15 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use arbitrary::Unstructured;
 
-use crate::axes::{Encoding, Mechanism, Protocol};
+use crate::axes::{self, Mechanism, Protocol, Way};
 use crate::identity::{Access, Dialect, Directory, bundled_dialect, bundled_dialect_names, bundled_directory};
 use crate::reference::{Authority, Flaws};
 
 /// A password as our clients have it where no account is meant.
 pub(super) const PASSWORD: &str = "Secret-User1";
-
-/// A way of logging in.
-pub(super) type Way = (Protocol, Mechanism, Option<Encoding>);
 
 /// The bundled files are sound: a unit test reads each of them. Should one not be, there is nothing to check here.
 pub(super) fn bundled() -> &'static (Vec<Dialect>, Directory) {
@@ -57,19 +54,10 @@ pub(super) fn cuts<'i>(input: &mut Unstructured<'i>) -> arbitrary::Result<&'i [u
     input.bytes(count)
 }
 
-/// Every way in which our client logs in.
+/// Every way of logging in.
 pub(super) fn ways() -> &'static [Way] {
     static WAYS: OnceLock<Vec<Way>> = OnceLock::new();
-    WAYS.get_or_init(|| {
-        let mut ways = vec![(Protocol::Pop3, Mechanism::Login, None), (Protocol::Pop3, Mechanism::Apop, None)];
-        for &protocol in Protocol::ALL {
-            for &mechanism in Mechanism::ALL.iter().filter(|mechanism| mechanism.fits(protocol)) {
-                let encodings = Encoding::ALL.iter().filter(|encoding| encoding.fits(protocol, mechanism));
-                ways.extend(encodings.map(|encoding| (protocol, mechanism, Some(*encoding))));
-            }
-        }
-        ways
-    })
+    WAYS.get_or_init(axes::ways)
 }
 
 /// One of them.

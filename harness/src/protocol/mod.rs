@@ -10,6 +10,8 @@ mod code;
 pub mod dialogue;
 mod expected;
 mod fresh;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod hearing;
 pub mod imap;
 pub mod line;
 mod outcome;

@@ -121,9 +121,9 @@ pub(super) async fn good_login(gate: &Gate, account: usize, place: Place, survey
     }
 }
 
-/// Names that are nobody's, so that no account is charged with them: one that any server looks up, and one that Dovecot
-/// refuses for its characters, with a delay of its own.
+/// A name that is nobody's, so that no account is charged with it; any server looks it up.
 pub(super) const NOBODY: &[u8] = b"loginspec-nobody";
+/// One that is nobody's either; Dovecot refuses it for its characters, with a delay of its own.
 pub(super) const NOBODY_ODD: &[u8] = b"loginspec/nobody";
 
 /// How long it takes until somebody is refused, when nobody else asks; nothing where there was no answer.
