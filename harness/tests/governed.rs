@@ -235,3 +235,13 @@ async fn who_hangs_up_now_and_then_is_asked_again_and_told_of() {
     let told = "of 24 conversations that may have suffered from others at the same time, 24 came to something else";
     assert!(summary.warnings.iter().any(|warning| warning.contains(told)), "{:?}", summary.warnings);
 }
+
+/// Whoever refuses a name with its right password may have the mailbox open for another; a second session shows at once
+/// that this one does not, and nothing is asked twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_locks_nothing_is_asked_once() {
+    let (summary, cases, _) = put(Limits::default(), NO_LOCKOUT, "login = '{user}/{number}'", "'rejected'").await;
+    assert_all_pass(&summary, &cases);
+    // A survey, two sanity logins, two refusals and two sessions of one mailbox to learn from, and each case once.
+    assert_eq!(summary.conversations, 7 + 24);
+}
