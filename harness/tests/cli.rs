@@ -213,6 +213,21 @@ fn a_refused_target_is_unreachable() {
 }
 
 #[test]
+fn the_reason_why_nothing_was_answered_stands_last() {
+    let address = ["forms/by-dialect", "--imap", "127.0.0.1:1", "--security", "plaintext", "--dialect", "dovecot"];
+    let folder = folder();
+    let password = file(&folder, "password", "Secret-Same");
+    let account = ["--account", "Same", "--allow-plaintext", "--password-file", password.as_str()];
+    let output = loginspec(&[&["run"], &address[..], &account[..]].concat());
+    assert_eq!(output.status.code(), Some(3));
+    let text = stdout(&output);
+    assert!(
+        text.contains("is the port right, and does the server run?") && !text.contains("How 127.0.0.1 reads"),
+        "{text}"
+    );
+}
+
+#[test]
 fn an_unresolvable_target_is_unreachable() {
     unreachable("no-such-host.invalid:143");
 }

@@ -9,6 +9,7 @@ use std::io;
 use super::matrix_view;
 use super::sign::Sign;
 use crate::runner::{CaseReport, Reporter, RunEvent};
+use crate::scenario::Verdict;
 
 /// What was seen of forms, by server, role and form.
 #[derive(Debug, Clone, Default)]
@@ -149,7 +150,7 @@ pub struct MatrixReport<W> {
 }
 
 impl<W: io::Write> MatrixReport<W> {
-    /// Writes it for a terminal; nothing at all where no case named a form.
+    /// Writes it for a terminal; nothing at all where no case named a form, or none was answered.
     pub fn text(out: W) -> Self {
         Self { out, matrix: Matrix::default(), is_markdown: false }
     }
@@ -163,14 +164,14 @@ impl<W: io::Write> MatrixReport<W> {
 impl<W: io::Write + Send> Reporter for MatrixReport<W> {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
         self.matrix.event(event)?;
-        if !matches!(event, RunEvent::Finished(_)) {
-            return Ok(());
-        }
+        let RunEvent::Finished(summary) = event else { return Ok(()) };
+        // Who reads a terminal wants to see why nothing was answered, and not below it a table that says nothing.
+        let says_nothing = self.matrix.is_empty() || summary.asked() == summary.count(Verdict::Error);
         match (self.is_markdown, self.matrix.is_empty()) {
             (true, true) => self.out.write_all(b"No case of this run names a form.\n")?,
             (true, false) => self.out.write_all(self.matrix.markdown().as_bytes())?,
-            (false, true) => {}
-            (false, false) => write!(self.out, "\n{}", self.matrix.text())?,
+            (false, _) if says_nothing => {}
+            (false, _) => write!(self.out, "\n{}", self.matrix.text())?,
         }
         self.out.flush()
     }
