@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -45,6 +45,8 @@ pub struct Options {
     pub time: Duration,
     /// How many conversations at most.
     pub conversations: Option<u64>,
+    /// After how many findings that are proven it may end.
+    pub findings: Option<usize>,
     /// How many connections at once.
     pub jobs: usize,
     /// How long to wait for what.
@@ -159,8 +161,9 @@ struct Campaign {
     start: Instant,
 }
 
-/// Why a campaign ended that somebody interrupted.
+/// Why a campaign ended that somebody interrupted, and one that has found as much as it was to find.
 pub const INTERRUPTED: &str = "interrupted";
+const ENOUGH: &str = "enough was found";
 
 type Looking = JoinSet<(u64, String, Option<Finding>)>;
 
@@ -174,6 +177,7 @@ impl Campaign {
             deadlines: options.deadlines,
             seed: options.seed,
             scratch,
+            twins: grounds.iter().map(|_| OnceCell::new()).collect(),
         });
         let mut campaign = Self {
             maker: Maker::new(options.seed, grounds),
@@ -264,7 +268,7 @@ impl Campaign {
                     // A conversation that panics is our own fault; the panic has been printed.
                     if let Ok((index, conversation, scene)) = joined {
                         self.done.insert(index, (conversation, scene));
-                        self.judge_in_order()?;
+                        self.judge_in_order();
                     }
                 }
                 Some(joined) = looking.join_next() => {
@@ -293,8 +297,8 @@ impl Campaign {
                 }
             }
             is_over = self.is_over();
-            let is_patient =
-                self.ended.as_deref() != Some(INTERRUPTED) && self.start.elapsed() < self.options.time + AFTER_THE_END;
+            let is_patient = !matches!(self.ended.as_deref(), Some(INTERRUPTED | ENOUGH))
+                && self.start.elapsed() < self.options.time + AFTER_THE_END;
             let is_idle = asking.is_empty() && (looking.is_empty() && self.suspicions.is_empty() || !is_patient);
             if is_over && is_idle {
                 break;
@@ -335,7 +339,7 @@ impl Campaign {
     }
 
     /// Judges what has been had, in the order of the numbers.
-    fn judge_in_order(&mut self) -> io::Result<()> {
+    fn judge_in_order(&mut self) {
         while let Some((conversation, scene)) = self.done.remove(&self.judged) {
             let index = self.judged;
             self.judged += 1;
@@ -350,28 +354,22 @@ impl Campaign {
                 }
             };
             self.unconnected = 0;
-            let mut suspicious = false;
             for violation in scene.violations {
-                suspicious |= self.suspect(index, &conversation, None, violation);
+                self.suspect(index, &conversation, None, violation);
             }
             for (violation, earlier) in self.comparison.take(index as usize, scene.observations) {
-                suspicious |= self.suspect(index, &conversation, Some(earlier as u64), violation);
+                self.suspect(index, &conversation, Some(earlier as u64), violation);
             }
             if index % 1024 == 1023 {
-                suspicious |= self.compare_times();
+                self.compare_times();
             }
             if self.map.note(&scene.walked) {
                 self.maker.learn(index, conversation);
             }
-            if suspicious {
-                self.save()?;
-            }
         }
-        Ok(())
     }
 
-    fn compare_times(&mut self) -> bool {
-        let mut is_new = false;
+    fn compare_times(&mut self) {
         for (place, known, stranger) in self.comparison.telling_times() {
             let what = "refusals take longer for a name that somebody has than for one that nobody has, or less long";
             let violation = Violation {
@@ -381,28 +379,26 @@ impl Campaign {
                 shape: format!("{place}: time"),
             };
             if let Some(conversation) = self.maker.make(known as u64) {
-                is_new |= self.suspect(known as u64, &conversation, Some(stranger as u64), violation);
+                self.suspect(known as u64, &conversation, Some(stranger as u64), violation);
             }
         }
-        is_new
     }
 
     /// Takes a suspicion up, if there are not enough of its kind already.
-    fn suspect(&mut self, index: u64, conversation: &Conversation, other: Option<u64>, violation: Violation) -> bool {
+    fn suspect(&mut self, index: u64, conversation: &Conversation, other: Option<u64>, violation: Violation) {
         let kind = format!("{} {}", violation.oracle.word(), violation.shape);
         let count = self.looked_into.entry(kind).or_insert(0);
         if *count >= OF_A_KIND {
-            return false;
+            return;
         }
         *count += 1;
         let other = other.and_then(|index| self.maker.make(index));
         self.suspicions.push_back(Suspicion { index, conversation: conversation.clone(), other, violation });
-        true
     }
 
     fn look_into_some(&mut self, looking: &mut Looking) {
         while looking.len() < LOOKED_INTO_AT_ONCE
-            && self.ended.as_deref() != Some(INTERRUPTED)
+            && !matches!(self.ended.as_deref(), Some(INTERRUPTED | ENOUGH))
             && let Some(suspicion) = self.suspicions.pop_front()
         {
             let bench = Arc::clone(&self.bench);
@@ -428,8 +424,12 @@ impl Campaign {
                 }
             }
             Some(finding) if finding.is_ours => {
-                let doubt = finding.doubt.unwrap_or_default();
-                self.gone.push(format!("conversation {index}, {}: {doubt}", finding.oracle.word()));
+                if self.shapes.insert(finding.shape.clone()) {
+                    self.numbered += 1;
+                    let path = self.store.keep(self.numbered, &finding)?;
+                    let doubt = finding.doubt.unwrap_or_default();
+                    self.gone.push(format!("{}: {doubt} ({})", finding.oracle.word(), path.display()));
+                }
             }
             Some(finding) => {
                 if self.shapes.insert(finding.shape.clone()) {
@@ -437,6 +437,10 @@ impl Campaign {
                     let path = self.store.keep(self.numbered, &finding)?;
                     reporter.event(&FuzzEvent::Found(&finding, &path));
                     self.findings.push((finding, path));
+                    let proven = self.findings.iter().filter(|(finding, _)| finding.is_proven()).count();
+                    if self.options.findings.is_some_and(|enough| proven >= enough) {
+                        self.ended.get_or_insert_with(|| ENOUGH.to_string());
+                    }
                 }
             }
         }
@@ -487,6 +491,8 @@ impl Campaign {
         Ok(())
     }
 
+    /// Writes down how far it has come: what was not judged by then is had again by a campaign that goes on, so that
+    /// nothing is lost between two times.
     fn save(&self) -> io::Result<()> {
         let waiting = |suspicion: &Suspicion| Waiting {
             conversation: suspicion.index,

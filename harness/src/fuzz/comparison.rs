@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::conversation::{Command, Conversation, Said};
 use super::course::Course;
 use super::ground::Ground;
+use super::heard::{Answer, Answered, Heard, Opened};
 use super::oracle::{Oracle, Violation};
-use super::play::{Answer, Answered, Heard, Opened};
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::escape;
 
@@ -119,6 +119,11 @@ fn who(
         return None;
     }
     let filled = ground.filled(protocol, attempt)?;
+    // In every spelling it is a legal command.
+    let is_plain = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_');
+    if filled.password.is_empty() || !filled.name.iter().chain(&filled.password).all(is_plain) {
+        return None;
+    }
     let same = ground.target.directory.accounts.iter().find(|account| account.user == filled.name)?;
     Some(if same.password.expose() == filled.password { Who::Right } else { Who::Known })
 }
@@ -134,7 +139,8 @@ fn words(command: &Command, answered: &Answered, conversation: &Conversation, gr
     let code = reply.code.as_ref().map_or_else(String::new, |code| format!("[{code}] "));
     let text = escape(&reply.text);
     let name = escape(&name);
-    let text = if name.is_empty() { text } else { text.replace(&name, "NAME") };
+    // Short names stand in any text.
+    let text = if name.len() < 3 { text } else { text.replace(&name, "NAME") };
     // How often the server was asked for more tells as well.
     Some(format!("{} {code}{text}; {} challenges", answered.answer.word(), answered.challenges.len()))
 }

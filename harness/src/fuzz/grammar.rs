@@ -3,9 +3,11 @@
 use fastrand::Rng;
 
 use super::conversation::{Attempt, Command, Conversation, Cut, Said, joined, octets, value};
+use super::due::access;
 use super::ground::{Ground, Place};
 use super::mutation::disturb;
 use crate::axes::{Encoding, Fault, Mechanism, Protocol, Security};
+use crate::identity::{Account, advise};
 use crate::scenario::{Piece, Spelling, Template, Value};
 
 /// Who is at home on a target, and with which values.
@@ -16,6 +18,8 @@ pub(super) struct Person {
     has_dns: bool,
     has_mailbox: bool,
     has_token: bool,
+    /// The login name that opens its own mailbox, for each way in.
+    logins: Vec<(Protocol, Mechanism, Template)>,
 }
 
 /// The forms of login names that are tried: `D` domain, `N` its DNS name, `U` user, `M` mailbox; `V` and `W` are
@@ -68,9 +72,28 @@ pub(super) fn people(ground: &Ground) -> Vec<Person> {
             has_dns: found.domain.dns.is_some(),
             has_mailbox: found.mailbox.is_some(),
             has_token: found.account.is_some_and(|account| account.token.is_some()),
+            logins: found.account.map_or_else(Vec::new, |account| logins(ground, account)),
         })
     };
     directory.roles().filter_map(person).collect()
+}
+
+/// The login names by which an account reaches its mailbox, as forms with its values in them.
+fn logins(ground: &Ground, account: &Account) -> Vec<(Protocol, Mechanism, Template)> {
+    let target = &ground.target;
+    let ways = Protocol::ALL.iter().flat_map(|&protocol| Mechanism::ALL.iter().map(move |&way| (protocol, way)));
+    let asked = ways.filter(|&(protocol, mechanism)| {
+        mechanism.fits(protocol) && ground.places.iter().any(|place| place.protocol == protocol)
+    });
+    let login = |(protocol, mechanism)| {
+        let (form, _) = advise(&target.dialect, &target.directory, account, access(protocol, mechanism))?;
+        // In an address the domain goes by its DNS name.
+        let form = if form.contains('@') { form.replace("{domain}", "{dns}") } else { form.to_string() };
+        let own = std::slice::from_ref(&account.role);
+        let text = Template::parse(&form.replace('{', &format!("{{{}.", account.role)), own).ok()?;
+        Some((protocol, mechanism, text))
+    };
+    asked.filter_map(login).collect()
 }
 
 /// A maker of conversations with one target.
@@ -140,13 +163,14 @@ impl Grammar<'_> {
     pub fn command(&self, rng: &mut Rng, place: &Place, is_secured: bool) -> Option<Command> {
         let is_imap = place.protocol == Protocol::Imap;
         let person = self.person(rng)?;
+        let by_name = (place.protocol, Mechanism::Login);
         Some(match rng.u8(..100) {
             0..=44 => self.attempt(rng, place, is_secured)?,
             45..=54 => Command::line(if is_imap { "CAPABILITY" } else { "CAPA" }),
             55..=62 => Command::line("NOOP"),
             63..=74 if place.has_starttls && (!is_secured || rng.u8(..8) == 0) => Command::new(Said::StartTls),
             63..=84 if !is_imap && rng.bool() => {
-                Command::new(Said::Lines(vec![joined(&[octets(b"USER "), self.name(rng, person)?])]))
+                Command::new(Said::Lines(vec![joined(&[octets(b"USER "), self.name(rng, person, by_name)?])]))
             }
             63..=84 if !is_imap => {
                 let password = self.password(rng, person, Mechanism::Login)?;
@@ -155,7 +179,8 @@ impl Grammar<'_> {
             63..=84 => {
                 // Both arguments in spellings of their own.
                 let mut line = octets(b"LOGIN ");
-                let (name, password) = (self.name(rng, person)?, self.password(rng, person, Mechanism::Login)?);
+                let (name, password) =
+                    (self.name(rng, person, by_name)?, self.password(rng, person, Mechanism::Login)?);
                 line.append(argument(rng, name));
                 line.append(octets(b" "));
                 line.append(argument(rng, password));
@@ -177,7 +202,7 @@ impl Grammar<'_> {
     pub fn attempt(&self, rng: &mut Rng, place: &Place, is_secured: bool) -> Option<Command> {
         let person = self.person(rng)?;
         let mechanism = self.mechanism(rng, place.protocol, is_secured);
-        let name = self.name(rng, person)?;
+        let name = self.name(rng, person, (place.protocol, mechanism))?;
         let mut attempt = Attempt {
             role: person.role.clone(),
             mechanism,
@@ -192,7 +217,7 @@ impl Grammar<'_> {
         attempt.encoding = rng.choice(encodings);
         if mechanism.is_sasl() && rng.u8(..10) == 0 {
             let other = self.person(rng)?;
-            attempt.authzid = Some(self.name(rng, other)?);
+            attempt.authzid = Some(self.name(rng, other, (place.protocol, mechanism))?);
         }
         if rng.u8(..6) == 0 {
             let fits = Fault::ALL.iter().copied().filter(|fault| fault.fits(mechanism));
@@ -242,11 +267,12 @@ impl Grammar<'_> {
     }
 
     /// A login name.
-    pub fn name(&self, rng: &mut Rng, person: &Person) -> Option<Template> {
-        let mut name = match rng.u8(..20) {
-            0..=6 if person.has_account => value(&person.role, Value::Login),
-            7..=8 => octets(b"nobody"),
-            19 => octets(&(0..rng.usize(..12)).map(|_| rng.u8(..)).collect::<Vec<u8>>()),
+    pub fn name(&self, rng: &mut Rng, person: &Person, way: (Protocol, Mechanism)) -> Option<Template> {
+        let known = person.logins.iter().find(|(protocol, mechanism, _)| (*protocol, *mechanism) == way);
+        let mut name = match (rng.u8(..20), known) {
+            (0..=6, Some((_, _, login))) => login.clone(),
+            (7..=8, _) => octets(b"nobody"),
+            (19, _) => octets(&(0..rng.usize(..12)).map(|_| rng.u8(..)).collect::<Vec<u8>>()),
             _ => self.form(rng, person)?,
         };
         if rng.u8(..3) == 0 {
