@@ -35,8 +35,8 @@ pub(super) struct Suspicion {
     /// The number of the conversation.
     pub index: u64,
     pub conversation: Conversation,
-    /// The conversation with which it was compared.
-    pub other: Option<Conversation>,
+    /// The conversation with which it was compared, and its number.
+    pub other: Option<(u64, Conversation)>,
     pub violation: Violation,
 }
 
@@ -133,7 +133,8 @@ impl Bench {
         }
         let mut finding =
             Finding { seen_again, tried, harm, transcript, ..self.finding(&ground, &smallest, &shown, index) };
-        self.write(&ground, &smallest, other.as_ref(), &shown, &mut finding).await;
+        let other = other.as_ref().map(|(_, other)| other);
+        self.write(&ground, &smallest, other, &shown, &mut finding).await;
         Some(finding)
     }
 

@@ -16,13 +16,13 @@ use super::bench::{Bench, Finding, Suspicion};
 use super::comparison::Comparison;
 use super::conversation::Conversation;
 use super::director::Director;
+use super::event::{FuzzEvent, FuzzReporter, Options, Outcome, Progress};
 use super::ground::Ground;
 use super::maker::{Maker, WINDOW};
 use super::oracle::{Oracle, Violation};
 use super::scene::Scene;
 use super::state_map::StateMap;
-use super::store::{State, Store, Waiting};
-use crate::transport::Deadlines;
+use super::store::Store;
 
 /// How many suspicions of one kind are looked into: behind one kind there may be more than one bug.
 const OF_A_KIND: u32 = 4;
@@ -35,88 +35,6 @@ const OFTEN: Duration = Duration::from_millis(250);
 const SELDOM: Duration = Duration::from_secs(2);
 /// So many conversations in a row without a connection, and nobody is there any more.
 const GONE: u32 = 64;
-
-/// What a campaign is to be.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// What every conversation follows from.
-    pub seed: u64,
-    /// For how long.
-    pub time: Duration,
-    /// How many conversations at most.
-    pub conversations: Option<u64>,
-    /// After how many findings that are proven it may end.
-    pub findings: Option<usize>,
-    /// How many connections at once.
-    pub jobs: usize,
-    /// How long to wait for what.
-    pub deadlines: Deadlines,
-    /// How many conversations in a second at most.
-    pub rate: Option<u32>,
-    /// Where findings go.
-    pub folder: PathBuf,
-    /// Whether an earlier campaign in that folder goes on.
-    pub resume: bool,
-    /// The campaign ends when this file is there.
-    pub stop_file: PathBuf,
-    /// Set to end the campaign early.
-    pub interrupt: watch::Receiver<bool>,
-}
-
-/// What happens in a campaign.
-#[derive(Debug)]
-pub enum FuzzEvent<'e> {
-    /// How far it is.
-    Progress(&'e Progress),
-    /// Something was found, and where it is kept.
-    Found(&'e Finding, &'e std::path::Path),
-    /// Something that has to be known.
-    Note(&'e str),
-}
-
-/// Takes what happens in a campaign.
-pub trait FuzzReporter: Send {
-    /// Takes one event.
-    fn event(&mut self, event: &FuzzEvent<'_>);
-}
-
-/// How far a campaign is.
-#[derive(Debug, Clone, Default)]
-pub struct Progress {
-    /// How many conversations have been had and judged.
-    pub conversations: u64,
-    /// How many of them in the last second.
-    pub rate: u64,
-    /// How many findings there are.
-    pub findings: usize,
-    /// How many suspicions wait.
-    pub waiting: usize,
-    /// How many states were reached, and how many answers in them.
-    pub states: (usize, usize),
-    /// How long it has been going on, and how long it will.
-    pub elapsed: Duration,
-    /// How much time is left.
-    pub left: Duration,
-}
-
-/// What came of a campaign.
-#[derive(Debug)]
-pub struct Outcome {
-    /// How far it came.
-    pub progress: Progress,
-    /// Every conversation that was had, for whatever reason.
-    pub had: u64,
-    /// What was found, and in which files.
-    pub findings: Vec<(Finding, PathBuf)>,
-    /// Suspicions that came to nothing: not seen again, or the same with a sound server.
-    pub gone: Vec<String>,
-    /// Suspicions that nobody has looked into yet; a campaign that goes on will.
-    pub waiting: usize,
-    /// What was reached.
-    pub map: StateMap,
-    /// Why it ended, where it was not time.
-    pub ended: Option<String>,
-}
 
 /// Fuzzes until time is up, or somebody wants it to end.
 pub async fn fuzz(grounds: Vec<Ground>, options: Options, reporter: &mut dyn FuzzReporter) -> io::Result<Outcome> {
@@ -134,31 +52,32 @@ async fn interrupted(interrupt: &mut watch::Receiver<bool>) {
     }
 }
 
-struct Campaign {
-    options: Options,
-    store: Store,
-    director: Arc<Director>,
-    bench: Arc<Bench>,
-    maker: Maker,
-    comparison: Comparison,
-    map: StateMap,
-    names: Vec<String>,
+/// A campaign under way.
+pub(super) struct Campaign {
+    pub(super) options: Options,
+    pub(super) store: Store,
+    pub(super) director: Arc<Director>,
+    pub(super) bench: Arc<Bench>,
+    pub(super) maker: Maker,
+    pub(super) comparison: Comparison,
+    pub(super) map: StateMap,
+    pub(super) names: Vec<String>,
     /// The number of the next conversation that is begun, and of the next that is judged.
-    next: u64,
-    judged: u64,
+    pub(super) next: u64,
+    pub(super) judged: u64,
     /// The number with which this campaign, or this part of it, has begun.
-    first: u64,
-    done: BTreeMap<u64, (Conversation, Result<Scene, String>)>,
-    suspicions: VecDeque<Suspicion>,
-    under_way: Vec<Suspicion>,
-    looked_into: HashMap<String, u32>,
-    shapes: HashSet<String>,
-    findings: Vec<(Finding, PathBuf)>,
-    gone: Vec<String>,
-    numbered: usize,
-    unconnected: u32,
-    ended: Option<String>,
-    start: Instant,
+    pub(super) first: u64,
+    pub(super) done: BTreeMap<u64, (Conversation, Result<Scene, String>)>,
+    pub(super) suspicions: VecDeque<Suspicion>,
+    pub(super) under_way: Vec<Suspicion>,
+    pub(super) looked_into: HashMap<String, u32>,
+    pub(super) shapes: HashSet<String>,
+    pub(super) findings: Vec<(Finding, PathBuf)>,
+    pub(super) gone: Vec<String>,
+    pub(super) numbered: usize,
+    pub(super) unconnected: u32,
+    pub(super) ended: Option<String>,
+    pub(super) start: Instant,
 }
 
 /// Why a campaign ended that somebody interrupted, and one that has found as much as it was to find.
@@ -209,33 +128,6 @@ impl Campaign {
             campaign.go_on(state)?;
         }
         Ok(campaign)
-    }
-
-    /// Takes up where an earlier campaign was.
-    fn go_on(&mut self, state: State) -> io::Result<()> {
-        let other = |what: &str| Err(io::Error::other(format!("the campaign in this folder has {what}")));
-        if state.seed != self.options.seed {
-            return other(&format!("the seed {}", state.seed));
-        }
-        if state.targets != self.names {
-            return other(&format!("other targets: {}", state.targets.join(", ")));
-        }
-        self.maker.learn_again(&state.pool);
-        (self.next, self.judged, self.first) = (state.next, state.next, state.next);
-        self.numbered = state.found.len();
-        self.shapes = state.found.into_iter().collect();
-        self.looked_into = state.looked_into.into_iter().collect();
-        self.map.put_back(state.map);
-        for waiting in state.suspicions {
-            let oracle = Oracle::ALL.into_iter().find(|oracle| oracle.word() == waiting.oracle);
-            let other = waiting.compared_with.and_then(|index| self.maker.make(index));
-            if let (Some(oracle), Some(conversation)) = (oracle, self.maker.make(waiting.conversation)) {
-                let violation = Violation { oracle, command: None, what: waiting.what, shape: waiting.shape };
-                let index = waiting.conversation;
-                self.suspicions.push_back(Suspicion { index, conversation, other, violation });
-            }
-        }
-        Ok(())
     }
 
     async fn run(&mut self, reporter: &mut dyn FuzzReporter) -> io::Result<Outcome> {
@@ -392,7 +284,7 @@ impl Campaign {
             return;
         }
         *count += 1;
-        let other = other.and_then(|index| self.maker.make(index));
+        let other = other.and_then(|index| Some((index, self.maker.make(index)?)));
         self.suspicions.push_back(Suspicion { index, conversation: conversation.clone(), other, violation });
     }
 
@@ -489,28 +381,6 @@ impl Campaign {
         reporter.event(&FuzzEvent::Found(&finding, &path));
         self.findings.push((finding, path));
         Ok(())
-    }
-
-    /// Writes down how far it has come: what was not judged by then is had again by a campaign that goes on, so that
-    /// nothing is lost between two times.
-    fn save(&self) -> io::Result<()> {
-        let waiting = |suspicion: &Suspicion| Waiting {
-            conversation: suspicion.index,
-            compared_with: None,
-            oracle: suspicion.violation.oracle.word().to_string(),
-            what: suspicion.violation.what.clone(),
-            shape: suspicion.violation.shape.clone(),
-        };
-        self.store.write(&State {
-            seed: self.options.seed,
-            targets: self.names.clone(),
-            next: self.judged,
-            pool: self.maker.pool(),
-            suspicions: self.under_way.iter().chain(&self.suspicions).map(waiting).collect(),
-            found: self.shapes.iter().cloned().collect(),
-            looked_into: self.looked_into.iter().map(|(kind, count)| (kind.clone(), *count)).collect(),
-            map: self.map.to_rows(),
-        })
     }
 
     fn progress(&self, rate: u64) -> Progress {

@@ -14,10 +14,12 @@
 mod bench;
 mod campaign;
 mod comparison;
+mod continuation;
 mod conversation;
 mod course;
 mod director;
 mod due;
+mod event;
 mod grammar;
 mod ground;
 mod heard;
@@ -39,7 +41,8 @@ mod store;
 mod wire;
 
 pub use bench::Finding;
-pub use campaign::{FuzzEvent, FuzzReporter, INTERRUPTED, Options, Outcome, Progress, fuzz};
+pub use campaign::{INTERRUPTED, fuzz};
+pub use event::{FuzzEvent, FuzzReporter, Options, Outcome, Progress};
 pub use ground::Ground;
 pub use oracle::Oracle;
 pub use state_map::StateMap;
