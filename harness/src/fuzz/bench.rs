@@ -74,9 +74,15 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Whether its scenario fails on the target and passes on a sound server.
+    /// Whether its scenario fails on the target and passes on a sound server, or does not apply there: one that takes
+    /// what it does not offer has broken a rule that is none for who offers it.
     pub fn is_proven(&self) -> bool {
-        matches!(self.verdicts, Some((Verdict::Fail | Verdict::Warn, Verdict::Pass)))
+        let applies = self.scenario.as_ref().is_some_and(|text| !text.contains("\nlacks = "));
+        match self.verdicts {
+            Some((Verdict::Fail | Verdict::Warn, Verdict::Pass)) => true,
+            Some((Verdict::Fail | Verdict::Warn, Verdict::Skip)) => !applies,
+            _ => false,
+        }
     }
 }
 

@@ -226,21 +226,24 @@ impl Comparison {
         found
     }
 
-    /// The places at which who exists is refused more slowly or faster than who does not, by the middle of many times,
-    /// with the numbers of a conversation of either kind.
+    /// The places at which who exists is refused more slowly or faster than who does not, with the numbers of a
+    /// conversation of either kind.
+    ///
+    /// The shortest times are compared: others that talk at the same time make refusals longer, and never shorter.
     pub fn telling_times(&self) -> Vec<(String, usize, usize)> {
         let mut places: Vec<&String> = self.times.keys().map(|(place, _)| place).collect();
         places.sort_unstable();
         places.dedup();
-        let middle = |place: &String, who| {
+        let shortest = |place: &String, who| {
             let (times, latest) = self.times.get(&(place.clone(), who)).filter(|(times, _)| times.len() >= ENOUGH)?;
             let mut times = times.clone();
             times.sort_unstable();
-            Some((times.get(times.len() / 2).copied()?, *latest))
+            // One may be a mistake.
+            Some((times.get(1).copied()?, *latest))
         };
         let tells = |place: &String| {
-            let (stranger, of_stranger) = middle(place, Who::Stranger)?;
-            let (known, of_known) = middle(place, Who::Known)?;
+            let (stranger, of_stranger) = shortest(place, Who::Stranger)?;
+            let (known, of_known) = shortest(place, Who::Known)?;
             let (less, more) = (stranger.min(known), stranger.max(known));
             let is_told = more - less > Duration::from_millis(2) && more > less * 2;
             is_told.then(|| (place.clone(), of_known, of_stranger))

@@ -30,6 +30,9 @@ const FORMS: &[&str] = &[
     "D/U\\M",
 ];
 
+/// How many times as often those are spoken of whose values hold more than letters and digits.
+const ODDS: usize = 3;
+
 /// What may stand where nobody expects it in a name.
 const ODD: &[&[u8]] = &[
     b" ",
@@ -75,7 +78,18 @@ pub(super) fn people(ground: &Ground) -> Vec<Person> {
             logins: found.account.map_or_else(Vec::new, |account| logins(ground, account)),
         })
     };
-    directory.roles().filter_map(person).collect()
+    // Who has anything but letters and digits in name or password is spoken of more often: spelling is harder then.
+    let times = |role: &str| {
+        let is_odd = |octets: &[u8]| octets.iter().any(|octet| !octet.is_ascii_alphanumeric() && *octet != b'-');
+        let account = directory.role(role).and_then(|role| role.account);
+        let is_odd = account.is_some_and(|account| is_odd(&account.user) || is_odd(account.password.expose()));
+        if is_odd { ODDS } else { 1 }
+    };
+    directory
+        .roles()
+        .filter_map(|role| Some((person(role)?, times(role))))
+        .flat_map(|(person, times)| std::iter::repeat_n(person, times))
+        .collect()
 }
 
 /// The login names by which an account reaches its mailbox, as forms with its values in them.
@@ -143,8 +157,14 @@ impl Grammar<'_> {
     fn sequence(&self, rng: &mut Rng, place: &Place) -> Option<Vec<Command>> {
         let mut commands = Vec::new();
         let mut is_secured = place.security != Security::Plaintext;
+        // More often than not it is about one person.
+        let one = if rng.u8(..4) > 0 { Some(self.person(rng)?) } else { None };
         for _ in 0..=rng.usize(..5) {
-            let mut command = self.command(rng, place, is_secured)?;
+            let person = match one {
+                Some(person) => person,
+                None => self.person(rng)?,
+            };
+            let mut command = self.command(rng, place, is_secured, person)?;
             is_secured |= command.said == Said::StartTls;
             // POP3 has to say that it takes several commands at once (RFC 2449 §6.6).
             let may_pipeline = place.protocol == Protocol::Imap
@@ -160,12 +180,11 @@ impl Grammar<'_> {
     }
 
     /// One command of any kind.
-    pub fn command(&self, rng: &mut Rng, place: &Place, is_secured: bool) -> Option<Command> {
+    pub fn command(&self, rng: &mut Rng, place: &Place, is_secured: bool, person: &Person) -> Option<Command> {
         let is_imap = place.protocol == Protocol::Imap;
-        let person = self.person(rng)?;
         let by_name = (place.protocol, Mechanism::Login);
         Some(match rng.u8(..100) {
-            0..=44 => self.attempt(rng, place, is_secured)?,
+            0..=44 => self.attempt_of(rng, place, is_secured, person)?,
             45..=54 => Command::line(if is_imap { "CAPABILITY" } else { "CAPA" }),
             55..=62 => Command::line("NOOP"),
             63..=74 if place.has_starttls && (!is_secured || rng.u8(..8) == 0) => Command::new(Said::StartTls),
@@ -190,7 +209,7 @@ impl Grammar<'_> {
             89..=92 => Command::line(if is_imap { "EXAMINE INBOX" } else { "STAT" }),
             93..=95 => Command::line(if is_imap { "ID NIL" } else { "AUTH" }),
             _ => {
-                let attempt = self.attempt(rng, place, is_secured)?;
+                let attempt = self.attempt_of(rng, place, is_secured, person)?;
                 let mut commands = plain_lines(attempt, place.protocol);
                 disturb(rng, place.protocol, &mut commands);
                 commands.into_iter().next()?
@@ -198,9 +217,14 @@ impl Grammar<'_> {
         })
     }
 
-    /// A login attempt.
+    /// A login attempt of anybody's.
     pub fn attempt(&self, rng: &mut Rng, place: &Place, is_secured: bool) -> Option<Command> {
         let person = self.person(rng)?;
+        self.attempt_of(rng, place, is_secured, person)
+    }
+
+    /// A login attempt.
+    fn attempt_of(&self, rng: &mut Rng, place: &Place, is_secured: bool, person: &Person) -> Option<Command> {
         let mechanism = self.mechanism(rng, place.protocol, is_secured);
         let name = self.name(rng, person, (place.protocol, mechanism))?;
         let mut attempt = Attempt {
@@ -335,7 +359,7 @@ impl Grammar<'_> {
         })
     }
 
-    fn person(&self, rng: &mut Rng) -> Option<&Person> {
+    pub fn person(&self, rng: &mut Rng) -> Option<&Person> {
         rng.choice(self.people)
     }
 

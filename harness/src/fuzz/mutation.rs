@@ -73,7 +73,8 @@ fn step(rng: &mut Rng, grammar: &Grammar<'_>, conversation: &mut Conversation) {
             }
         }
         6 => {
-            if let Some(command) = grammar.command(rng, place, is_secured) {
+            let command = grammar.person(rng).and_then(|person| grammar.command(rng, place, is_secured, person));
+            if let Some(command) = command {
                 conversation.commands.insert(rng.usize(..=count), command);
             }
         }

@@ -68,6 +68,15 @@ fn is_offered(material: &Material<'_>, attempt: &Attempt) -> bool {
     material.ground.offers(protocol, security != Security::Plaintext, attempt.mechanism) != Some(false)
 }
 
+/// The capabilities that the target must not have, for the case to say anything: it takes what it does not offer.
+fn hidden(material: &Material<'_>) -> Vec<String> {
+    let attempts = material.conversation.commands.iter().filter_map(|command| match &command.said {
+        Said::Login(attempt) if !is_offered(material, attempt) => attempt.mechanism.sasl_name(),
+        _ => None,
+    });
+    attempts.map(|name| format!("\"AUTH={name}\"")).collect()
+}
+
 fn told_apart(material: &Material<'_>, attempt: &Attempt) -> Option<String> {
     let other = match material.other?.commands.as_slice() {
         [Command { said: Said::Login(other), .. }] => other.as_ref(),
@@ -207,6 +216,10 @@ fn dialogue(material: &Material<'_>) -> Option<(String, usize)> {
     }
     if !role.is_empty() {
         let _ = writeln!(text, "account = \"{role}\"");
+    }
+    let hidden = hidden(material);
+    if !hidden.is_empty() {
+        let _ = writeln!(text, "lacks = [{}]", hidden.join(", "));
     }
     let _ = writeln!(text, "dialogue = '''\n{}'''", script.text);
     Some((text, script.steps))
