@@ -38,6 +38,8 @@ pub(super) struct Suspicion {
     /// The conversation with which it was compared, and its number.
     pub other: Option<(u64, Conversation)>,
     pub violation: Violation,
+    /// How many of its kind came before it.
+    pub nth: u32,
 }
 
 /// A violation that was seen again, in its smallest conversation.
@@ -101,7 +103,7 @@ impl Bench {
     /// Looks into a suspicion; nothing where it is not seen again.
     pub async fn look_into(&self, suspicion: Suspicion) -> Option<Finding> {
         let ground = Arc::clone(self.director.grounds.get(suspicion.conversation.target)?);
-        let Suspicion { index, conversation, other, violation } = suspicion;
+        let Suspicion { index, conversation, other, violation, .. } = suspicion;
         let is_compared = other.is_some();
         let is_about_server = matches!(violation.oracle, Oracle::CanaryDies | Oracle::ServerHarmed);
         if let Some((doubt, transcript)) = self.is_the_same_with_a_sound_server(&conversation, &violation).await {
@@ -288,6 +290,7 @@ impl Bench {
         match (here, there) {
             (Ok((here, why)), Ok((there, why_there))) => {
                 finding.verdicts = Some((here, there));
+                finding.is_ours = matches!(there, Verdict::Fail | Verdict::Warn);
                 if !finding.is_proven() {
                     finding.doubt = Some(format!(
                         "the scenario comes to {} here ({why}) and to {} on the sound reference server ({why_there})",

@@ -283,15 +283,23 @@ impl Campaign {
         if *count >= OF_A_KIND {
             return;
         }
+        let nth = *count;
         *count += 1;
         let other = other.and_then(|index| Some((index, self.maker.make(index)?)));
-        self.suspicions.push_back(Suspicion { index, conversation: conversation.clone(), other, violation });
+        self.suspicions.push_back(Suspicion { index, conversation: conversation.clone(), other, violation, nth });
+    }
+
+    /// The suspicion that is looked into next: the first of its kind, and of those the worst.
+    fn worst(&mut self) -> Option<Suspicion> {
+        let waiting = self.suspicions.iter().enumerate();
+        let (at, _) = waiting.min_by_key(|(at, waiting)| (waiting.nth, waiting.violation.oracle.rank(), *at))?;
+        self.suspicions.remove(at)
     }
 
     fn look_into_some(&mut self, looking: &mut Looking) {
         while looking.len() < LOOKED_INTO_AT_ONCE
             && !matches!(self.ended.as_deref(), Some(INTERRUPTED | ENOUGH))
-            && let Some(suspicion) = self.suspicions.pop_front()
+            && let Some(suspicion) = self.worst()
         {
             let bench = Arc::clone(&self.bench);
             let (index, shape) = (suspicion.index, suspicion.violation.shape.clone());

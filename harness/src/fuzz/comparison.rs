@@ -112,6 +112,12 @@ fn who(
     if told(crate::identity::Cause::NoAccount) != told(crate::identity::Cause::WrongPassword) {
         return None;
     }
+    // NTLM takes a name apart before the server sees it.
+    if attempt.mechanism == Mechanism::Ntlm
+        && !ground.filled(protocol, attempt)?.name.iter().all(u8::is_ascii_alphanumeric)
+    {
+        return None;
+    }
     if let Some(is_stranger) = due.as_ref().and_then(|due| due.stranger) {
         return Some(if is_stranger { Who::Stranger } else { Who::Known });
     }

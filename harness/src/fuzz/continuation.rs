@@ -29,7 +29,7 @@ impl Campaign {
             if let (Some(oracle), Some(conversation)) = (oracle, self.maker.make(waiting.conversation)) {
                 let violation = Violation { oracle, command: None, what: waiting.what, shape: waiting.shape };
                 let index = waiting.conversation;
-                self.suspicions.push_back(Suspicion { index, conversation, other, violation });
+                self.suspicions.push_back(Suspicion { index, conversation, other, violation, nth: 0 });
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use super::due::{Claim, Due, Refusals, access};
 use super::ground::{Filled, Ground};
 use super::heard::{Answer, Answered};
 use super::reading::{Meaning, read};
-use crate::axes::{Mechanism, Protocol, Security};
+use crate::axes::{Encoding, Mechanism, Protocol, Security};
 
 /// So many refusals on one connection a server puts up with at least.
 const PUTS_UP_WITH: usize = 2;
@@ -154,15 +154,26 @@ impl<'g> Course<'g> {
         if protocol == Protocol::Pop3 && !attempt.mechanism.is_sasl() && breaks_lines(&filled, attempt.mechanism) {
             return Step { is_unclear: true, ..Step::default() };
         }
+        // Who does not say SASL-IR need not take an initial response (RFC 4959 §3); POP3 always has it (RFC 5034 §4).
+        if (protocol, attempt.encoding) == (Protocol::Imap, Some(Encoding::InitialResponse))
+            && !self.ground.has(protocol, is_secured, "SASL-IR")
+        {
+            let refusals = Refusals { bad: true, ..due.refusals };
+            return Step { due: Some(Due { must_open: false, refusals, ..due }), ..Step::default() };
+        }
         Step { due: Some(due), is_whole: true, user: Turn::Uses, ..Step::default() }
     }
 
     fn claim<'c>(&'c self, mechanism: Mechanism, filled: &'c Filled, attempt: &Attempt, is_secured: bool) -> Claim<'c> {
         let protocol = self.conversation.protocol;
+        // OAUTHBEARER has one place for the name, and an authorization identity takes it (RFC 7628 §3.1).
+        let takes_its_place = mechanism == Mechanism::Oauthbearer && attempt.authzid.is_some();
+        let (name, authzid): (&[u8], &[u8]) =
+            if takes_its_place { (&filled.authzid, b"") } else { (&filled.name, &filled.authzid) };
         Claim {
             access: access(protocol, mechanism),
-            name: &filled.name,
-            authzid: &filled.authzid,
+            name,
+            authzid,
             password: &filled.password,
             fault: attempt.fault,
             certified: self.conversation.certified.as_deref().filter(|_| is_secured),

@@ -79,9 +79,6 @@ impl Due {
         if claim.fault.is_some_and(|fault| is_wrong(fault, claim)) {
             return Self::nobody(Refusals::ANY);
         }
-        // OAUTHBEARER has one place for the name, and an authorization identity takes it (RFC 7628 §3.1).
-        let is_named_so = claim.access.mechanism.takes_token() && !claim.authzid.is_empty();
-        let claim = if is_named_so { &Claim { name: claim.authzid, authzid: b"", ..*claim } } else { claim };
         let by_name = Self::by_name(target, claim);
         if claim.authzid.is_empty() {
             return by_name;
@@ -93,7 +90,7 @@ impl Due {
         let Claim { access, .. } = *claim;
         // NTLM carries domain and user apart, so that an empty domain is none.
         let name = match claim.name {
-            [b'\\' | b'/', user @ ..] if access.mechanism == Mechanism::Ntlm => user,
+            [b'\\', user @ ..] if access.mechanism == Mechanism::Ntlm => user,
             name => name,
         };
         // Where only the token says who it is, it opens its own; the name of APOP is a word, or it is not (RFC 1939 §7).

@@ -20,8 +20,6 @@ pub(super) struct Heard {
     pub strays: Vec<Vec<u8>>,
     /// Every frame, as far as they were kept.
     pub frames: Vec<Kept>,
-    /// What the client's own reader found wrong and passed over.
-    pub deviations: Vec<&'static str>,
     /// Everything that was said before anybody was let in.
     pub before_login: Vec<u8>,
     /// Every octet of it.

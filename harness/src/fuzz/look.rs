@@ -24,7 +24,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stage<'_, S> {
             Answer::Ok(_) => {}
             // To whoever is not logged in EXAMINE is no command (RFC 9051 §6.3); to whoever is, the mailbox is missing.
             Answer::Bad(_) => return Opened::Nobody,
-            Answer::No(_) | Answer::Closed(_) => {
+            // What was said before may have been too much.
+            Answer::Closed(_) => return Opened::Unasked,
+            Answer::No(_) => {
                 let answer = self.ask_simply("LIST \"\" INBOX").await.answer;
                 return if matches!(answer, Answer::Ok(_)) { Opened::Unbound } else { Opened::Nobody };
             }

@@ -80,3 +80,7 @@ impl Maker {
         Some(Grammar { ground, target, people })
     }
 }
+
+#[cfg(test)]
+#[path = "maker_tests.rs"]
+mod tests;

@@ -82,6 +82,16 @@ impl Oracle {
         }
     }
 
+    /// How much harm it does: what does most is looked into first.
+    pub(super) const fn rank(self) -> u8 {
+        match self {
+            Self::OthersMailbox | Self::TakenWithoutRight | Self::ServerHarmed => 0,
+            Self::PasswordRepeated | Self::PlaintextInTls | Self::NoReply | Self::CanaryDies => 1,
+            Self::RefusalTells | Self::StaleChallenge | Self::RightRefused => 2,
+            Self::UnequalOutcome | Self::MalformedReply | Self::GrammarMisread | Self::FalseCapability => 3,
+        }
+    }
+
     /// The rule in words.
     pub const fn rule(self) -> &'static str {
         match self {
@@ -327,8 +337,6 @@ impl Bench<'_> {
         }
         if let Some(what) = independent::malformed(self.conversation.protocol, &heard.frames) {
             self.find(Oracle::MalformedReply, None, what.kind, what.words);
-        } else if let Some(rule) = heard.deviations.first() {
-            self.find(Oracle::MalformedReply, None, rule, format!("a reply breaks a rule: {rule}"));
         }
     }
 

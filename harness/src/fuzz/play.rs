@@ -67,9 +67,8 @@ where
     let may_be_in = is_preauth || answers.iter().any(|answered| matches!(answered.answer, Answer::Ok(_)));
     let opened = if is_over && !is_preauth || !may_be_in { Opened::Unasked } else { stage.look().await };
     let strays = stage.strays;
-    let (transcript, frames, deviations, before_login) = stage.wire.part().await;
-    let deviations = deviations.as_slice().iter().map(|deviation| deviation.rule).collect();
-    Heard { greeting, is_preauth, answers, opened, strays, frames, deviations, before_login, transcript }
+    let (transcript, frames, before_login) = stage.wire.part().await;
+    Heard { greeting, is_preauth, answers, opened, strays, frames, before_login, transcript }
 }
 
 pub(super) const fn unsaid() -> Answered {

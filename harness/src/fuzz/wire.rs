@@ -180,8 +180,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Says goodbye to TLS, and closes.
-    pub async fn part(self) -> (Transcript, Vec<Kept>, Deviations, Vec<u8>) {
+    pub async fn part(self) -> (Transcript, Vec<Kept>, Vec<u8>) {
         self.connection.part().await;
-        (self.transcript, self.frames, self.deviations, self.before_login)
+        (self.transcript, self.frames, self.before_login)
     }
 }
