@@ -152,7 +152,7 @@ fn names(asked: &[(Protocol, Request)]) -> BTreeSet<Vec<u8>> {
             let readings = dialect.read(&login.name, access);
             match (readings.verdict, readings.chosen()) {
                 (Verdict::Refused { reason, .. }, _) => format!("refused {reason}"),
-                (_, Some(reading)) => reading.form().to_string(),
+                (_, Some(reading)) => reading.form().text().to_string(),
                 (_, None) => "unspecified".to_string(),
             }
         });

@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 use arbitrary::Unstructured;
 
 use crate::axes::{self, Mechanism, Protocol, Way};
-use crate::identity::{Access, Dialect, Directory, bundled_dialect, bundled_dialect_names, bundled_directory};
+use crate::identity::{
+    Access, Dialect, Directory, Form, TYPED_FORMS, bundled_dialect, bundled_dialect_names, bundled_directory,
+};
 use crate::reference::{Authority, Flaws};
 
 /// A password as our clients have it where no account is meant.
@@ -23,6 +25,12 @@ pub(super) fn bundled() -> &'static (Vec<Dialect>, Directory) {
 /// One of the bundled dialects.
 pub(super) fn dialect(input: &mut Unstructured<'_>) -> arbitrary::Result<&'static Dialect> {
     input.choose(&bundled().0)
+}
+
+/// The forms in which people type an identity.
+pub(super) fn typed_forms() -> &'static [Form] {
+    static FORMS: OnceLock<Vec<Form>> = OnceLock::new();
+    FORMS.get_or_init(|| TYPED_FORMS.iter().filter_map(|text| Form::parse(text).ok()).collect())
 }
 
 /// One of the ways in which a name travels.
