@@ -5,6 +5,7 @@
 //! replayed by `cargo test`. Where octets alone would bounce off a grammar, the first ones choose among what is bundled
 //! (`arbitrary::Unstructured`), and the rest is the text.
 
+mod asked;
 mod challenge;
 mod committed;
 mod differential;
@@ -15,6 +16,7 @@ mod secrecy;
 mod seeds;
 mod server;
 mod session;
+mod talk;
 mod wire;
 mod world;
 
@@ -66,13 +68,13 @@ pub const ALL: &[Property] = &[
     Property {
         name: "dialect_file",
         check: dialect_file,
-        about: "a dialect or directory file is read, or its mistakes are shown where they are",
+        about: "a dialect or directory file is read, or its mistakes are shown where they are; the login name that a dialect advises opens the account's own mailbox",
         dictionary: "toml.dict",
     },
     Property {
         name: "scenario_file",
         check: scenario_file,
-        about: "a scenario file is read, or its mistakes are shown where they are; no two cases have one id",
+        about: "a scenario file is read, or its mistakes are shown where they are; no two cases have one id, and what they come to with the reference server is judged",
         dictionary: "toml.dict",
     },
     Property {
@@ -115,7 +117,7 @@ pub const ALL: &[Property] = &[
     Property {
         name: "client_session",
         check: client_session,
-        about: "a login comes to an end with any server, to the same however its octets are cut",
+        about: "a login, a survey, a delivery or a dialogue comes to an end with any server, to the same however its octets are cut",
         dictionary: "imap.dict",
     },
     Property {
@@ -163,7 +165,8 @@ mod tests {
     fn the_seeds_are_those_that_the_scenarios_give() {
         let made = seeds();
         for property in ALL {
-            let kept: Vec<Vec<u8>> = committed("seeds", property).unwrap().into_iter().map(|(_, input)| input).collect();
+            let kept: Vec<Vec<u8>> =
+                committed("seeds", property).unwrap().into_iter().map(|(_, input)| input).collect();
             let made: Vec<Vec<u8>> = made[property.name].iter().cloned().collect();
             assert!(!made.is_empty(), "{} has no seeds", property.name);
             assert!(kept == made, "{}: run cargo run --features fuzzing --example make-seeds", property.name);

@@ -2,20 +2,18 @@
 //! one of each kind. `cargo run --features fuzzing --example make-seeds` writes them into `fuzz/seeds/`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
 use std::sync::Arc;
 
-use super::world::{PASSWORD, bundled, sound, ways};
+use super::world::{PASSWORD, bundled, sound, target, vocabulary, ways};
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::{Access, Verdict, escape};
 use crate::protocol::sasl::decode_challenge;
 use crate::protocol::{Action, DialogueStep, Login, Secured, Session};
 use crate::reference::{Flow, Session as ServerSession, TlsFacts};
 use crate::runner::{Request, ask};
-use crate::scenario::{Vocabulary, bundled_scenarios};
+use crate::scenario::bundled_scenarios;
 use crate::secret::Password;
-use crate::source::SourceText;
-use crate::target::{Passwords, Target, read_target, remote_target};
+use crate::target::Target;
 
 /// The longest seed. What is longer in a scenario is there for its length, which a fuzzer finds by itself.
 const LONGEST: usize = 2048;
@@ -112,13 +110,9 @@ sometimes = true
 
 /// Everything that the bundled scenarios ask, of one dialect after the other.
 fn asked() -> Vec<(Protocol, Request)> {
-    let directory = &bundled().1;
-    let vocabulary = Vocabulary {
-        roles: directory.roles().map(str::to_string).collect(),
-        dialects: bundled().0.iter().map(|dialect| dialect.name.clone()).collect(),
-    };
-    let scenarios = bundled_scenarios(&vocabulary).unwrap_or_default();
-    let targets: Vec<Target> = DIALECTS.iter().filter_map(|name| target(name)).collect();
+    let scenarios = bundled_scenarios(vocabulary()).unwrap_or_default();
+    let dialects = DIALECTS.iter().filter_map(|name| bundled().0.iter().find(|dialect| dialect.name == *name));
+    let targets: Vec<Target> = dialects.filter_map(target).collect();
     let mut asked = Vec::new();
     for target in &targets {
         for scenario in &scenarios {
@@ -130,16 +124,6 @@ fn asked() -> Vec<(Protocol, Request)> {
         }
     }
     asked
-}
-
-/// A server that is not there, with the bundled directory.
-fn target(dialect: &str) -> Option<Target> {
-    let text = format!("name = 'x'\ndialect = '{dialect}'\n[imap]\naddress = 'x:1'\n[pop3]\naddress = 'x:2'\n");
-    let account = "[[account]]\nrole = 'same'\nuser = 'Same'\npassword = { text = 'x' }\n";
-    let source = SourceText::new("seed.toml", format!("{text}{account}"));
-    let file = read_target(&source, Path::new(""), Passwords::Ignore, true).ok()?;
-    let dialect = bundled().0.iter().find(|known| known.name == dialect)?.clone();
-    Some(Target { directory: Arc::new(bundled().1.clone()), ..remote_target(file, dialect) })
 }
 
 /// One name of each kind: those that every dialect reads by the same rules are of one kind.
