@@ -13,6 +13,7 @@ mod files;
 mod identity;
 mod output;
 mod secrecy;
+mod seed_files;
 mod seeds;
 mod server;
 mod session;

@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::seed_files::{bundled as bundled_files, cases, faulty};
+use super::session::{WANTED, client};
 use super::world::{PASSWORD, bundled, sound, target, vocabulary, ways};
-use crate::axes::{Mechanism, Protocol};
+use crate::axes::{Mechanism, Protocol, Way};
 use crate::identity::{Access, Verdict, escape};
 use crate::protocol::sasl::decode_challenge;
 use crate::protocol::{Action, DialogueStep, Login, Secured, Session};
-use crate::reference::{Flow, Session as ServerSession, TlsFacts};
+use crate::reference::{Authority, Flow, Session as ServerSession, TlsFacts};
 use crate::runner::{Request, ask};
 use crate::scenario::bundled_scenarios;
 use crate::secret::Password;
@@ -39,9 +41,12 @@ pub fn seeds() -> BTreeMap<&'static str, BTreeSet<Vec<u8>>> {
     seeds.insert("identity_differential", of_dialects(&[]));
     seeds.insert("identity_round_trip", identities());
     seeds.insert("octet_notation", names.iter().map(|name| escape(name).into_bytes()).collect());
-    seeds.insert("dialect_file", texts("dialects", 1500));
-    seeds.insert("scenario_file", texts("", 1500));
-    seeds.insert("target_file", BTreeSet::from([TARGET.into()]));
+    let mut dialects = bundled_files(|path| path.starts_with("dialects/") && path.matches('/').count() == 1, 2500);
+    dialects.extend(bundled_files(|path| path == "directory.toml", usize::MAX));
+    dialects.extend(["dialect", "directory"].into_iter().flat_map(faulty));
+    seeds.insert("dialect_file", dialects);
+    seeds.insert("scenario_file", cases().into_iter().chain(faulty("scenario")).collect());
+    seeds.insert("target_file", faulty("target").into_iter().chain([TARGET.into()]).collect());
     for (protocol, server, client) in
         [(Protocol::Imap, "imap_response", "reference_imap"), (Protocol::Pop3, "pop3_response", "reference_pop3")]
     {
@@ -51,7 +56,8 @@ pub fn seeds() -> BTreeMap<&'static str, BTreeSet<Vec<u8>>> {
     }
     let talks = talks();
     seeds.insert("sasl_challenge", talks.iter().filter_map(|talk| talk.challenges()).collect());
-    seeds.insert("client_session", talks.iter().map(|talk| [&[talk.way, 0, 1, 0][..], &talk.said].concat()).collect());
+    let logins = talks.iter().map(|talk| [&[talk.way, 0, 1, 0][..], &talk.said].concat());
+    seeds.insert("client_session", logins.chain(other_talks()).collect());
     let pairs = talks.iter().flat_map(|talk| {
         // The sound server, one with a flaw, a wrong password, another role.
         [[0, talk.way, 0, 0, 1, 0, 0], [0, talk.way, 1, 1, 1, 1, 9], [7, talk.way, 0, 2, 0, 0, 0]]
@@ -63,7 +69,7 @@ pub fn seeds() -> BTreeMap<&'static str, BTreeSet<Vec<u8>>> {
         "reports",
         BTreeSet::from([b"\0a/b[imap]\0about\0RFC 1\0target".to_vec(), b"\x01<\x02&\"'>]]>\xff".to_vec()]),
     );
-    for found in seeds.values_mut() {
+    for (_, found) in seeds.iter_mut().filter(|(name, _)| **name != "dialect_file") {
         found.retain(|seed| seed.len() <= LONGEST);
     }
     seeds
@@ -214,15 +220,33 @@ fn talks() -> Vec<Talk> {
             let login = Login::new(protocol, mechanism, "Same", Password::new(password));
             let mut session = Session::login(Login { encoding, ..login });
             session.secured(Secured { exporter: Some([7; 32]), ..Secured::default() });
-            let opaque = bundled().0.iter().position(|dialect| dialect.name == "opaque").unwrap_or_default();
-            let authority = sound(u8::try_from(opaque).unwrap_or_default(), false).as_ref().clone().with_seed([0; 32]);
-            let mut server = ServerSession::new(protocol, Arc::new(authority));
+            let mut server = ServerSession::new(protocol, plainest(false));
             server.secured(TlsFacts { exporter: Some([7; 32]), certificate: None });
             let said = listen(session, server);
             talks.push(Talk { way: u8::try_from(index).unwrap_or_default(), said });
         }
     }
     talks
+}
+
+/// What else a client may want of a server, and what it then hears, with PLAIN in either protocol.
+fn other_talks() -> Vec<Vec<u8>> {
+    let plain = |(_, mechanism, _): &Way| *mechanism == Mechanism::Plain;
+    let mut seeds = Vec::new();
+    for (index, &way) in ways().iter().enumerate().filter(|(_, way)| plain(way)) {
+        for (number, &wanted) in WANTED.iter().enumerate() {
+            let said = listen(client(way, wanted), ServerSession::new(way.0, plainest(true)));
+            let head = [index, number].map(|octet| u8::try_from(octet).unwrap_or_default());
+            seeds.push([&head[..], &[1, 0], &said].concat());
+        }
+    }
+    seeds
+}
+
+/// The reference server that takes names as they are, with the same nonces each time.
+fn plainest(offers_tls: bool) -> Arc<Authority> {
+    let opaque = bundled().0.iter().position(|dialect| dialect.name == "opaque").unwrap_or_default();
+    Arc::new(sound(u8::try_from(opaque).unwrap_or_default(), offers_tls).as_ref().clone().with_seed([0; 32]))
 }
 
 /// All that the server says until the client has its outcome.
@@ -243,15 +267,6 @@ fn listen(mut client: Session, mut server: ServerSession) -> Vec<u8> {
             Action::Finished => return said,
         }
     }
-}
-
-/// The texts of bundled files under a folder, up to a length.
-fn texts(folder: &str, longest: usize) -> BTreeSet<Vec<u8>> {
-    let files = crate::bundled::FILES.iter().filter(|(path, _)| match folder {
-        "" => !path.starts_with("dialects/") && path.contains('/'),
-        folder => path.starts_with(folder) && path.matches('/').count() == 1,
-    });
-    files.map(|(_, text)| text.as_bytes().to_vec()).filter(|text| text.len() <= longest).collect()
 }
 
 /// A password and what a server makes of it, once for each form.

@@ -6,7 +6,7 @@ use arbitrary::Unstructured;
 
 use super::talk::{EXPORTER, talk};
 use super::world::{PASSWORD, bundled, cuts, pieces, rest, sound, way};
-use crate::axes::{Encoding, Mechanism, Protocol, Security};
+use crate::axes::{Encoding, Mechanism, Protocol, Security, Way};
 use crate::identity::{Access, resolve};
 use crate::protocol::hearing::{MOST_SENT, hear};
 use crate::protocol::{
@@ -16,7 +16,7 @@ use crate::reference::{Authority, Flaw, Flaws, Session as ServerSession};
 use crate::secret::Password;
 
 /// What a client wants of a server, and what protects the connection meanwhile.
-const WANTED: &[(Wanted, Security)] = &[
+pub(super) const WANTED: &[(Wanted, Security)] = &[
     (Wanted::Login, Security::Plaintext),
     (Wanted::Login, Security::Starttls),
     (Wanted::Survey, Security::Plaintext),
@@ -28,7 +28,7 @@ const WANTED: &[(Wanted, Security)] = &[
 ];
 
 #[derive(Clone, Copy)]
-enum Wanted {
+pub(super) enum Wanted {
     Login,
     Survey,
     Delivery,
@@ -45,29 +45,31 @@ pub fn client_session(input: &[u8]) {
 }
 
 fn hostile_server(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
-    let (protocol, mechanism, encoding) = way(input)?;
-    let (wanted, security) = *input.choose(WANTED)?;
+    let way = way(input)?;
+    let wanted = *input.choose(WANTED)?;
     let closes = input.arbitrary()?;
     let cuts = cuts(input)?;
     let stream = rest(input);
-    let session = || {
-        let login = Login::new(protocol, mechanism, br"Domain1\User1", Password::new(PASSWORD));
-        let login = Login { encoding, security, ..login };
-        let mut session = match wanted {
-            Wanted::Login => Session::login(login),
-            Wanted::Survey => Session::survey(protocol, security),
-            Wanted::Delivery => Session::delivery(login, canary()),
-            Wanted::Dialogue => Session::dialogue(protocol, security, script(protocol)),
-        };
-        if security == Security::Plaintext {
-            session.secured(Secured { exporter: Some(EXPORTER), ..Secured::default() });
-        }
-        session
-    };
-    let whole = hear(session(), &[stream], closes);
-    let cut = hear(session(), &pieces(stream, cuts), closes);
+    let whole = hear(client(way, wanted), &[stream], closes);
+    let cut = hear(client(way, wanted), &pieces(stream, cuts), closes);
     assert!(whole == cut, "cuts make a difference: {whole:?} and {cut:?}");
     Ok(())
+}
+
+/// A client that wants something.
+pub(super) fn client((protocol, mechanism, encoding): Way, (wanted, security): (Wanted, Security)) -> Session {
+    let login = Login::new(protocol, mechanism, br"Domain1\User1", Password::new(PASSWORD));
+    let login = Login { encoding, security, ..login };
+    let mut session = match wanted {
+        Wanted::Login => Session::login(login),
+        Wanted::Survey => Session::survey(protocol, security),
+        Wanted::Delivery => Session::delivery(login, canary()),
+        Wanted::Dialogue => Session::dialogue(protocol, security, script(protocol)),
+    };
+    if security == Security::Plaintext {
+        session.secured(Secured { exporter: Some(EXPORTER), ..Secured::default() });
+    }
+    session
 }
 
 fn canary() -> Vec<u8> {
