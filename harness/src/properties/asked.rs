@@ -9,11 +9,11 @@ use crate::axes::{Mechanism, Protocol, Security};
 use crate::identity::{Access, Account, advise};
 use crate::protocol::hearing::MOST_SENT;
 use crate::protocol::{Login, Mark, Outcome, Proof, Redactor, Session};
-use crate::reference::{Authority, Flaws, Session as ServerSession};
+use crate::reference::{Authority, Flaw, Flaws, Session as ServerSession};
 use crate::runner::{Plan, Question, Request, ask};
 use crate::scenario::{
-    Case, Expectation, Glob, Judgement, KnownPrint, Scenario, Selection, Sibling, Verdict, judge, judge_distinct,
-    judge_same, recognize,
+    Action, Case, Expectation, Glob, Judgement, KnownPrint, Scenario, Selection, Sibling, Verdict, judge,
+    judge_distinct, judge_same, recognize,
 };
 use crate::target::Target;
 
@@ -29,8 +29,8 @@ struct Server {
     prints: [OnceLock<Vec<KnownPrint>>; 2],
 }
 
-/// Puts a scenario's cases to the servers of one dialect: that which takes passwords without TLS, and has canaries, and
-/// that which does not.
+/// Puts a scenario's cases to the servers of one dialect: that which takes passwords without TLS, that which does not, and
+/// one with a flaw and without canaries.
 ///
 /// Each conversation ends and comes to a verdict, with a reason where that is not a pass; its transcript shows no
 /// password; and a case is chosen by its own id.
@@ -41,6 +41,8 @@ pub(super) fn put(scenario: Scenario) {
     let plan = Plan::new(&[Arc::clone(&scenario)], &dialects, &Selection::default()).of_sound_servers(&dialects);
     let mut asked = HashMap::new();
     let mut outcomes: Vec<(usize, usize, &Case, Outcome)> = Vec::new();
+    // Another one for each scenario that is written otherwise.
+    let mut flaws = Flaw::ALL.iter().cycle().skip(scenario.source.text.len() % Flaw::ALL.len());
     for planned in &plan.pairwise().list {
         let (Some(case), Some(server)) = (scenario.cases.get(planned.case), servers.get(planned.target)) else {
             continue;
@@ -50,10 +52,12 @@ pub(super) fn put(scenario: Scenario) {
             continue;
         }
         *of_group += 1;
-        check_choice(&case.id);
-        if let Ok(question) = ask(case, &server.target, scenario.once) {
-            let outcome = put_one(case, server, &question);
-            outcomes.push((case.group, planned.target, case, outcome));
+        check_case(case);
+        let Ok(question) = ask(case, &server.target, scenario.once) else { continue };
+        outcomes.push((case.group, planned.target, case, put_one(case, server, &server.authority, &question)));
+        if let Some(&flaw) = flaws.next().filter(|_| !server.target.dialect.requires_tls) {
+            let outcome = put_one(case, server, &server.flawed(flaw), &question);
+            outcomes.push((case.group, servers.len(), case, outcome));
         }
     }
     judge_together(&outcomes);
@@ -70,15 +74,15 @@ fn servers(scenario: &Scenario) -> Option<&'static [Server; 2]> {
         let dialect = bundled().0.get(at)?.clone();
         let target = target(&if strict { dialect.requiring_tls() } else { dialect })?;
         let authority = Authority::new(target.dialect.as_ref().clone(), bundled().1.clone(), Flaws::NONE);
-        let authority = Arc::new(authority.with_tls(true, strict).with_canaries(!strict));
+        let authority = Arc::new(authority.with_tls(true, strict));
         Some(Server { target, authority, prints: [const { OnceLock::new() }; 2] })
     };
     all.get(at)?.get_or_init(|| Some([of(false)?, of(true)?])).as_ref()
 }
 
 /// Asks one question; gives back what it came to.
-fn put_one(case: &Case, server: &Server, question: &Question) -> Outcome {
-    let talked = converse(case, server, &question.request);
+fn put_one(case: &Case, server: &Server, authority: &Authority, question: &Question) -> Outcome {
+    let talked = converse(case, server, authority, &question.request);
     let redactor = Redactor::new(&question.passwords);
     let marks: Vec<Mark> =
         talked.deviations.iter().map(|found| Mark { index: found.index, remark: found.rule.to_owned() }).collect();
@@ -90,7 +94,7 @@ fn put_one(case: &Case, server: &Server, question: &Question) -> Outcome {
         assert!(!is_ours || !is_shown, "{} shows a password:\n{shown}", case.id);
     }
     if let Some(against) = &question.against {
-        converse(case, server, &Request::Login(against.clone()));
+        converse(case, server, authority, &Request::Login(against.clone()));
     }
     let outcome = recognize(&question.expected, talked.outcome, server.prints(case.protocol));
     let judgement = judge(&question.expected, case.code.as_deref(), case.level, &outcome);
@@ -99,9 +103,8 @@ fn put_one(case: &Case, server: &Server, question: &Question) -> Outcome {
     outcome
 }
 
-fn converse(case: &Case, server: &Server, request: &Request) -> Talked {
-    let authority = Arc::new(server.authority.as_ref().clone().with_seed([0; 32]));
-    let theirs = ServerSession::new(case.protocol, authority);
+fn converse(case: &Case, server: &Server, authority: &Authority, request: &Request) -> Talked {
+    let theirs = ServerSession::new(case.protocol, Arc::new(authority.clone().with_seed([0; 32])));
     match request {
         Request::Login(login) => talk(Session::login(login.clone()), theirs, login.security, &[], MOST_SENT),
         Request::Dialogue(steps) => {
@@ -146,25 +149,40 @@ fn check_judgement(case: &Case, judgement: &Judgement, outcome: &Outcome) {
     assert!(is_told, "{}: {} without a reason: {outcome:?}", case.id, judgement.verdict.word());
 }
 
-/// A case is chosen by its id, by its beginning, and by a pattern of it.
-fn check_choice(id: &str) {
-    let beginning: String = id.chars().take(id.chars().count() / 2).collect();
-    let end: String = id.chars().skip(beginning.chars().count() + 1).collect();
-    for filter in [id.to_owned(), beginning.clone(), format!("{beginning}?{end}"), format!("*{end}")] {
+/// A case is chosen by its id, by its beginning, and by a pattern of it; and whoever is named in it is there.
+fn check_case(case: &Case) {
+    let id = case.id.as_str();
+    let (beginning, end) = id.split_at(id.len() / 2);
+    let Some(other) = end.get(1..) else { return };
+    for filter in [id.to_owned(), beginning.to_owned(), format!("{beginning}?{other}"), format!("*{end}")] {
         assert!(Selection::new([filter.clone()]).idle(&[id]).is_empty(), "`{filter}` does not choose {id}");
     }
-    assert!(!Glob::new(format!("{id}?")).matches(id), "{id} has one more octet than it has");
+    for other in [format!("{id}?"), format!("x{id}*")] {
+        let glob = Glob::new(other);
+        assert!(!glob.matches(id), "`{}` chooses {id}", glob.text());
+    }
+    if let Action::Login { name, .. } = &case.action {
+        let is_there = |role: &&str| bundled().1.role(role).is_some();
+        assert!(name.other_roles().iter().all(is_there), "{id}: somebody is not there");
+    }
 }
 
 impl Server {
+    /// The same with a flaw, and without canaries.
+    fn flawed(&self, flaw: Flaw) -> Authority {
+        let authority = Authority::new(self.target.dialect.as_ref().clone(), bundled().1.clone(), Flaws::from(flaw));
+        authority.with_tls(true, false).with_canaries(false)
+    }
+
     /// What is seen of each account's mailbox, as a run sees it before its first case.
     fn prints(&self, protocol: Protocol) -> &[KnownPrint] {
+        let authority = Arc::new(self.authority.as_ref().clone().with_canaries(false));
         let print = |account: &Account| {
             let access = Access { protocol, mechanism: Mechanism::Login };
             let (_, name) = advise(&self.target.dialect, &self.target.directory, account, access)?;
             let login = Login::new(protocol, Mechanism::Login, name, account.password.clone());
             let ours = Session::login(Login { security: Security::Tls, ..login });
-            let theirs = ServerSession::new(protocol, Arc::clone(&self.authority));
+            let theirs = ServerSession::new(protocol, Arc::clone(&authority));
             match talk(ours, theirs, Security::Tls, &[], MOST_SENT).outcome {
                 Outcome::Opened { proof: Proof::Fingerprint(print), .. } => {
                     Some(KnownPrint { mailbox: account.mailbox.clone()?, print })

@@ -4,7 +4,8 @@ use super::asked;
 use super::world::{bundled, vocabulary};
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::{
-    Access, Cause, Dialect, Directory, Identity, Token, advise, escape, read_dialect, read_directory, resolve, tokens,
+    Access, Cause, Confidence, Dialect, Directory, Identity, Token, advise, escape, read_dialect, read_directory,
+    resolve, tokens,
 };
 use crate::scenario::read_scenario;
 use crate::source::{Mistakes, SourceText};
@@ -56,6 +57,8 @@ fn check_dialect(dialect: &Dialect, directory: &Directory) {
             let (readings, resolution) = resolve(dialect, directory, name, access);
             if let Some(reading) = readings.chosen() {
                 assert!(reading.identity(directory.home()) != Identity::default(), "nobody is meant");
+                let confidence = reading.source().confidence;
+                assert_eq!(Confidence::from_word(confidence.word()), Some(confidence));
             }
             if let Err(cause) = resolution.opens {
                 assert!(Cause::from_word(cause.word()) == Some(cause) && !cause.reason().is_empty(), "{cause:?}");

@@ -7,11 +7,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::world::{cuts, pieces, rest};
+use crate::protocol::transcript::KEPT_OCTETS;
 use crate::protocol::{Mark, Outcome, Outgoing, Proof, Redactor, Reply, ResponseCode, Stage, Transcript};
 use crate::secret::Password;
 
 /// The shortest password that is looked for: shorter ones are parts of words that are no secret.
 const SHORTEST: usize = 6;
+/// The longest.
+const LONGEST: usize = 24;
 
 /// Whatever a server repeats of a password, in whichever form and however it is cut, neither a transcript nor an outcome
 /// shows it; nor does a transcript show what the client has sent of it, or anybody's debug output.
@@ -24,7 +27,7 @@ pub fn redaction(input: &[u8]) {
 
 fn echo(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     let cuts = cuts(input)?;
-    let length = input.int_in_range(SHORTEST..=24)?;
+    let length = input.int_in_range(SHORTEST..=LONGEST)?;
     let password: String = input.bytes(length)?.iter().map(|octet| char::from(b'!' + octet % 94)).collect();
     let forms = forms(&password);
     let mut said = Vec::new();
@@ -43,6 +46,14 @@ fn echo(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     check(&forms, &redactor.redact_text(&String::from_utf8_lossy(&said)));
     check_outcomes(&forms, &redactor, &said);
     check_both_ways(&forms, &redactor, &password, &said);
+    // A flood for the longest password: it may be cut off where no more is kept.
+    if length == LONGEST && !said.is_empty() {
+        let flood = said.repeat(KEPT_OCTETS / said.len() + 1);
+        let mut transcript = Transcript::new();
+        transcript.received(Duration::ZERO, &flood);
+        assert!(transcript.left_out() > 0 && !transcript.is_empty(), "a flood leaves nothing out");
+        check(&forms, &transcript.render(&redactor));
+    }
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use crate::protocol::{
     DialogueStep, Expected, Login, Outcome, Outgoing, Secured, Session, Word, WordPattern, canary_message,
 };
 use crate::reference::{Authority, Flaw, Flaws, Session as ServerSession};
+use crate::scenario::describe;
 use crate::secret::Password;
 
 /// What a client wants of a server, and what protects the connection meanwhile.
@@ -53,6 +54,8 @@ fn hostile_server(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     let whole = hear(client(way, wanted), &[stream], closes);
     let cut = hear(client(way, wanted), &pieces(stream, cuts), closes);
     assert!(whole == cut, "cuts make a difference: {whole:?} and {cut:?}");
+    let (_, _, outcome) = whole;
+    assert!(!outcome.word().is_empty() && !describe(&outcome).is_empty(), "nothing is said of {outcome:?}");
     Ok(())
 }
 
