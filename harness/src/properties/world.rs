@@ -53,9 +53,12 @@ pub(super) fn rest<'i>(input: &mut Unstructured<'i>) -> &'i [u8] {
     input.bytes(input.len()).unwrap_or_default()
 }
 
-/// At most four cuts.
+/// The most cuts that an input makes.
+pub(super) const MOST_CUTS: usize = 4;
+
+/// Some cuts.
 pub(super) fn cuts<'i>(input: &mut Unstructured<'i>) -> arbitrary::Result<&'i [u8]> {
-    let count = input.int_in_range(0..=4)?;
+    let count = input.int_in_range(0..=MOST_CUTS)?;
     input.bytes(count)
 }
 
