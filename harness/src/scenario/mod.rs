@@ -17,6 +17,7 @@ mod script;
 mod select;
 mod siblings;
 mod template;
+mod template_notation;
 mod vocabulary;
 
 pub use expectation::{Expectation, Expected, Level};
@@ -32,5 +33,5 @@ pub use model::{
 pub use pairwise::reduce;
 pub use select::{Glob, Selection};
 pub use siblings::{Sibling, judge_distinct, judge_same};
-pub use template::{Cast, Filled, Lacking, Template, Value};
+pub use template::{Cast, Filled, Lacking, Piece, Spelling, Template, Value};
 pub use vocabulary::Vocabulary;

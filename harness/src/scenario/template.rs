@@ -41,23 +41,43 @@ pub enum Value {
     Token,
 }
 
+/// What a text is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+pub enum Piece {
+    /// Octets that stand for themselves.
     Octets(Vec<u8>),
-    Value { role: Option<String>, value: Value, spelling: Spelling },
+    /// `{role.value|spelling}`: a value of a role.
+    Value {
+        /// The role; nothing where it is the case's own.
+        role: Option<String>,
+        /// Which value.
+        value: Value,
+        /// How it is spelt.
+        spelling: Spelling,
+    },
+    /// `{base64:…}`: what is within, in BASE64.
     Base64(Template),
+    /// `{len:…}`: how many octets there are within.
     Length(Template),
+    /// `{each}`: the value of that axis.
     Each,
 }
 
+/// How a role's value is spelt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Spelling {
+pub enum Spelling {
+    /// As it is.
     AsItIs,
+    /// `lower`: in small letters of ASCII.
     Lower,
+    /// `upper`: in capital letters of ASCII.
     Upper,
+    /// `swapcase`: each letter of ASCII in its other case.
     Swapped,
-    /// With a backslash before each backslash and quotation mark (RFC 9051 §4.3).
+    /// `escaped`: with a backslash before each backslash and quotation mark (RFC 9051 §4.3).
     Escaped,
+    /// `first8`: its first octets, so many.
+    First(u8),
 }
 
 /// Octets made from a template, and which of them give a password away.
@@ -146,13 +166,23 @@ impl Template {
         roles
     }
 
+    /// A text that is made of these.
+    pub const fn of_pieces(pieces: Vec<Piece>) -> Self {
+        Self { pieces }
+    }
+
+    /// What it is made of.
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
     /// These octets and nothing else.
-    pub(super) fn of_octets(octets: Vec<u8>) -> Self {
+    pub fn of_octets(octets: Vec<u8>) -> Self {
         Self { pieces: vec![Piece::Octets(octets)] }
     }
 
     /// Adds another text at the end.
-    pub(super) fn append(&mut self, other: Self) {
+    pub fn append(&mut self, other: Self) {
         self.pieces.extend(other.pieces);
     }
 
@@ -191,7 +221,7 @@ impl Template {
                 }
                 Piece::Value { role: other, value, spelling } => {
                     let octets = cast.value(other.as_deref().unwrap_or(role), *value)?;
-                    for &octet in octets.iter() {
+                    for &octet in octets.iter().take(spelling.most()) {
                         spelling.push(octet, &mut filled.octets);
                     }
                     matches!(value, Value::Password | Value::Token)
@@ -237,12 +267,28 @@ impl Filled {
 }
 
 impl Spelling {
+    /// The spelling that a word stands for.
+    fn from_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "lower" => Self::Lower,
+            "upper" => Self::Upper,
+            "swapcase" => Self::Swapped,
+            "escaped" => Self::Escaped,
+            _ => Self::First(word.strip_prefix("first")?.parse().ok()?),
+        })
+    }
+
+    /// How many octets of the value there are at most.
+    fn most(self) -> usize {
+        if let Self::First(most) = self { most.into() } else { usize::MAX }
+    }
+
     fn push(self, octet: u8, octets: &mut Vec<u8>) {
         if self == Self::Escaped && matches!(octet, b'"' | b'\\') {
             octets.push(b'\\');
         }
         octets.push(match self {
-            Self::AsItIs | Self::Escaped => octet,
+            Self::AsItIs | Self::Escaped | Self::First(_) => octet,
             Self::Lower => octet.to_ascii_lowercase(),
             Self::Upper => octet.to_ascii_uppercase(),
             Self::Swapped if octet.is_ascii_lowercase() => octet.to_ascii_uppercase(),
@@ -263,11 +309,10 @@ fn piece(name: &str, roles: &[String]) -> Result<Piece, NotationError> {
     }
     let (name, spelling) = match name.split_once('|') {
         None => (name, Spelling::AsItIs),
-        Some((name, "lower")) => (name, Spelling::Lower),
-        Some((name, "upper")) => (name, Spelling::Upper),
-        Some((name, "swapcase")) => (name, Spelling::Swapped),
-        Some((name, "escaped")) => (name, Spelling::Escaped),
-        Some((_, other)) => return Err(unknown("spelling", other, ["lower", "upper", "swapcase", "escaped"])),
+        Some((name, word)) => match Spelling::from_word(word) {
+            Some(spelling) => (name, spelling),
+            None => return Err(unknown("spelling", word, ["lower", "upper", "swapcase", "escaped", "first8"])),
+        },
     };
     let (role, value) = match name.split_once('.') {
         Some((role, value)) => (Some(role), value),
@@ -324,6 +369,7 @@ mod tests {
     fn values_stand_in_their_places() {
         assert_eq!(fill(r"{domain}\{user|swapcase}").expect("filled").octets, br"Domain1\uSER1");
         assert_eq!(fill("{{{len:{user}}}}").expect("filled").octets, b"{5}");
+        assert_eq!(fill("{user|first3}x {user|first99}").expect("filled").octets, b"Usex User1");
         assert_eq!(fill("\"{login|escaped}\"").expect("filled").octets, br#""Domain1\\\"User1""#);
         let plain = fill("{base64:{nul}{user}{nul}{password}} x").expect("filled");
         assert_eq!(plain.octets, b"AFVzZXIxAHB3 x");
