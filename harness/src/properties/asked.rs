@@ -1,10 +1,10 @@
 //! The cases of a scenario, put to the reference server in memory as a run would put them over the network.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use super::talk::{Talked, talk};
-use super::world::{bundled, target};
+use super::world::{bundled, target, vocabulary};
 use crate::axes::{Mechanism, Protocol, Security};
 use crate::identity::{Access, Account, advise};
 use crate::protocol::hearing::MOST_SENT;
@@ -12,13 +12,13 @@ use crate::protocol::{Login, Mark, Outcome, Proof, Redactor, Session};
 use crate::reference::{Authority, Flaw, Flaws, Session as ServerSession};
 use crate::runner::{Plan, Question, Request, ask};
 use crate::scenario::{
-    Action, Case, Expectation, Glob, Judgement, KnownPrint, Scenario, Selection, Sibling, Verdict, judge,
+    Action, Case, Expectation, Glob, Judgement, KnownPrint, Scenario, Selection, Sibling, Template, Verdict, judge,
     judge_distinct, judge_same, recognize,
 };
 use crate::target::Target;
 
 /// The most combinations of one `[[case]]` that are asked, and the most of a whole scenario.
-const MOST_OF_A_GROUP: usize = 6;
+const MOST_OF_A_GROUP: usize = 8;
 const MOST_ASKED: usize = 48;
 
 /// A sound reference server, and the target that it is.
@@ -39,28 +39,35 @@ pub(super) fn put(scenario: Scenario) {
     let dialects = servers.each_ref().map(|server| Arc::clone(&server.target.dialect));
     let scenario = Arc::new(scenario);
     let plan = Plan::new(&[Arc::clone(&scenario)], &dialects, &Selection::default()).of_sound_servers(&dialects);
-    let mut asked = HashMap::new();
     let mut outcomes: Vec<(usize, usize, &Case, Outcome)> = Vec::new();
     // Another one for each scenario that is written otherwise.
     let mut flaws = Flaw::ALL.iter().cycle().skip(scenario.source.text.len() % Flaw::ALL.len());
-    for planned in &plan.pairwise().list {
-        let (Some(case), Some(server)) = (scenario.cases.get(planned.case), servers.get(planned.target)) else {
-            continue;
-        };
-        let of_group = asked.entry((case.group, planned.target)).or_insert(0);
-        if *of_group == MOST_OF_A_GROUP || outcomes.len() == MOST_ASKED {
-            continue;
-        }
-        *of_group += 1;
+    for (case, target) in few_of_each(&scenario, &plan.pairwise()).into_iter().take(MOST_ASKED) {
+        let Some(server) = servers.get(target) else { continue };
         check_case(case);
         let Ok(question) = ask(case, &server.target, scenario.once) else { continue };
-        outcomes.push((case.group, planned.target, case, put_one(case, server, &server.authority, &question)));
+        outcomes.push((case.group, target, case, put_one(case, server, &server.authority, &question)));
         if let Some(&flaw) = flaws.next().filter(|_| !server.target.dialect.requires_tls) {
             let outcome = put_one(case, server, &server.flawed(flaw), &question);
             outcomes.push((case.group, servers.len(), case, outcome));
         }
     }
     judge_together(&outcomes);
+}
+
+/// A few combinations of each `[[case]]` for each target, as far apart as they can be.
+fn few_of_each<'s>(scenario: &'s Scenario, plan: &Plan) -> Vec<(&'s Case, usize)> {
+    let mut groups: BTreeMap<(usize, usize), Vec<&Case>> = BTreeMap::new();
+    for planned in &plan.list {
+        if let Some(case) = scenario.cases.get(planned.case) {
+            groups.entry((case.group, planned.target)).or_default().push(case);
+        }
+    }
+    let few = |((_, target), cases): ((usize, usize), Vec<&'s Case>)| {
+        let step = cases.len().div_ceil(MOST_OF_A_GROUP).max(1);
+        cases.into_iter().step_by(step).map(move |case| (case, target)).collect::<Vec<_>>()
+    };
+    groups.into_iter().flat_map(few).collect()
 }
 
 /// The servers of the first dialect that a scenario names, or of the plainest one.
@@ -111,7 +118,9 @@ fn converse(case: &Case, server: &Server, authority: &Authority, request: &Reque
             let found = server.target.endpoint_for(case.protocol, case.mechanism, case.security);
             let security = found.map_or(Security::Plaintext, |(_, security)| security);
             let ours = Session::dialogue(case.protocol, security, steps.clone());
-            talk(ours, theirs, security, &[], MOST_SENT + steps.len())
+            let talked = talk(ours, theirs, security, &[], MOST_SENT + steps.len());
+            assert!(talked.step.is_some_and(|step| step <= steps.len()), "{}: beyond its last step", case.id);
+            talked
         }
     }
 }
@@ -164,6 +173,8 @@ fn check_case(case: &Case) {
     if let Action::Login { name, .. } = &case.action {
         let is_there = |role: &&str| bundled().1.role(role).is_some();
         assert!(name.other_roles().iter().all(is_there), "{id}: somebody is not there");
+        let again = Template::parse(&name.notation(), &vocabulary().roles).map(|name| name.notation());
+        assert!(again.as_ref() == Ok(&name.notation()), "{id}: {} became {again:?}", name.notation());
     }
 }
 

@@ -14,6 +14,7 @@ mod identity;
 mod output;
 mod secrecy;
 mod seed_files;
+mod seed_talks;
 mod seeds;
 mod server;
 mod session;

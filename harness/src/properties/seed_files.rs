@@ -62,9 +62,40 @@ fn words(text: &str) -> impl Iterator<Item = String> {
         let is_free = ["title", "cites", "id", "form"].contains(&field);
         let words = line.split(|c: char| c.is_whitespace() || ",[]'\"=".contains(c)).filter(move |_| !is_free);
         // Octets of all kinds are what other seeds are for.
-        let is_word =
-            |word: &&str| word.bytes().all(|octet| octet.is_ascii_lowercase() || b"-{}.:!|*>".contains(&octet));
+        let is_word = |word: &&str| {
+            let is_of_words =
+                |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || b"-{}.:!|*>".contains(&octet);
+            word.bytes().all(is_of_words) && !word.bytes().all(|octet| octet.is_ascii_digit())
+        };
         let words: Vec<String> = words.filter(is_word).map(|word| format!("{field} {word}")).collect();
         words
     })
 }
+
+/// A scenario with a dialogue that has everything that one can have.
+pub(super) const DIALOGUE: &str = r#"title = "everything"
+cites = ["RFC 1"]
+once = true
+[matrix]
+protocol = ["imap"]
+[[case]]
+id = "dialogue"
+each = { one = 'x', two = 'y' }
+needs = ["STARTTLS"]
+level = "should"
+dialogue = '''
+S: * OK|PREAUTH ... !BYE !{each}
+C| a NO
+C: OP {each}{base64:{each}} {len:{each}{user}}
+S: ... !{each}
+S: a OK|BAD|NO*
+C> b CAPABILITY
+C: c STARTTLS
+S: b OK || [closed]
+S: c OK
+TLS || [closed]
+C: d LOGIN "{login|escaped}" {password}
+S: d ... !{each}
+S: [closed]
+'''
+"#;

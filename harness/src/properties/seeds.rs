@@ -4,17 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::seed_files::{bundled as bundled_files, cases, faulty};
-use super::session::{WANTED, client};
-use super::world::{PASSWORD, bundled, sound, target, vocabulary, ways};
-use crate::axes::{Mechanism, Protocol, Way};
+use super::seed_files::{DIALOGUE, bundled as bundled_files, cases, faulty};
+use super::seed_talks::{other_talks, talks};
+use super::world::{bundled, sound, target, vocabulary};
+use crate::axes::{Mechanism, Protocol};
 use crate::identity::{Access, Verdict, escape};
-use crate::protocol::sasl::decode_challenge;
-use crate::protocol::{Action, DialogueStep, Login, Secured, Session};
-use crate::reference::{Authority, Flow, Session as ServerSession, TlsFacts};
+use crate::protocol::DialogueStep;
+use crate::reference::Session as ServerSession;
 use crate::runner::{Request, ask};
-use crate::scenario::bundled_scenarios;
-use crate::secret::Password;
+use crate::scenario::{Verdict as CaseVerdict, bundled_scenarios};
 use crate::target::Target;
 
 /// The longest seed. What is longer in a scenario is there for its length, which a fuzzer finds by itself.
@@ -45,7 +43,8 @@ pub fn seeds() -> BTreeMap<&'static str, BTreeSet<Vec<u8>>> {
     dialects.extend(bundled_files(|path| path == "directory.toml", usize::MAX));
     dialects.extend(["dialect", "directory"].into_iter().flat_map(faulty));
     seeds.insert("dialect_file", dialects);
-    seeds.insert("scenario_file", cases().into_iter().chain(faulty("scenario")).collect());
+    let scenarios = cases().into_iter().chain(faulty("scenario"));
+    seeds.insert("scenario_file", scenarios.chain([DIALOGUE.into()]).collect());
     seeds.insert("target_file", faulty("target").into_iter().chain([TARGET.into()]).collect());
     for (protocol, server, client) in
         [(Protocol::Imap, "imap_response", "reference_imap"), (Protocol::Pop3, "pop3_response", "reference_pop3")]
@@ -65,10 +64,9 @@ pub fn seeds() -> BTreeMap<&'static str, BTreeSet<Vec<u8>>> {
     });
     seeds.insert("session_pair", pairs.collect());
     seeds.insert("redaction", redaction());
-    seeds.insert(
-        "reports",
-        BTreeSet::from([b"\0a/b[imap]\0about\0RFC 1\0target".to_vec(), b"\x01<\x02&\"'>]]>\xff".to_vec()]),
-    );
+    let verdicts = (0..CaseVerdict::ALL.len()).filter_map(|verdict| u8::try_from(verdict).ok());
+    let reports = verdicts.map(|verdict| [&[verdict][..], b"a/b[imap]\0about\0RFC 1\0target"].concat());
+    seeds.insert("reports", reports.chain([b"\x01<\x02&\"'>]]>\xff".to_vec()]).collect());
     for (_, found) in seeds.iter_mut().filter(|(name, _)| **name != "dialect_file") {
         found.retain(|seed| seed.len() <= LONGEST);
     }
@@ -196,82 +194,18 @@ fn dialogues(asked: &[(Protocol, Request)], protocol: Protocol) -> (BTreeSet<Vec
     (said_kinds.into_values().collect(), sent_kinds.into_values().collect())
 }
 
-/// What a server said in a login.
-struct Talk {
-    way: u8,
-    said: Vec<u8>,
-}
-
-impl Talk {
-    /// The challenges in it, as `sasl_challenge` takes them.
-    fn challenges(&self) -> Option<Vec<u8>> {
-        let lines =
-            self.said.split(|octet| *octet == b'\n').filter_map(|line| line.trim_ascii_end().strip_prefix(b"+ "));
-        let challenges: Vec<Vec<u8>> = lines.filter_map(decode_challenge).collect();
-        (!challenges.is_empty()).then(|| [&[self.way, 1, 1, 0][..], &challenges.join(&b"\0\0"[..])].concat())
-    }
-}
-
-/// Every way of logging in, with a password that is right and one that is not.
-fn talks() -> Vec<Talk> {
-    let mut talks = Vec::new();
-    for (index, &(protocol, mechanism, encoding)) in ways().iter().enumerate() {
-        for password in ["Secret-Same", PASSWORD] {
-            let login = Login::new(protocol, mechanism, "Same", Password::new(password));
-            let mut session = Session::login(Login { encoding, ..login });
-            session.secured(Secured { exporter: Some([7; 32]), ..Secured::default() });
-            let mut server = ServerSession::new(protocol, plainest(false));
-            server.secured(TlsFacts { exporter: Some([7; 32]), certificate: None });
-            let said = listen(session, server);
-            talks.push(Talk { way: u8::try_from(index).unwrap_or_default(), said });
-        }
-    }
-    talks
-}
-
-/// What else a client may want of a server, and what it then hears, with PLAIN in either protocol.
-fn other_talks() -> Vec<Vec<u8>> {
-    let plain = |(_, mechanism, _): &Way| *mechanism == Mechanism::Plain;
-    let mut seeds = Vec::new();
-    for (index, &way) in ways().iter().enumerate().filter(|(_, way)| plain(way)) {
-        for (number, &wanted) in WANTED.iter().enumerate() {
-            let said = listen(client(way, wanted), ServerSession::new(way.0, plainest(true)));
-            let head = [index, number].map(|octet| u8::try_from(octet).unwrap_or_default());
-            seeds.push([&head[..], &[1, 0], &said].concat());
-        }
-    }
-    seeds
-}
-
-/// The reference server that takes names as they are, with the same nonces each time.
-fn plainest(offers_tls: bool) -> Arc<Authority> {
-    let opaque = bundled().0.iter().position(|dialect| dialect.name == "opaque").unwrap_or_default();
-    Arc::new(sound(u8::try_from(opaque).unwrap_or_default(), offers_tls).as_ref().clone().with_seed([0; 32]))
-}
-
-/// All that the server says until the client has its outcome.
-fn listen(mut client: Session, mut server: ServerSession) -> Vec<u8> {
-    let mut said = Vec::new();
-    server.greeting(&mut said);
-    let (mut heard, mut flow) = (0, Flow::Continue);
-    loop {
-        match client.poll() {
-            Action::Send(outgoing) => flow = server.receive(&outgoing.octets, &mut said),
-            Action::Receive if heard < said.len() => {
-                client.receive(said.get(heard..).unwrap_or_default());
-                heard = said.len();
-            }
-            Action::Receive if flow == Flow::Close => client.closed(),
-            Action::Receive => client.timed_out(),
-            Action::StartTls => client.tls_failed(String::new()),
-            Action::Finished => return said,
-        }
-    }
-}
-
-/// A password and what a server makes of it, once for each form.
+/// A password and what a server makes of it, once for each form: as it is, in a challenge, and in a flood.
 fn redaction() -> BTreeSet<Vec<u8>> {
+    let long = [b' '; 120];
     (0x80..0x87)
-        .map(|form| [&[0, 6][..], b"Secret-Use0", b"r1 -ERR ", &[form], b"\r\n", &[form, form]].concat())
+        .flat_map(|form| {
+            let password: &[u8] = b"Secret-Use0";
+            let longest: &[u8] = b"Secret-Use0Secret-Use012";
+            [
+                [&[0, 6][..], password, b"r1 -ERR ", &[form], b"\r\n", &[form, form]].concat(),
+                [&[0, 6][..], password, b"r+ ", &[form], b"\r\n", &long, &[form, b'\r'], &long].concat(),
+                [&[4, 1, 2, 3, 4, 18][..], longest, b"-ERR ", &[form]].concat(),
+            ]
+        })
         .collect()
 }

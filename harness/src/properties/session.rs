@@ -28,6 +28,9 @@ pub(super) const WANTED: &[(Wanted, Security)] = &[
     (Wanted::Dialogue, Security::Starttls),
 ];
 
+/// Who wants it.
+pub(super) const NAME: &[u8] = br"Domain1\User1\Mailbox1";
+
 #[derive(Clone, Copy)]
 pub(super) enum Wanted {
     Login,
@@ -61,7 +64,7 @@ fn hostile_server(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
 
 /// A client that wants something.
 pub(super) fn client((protocol, mechanism, encoding): Way, (wanted, security): (Wanted, Security)) -> Session {
-    let login = Login::new(protocol, mechanism, br"Domain1\User1", Password::new(PASSWORD));
+    let login = Login::new(protocol, mechanism, NAME, Password::new(PASSWORD));
     let login = Login { encoding, security, ..login };
     let mut session = match wanted {
         Wanted::Login => Session::login(login),

@@ -13,6 +13,8 @@ pub(super) const EXPORTER: [u8; 32] = [7; 32];
 /// A conversation that is over.
 pub(super) struct Talked {
     pub outcome: Outcome,
+    /// The step of a dialogue with which it ended.
+    pub step: Option<usize>,
     pub deviations: Vec<Deviation>,
     pub transcript: Transcript,
 }
@@ -71,7 +73,8 @@ pub(super) fn talk(
             Action::Finished => break,
         }
     }
-    Talked { deviations: client.deviations().to_vec(), outcome: client.outcome(), transcript }
+    let (step, deviations) = (client.dialogue_step(), client.deviations().to_vec());
+    Talked { outcome: client.outcome(), step, deviations, transcript }
 }
 
 fn hear(server: &mut ServerSession, outgoing: &Outgoing, cuts: &[u8], mut flow: Flow, said: &mut Vec<u8>) -> Flow {
