@@ -11,6 +11,7 @@
 //! - `transport`: drives a protocol session over a real connection
 //! - `target`: the servers under test
 //! - `runner`: plans and runs, many connections at once, and tells what happens as events
+//! - `fuzz`: conversations that are made up, oracles that judge them, and scenarios of what they find
 //! - `report`: the events for people, as JSON Lines, as JUnit
 //! - `cli`: one file per verb
 //!
@@ -23,6 +24,8 @@ pub mod axes;
 mod bundled;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+pub mod fuzz;
 pub mod identity;
 #[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
 #[doc(hidden)]

@@ -68,6 +68,14 @@ pub enum CliError {
         /// Why.
         reason: String,
     },
+    /// The target does not answer.
+    #[error("failed to reach {name}: {reason}")]
+    Unreached {
+        /// The target.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// No case was chosen.
     #[error("nothing to run: {0}")]
     NothingToRun(String),
@@ -83,7 +91,7 @@ impl CliError {
     /// The exit code.
     pub fn status(&self) -> ExitStatus {
         match self {
-            Self::Start { .. } => ExitStatus::Unreachable,
+            Self::Start { .. } | Self::Unreached { .. } => ExitStatus::Unreachable,
             Self::NothingToRun(_) => ExitStatus::NothingRan,
             Self::Interrupted => ExitStatus::Interrupted,
             _ => ExitStatus::Usage,

@@ -6,6 +6,7 @@ mod exit_code;
 mod explain;
 mod explanation;
 mod fleet;
+mod fuzz;
 mod instead;
 mod list;
 mod new_file;
@@ -42,6 +43,7 @@ enum Verb {
     Run(run::RunArgs),
     List(list::ListArgs),
     Fleet(fleet::FleetArgs),
+    Fuzz(fuzz::FuzzArgs),
     Check(check::CheckArgs),
     Explain(explain::ExplainArgs),
     Report(report::ReportArgs),
@@ -71,6 +73,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         Verb::Run(args) => run::run(args),
         Verb::List(args) => list::list(args),
         Verb::Fleet(args) => fleet::fleet(args),
+        Verb::Fuzz(args) => fuzz::fuzz(args),
         Verb::Check(args) => check::check(args),
         Verb::Explain(args) => explain::explain(args),
         Verb::Report(args) => report::report(args),

@@ -166,6 +166,20 @@ impl Prepared {
         }
     }
 
+    /// Starts every target.
+    pub async fn start_all(self, flaws: Flaws, security: Option<Security>) -> Result<Vec<Arc<Target>>, CliError> {
+        let Self::Reference(dialects, directory) = self else {
+            return Ok(self.start(Plan::default(), flaws, security).await?.1);
+        };
+        let start = |dialect: Arc<Dialect>| {
+            let name = dialect.name.clone();
+            let target = start_reference(dialect, Arc::clone(&directory), flaws)
+                .map_err(|error| CliError::Start { name: format!("reference:{name}"), reason: error.to_string() })?;
+            Ok(Arc::new(with_security(target, security)))
+        };
+        dialects.into_iter().map(start).collect()
+    }
+
     /// Starts what the plan needs, and no more.
     ///
     /// Cases that ask for no security get `security`, where that is given.

@@ -107,7 +107,7 @@ pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
 }
 
 /// Does this on one of the runtime's threads: the one that waits for it all would have to be woken for every answer.
-async fn on_a_worker<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+pub(super) async fn on_a_worker<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     match tokio::spawn(work).await {
         Ok(done) => done,
         Err(error) => std::panic::resume_unwind(error.into_panic()),

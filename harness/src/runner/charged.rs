@@ -12,7 +12,7 @@ use crate::target::Target;
 
 /// Tells at once of most passwords that they are nobody's, however many accounts there are. It keeps no password, only
 /// hashes with a key of chance.
-pub(super) struct Secrets {
+pub(crate) struct Secrets {
     key: RandomState,
     hashes: HashSet<u64>,
 }

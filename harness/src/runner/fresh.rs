@@ -8,7 +8,7 @@ use crate::protocol::Fresh;
 const FILETIME_EPOCH: u64 = 11_644_473_600;
 
 /// Octets of chance from the system, and the time of its clock.
-pub(super) fn fresh() -> Result<Fresh, String> {
+pub(crate) fn fresh() -> Result<Fresh, String> {
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(|error| format!("failed to get octets of chance from the system: {error}"))?;
     Ok(Fresh { nonce, filetime: filetime(SystemTime::now()) })

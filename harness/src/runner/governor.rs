@@ -40,12 +40,12 @@ const FEW: usize = 4;
 const MANY: usize = 20;
 
 /// One gate for each target.
-pub(super) struct Governor {
+pub(crate) struct Governor {
     pub gates: Vec<Gate>,
 }
 
 /// Through which every conversation with one target goes.
-pub(super) struct Gate {
+pub(crate) struct Gate {
     pub target: Arc<Target>,
     base: Deadlines,
     permits: Semaphore,
@@ -98,7 +98,7 @@ struct Crowd {
 }
 
 /// Leave to have a conversation.
-pub(super) struct Turn<'g> {
+pub(crate) struct Turn<'g> {
     _permit: Option<SemaphorePermit<'g>>,
     _shared: Option<RwLockReadGuard<'g, ()>>,
 }

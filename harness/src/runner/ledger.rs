@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use tokio::sync::Notify;
 
 /// What each account of a target has been given.
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     /// How many wrong passwords in a row one account is given; nothing where no account is ever locked.
     budget: Option<u64>,
     tallies: Vec<Tally>,
@@ -31,10 +31,10 @@ struct Counts {
 }
 
 /// A good login under way; an error says why there can be none.
-pub(super) type GoodLogin<'l> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'l>>;
+pub(crate) type GoodLogin<'l> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'l>>;
 
 /// A wrong password that may be sent; it counts as answered when this is dropped.
-pub(super) struct Charge<'l> {
+pub(crate) struct Charge<'l> {
     tally: &'l Tally,
 }
 

@@ -39,8 +39,13 @@ pub use event::{
     TargetFacts,
 };
 pub use execute::{RunOptions, run};
+pub(crate) use fresh::fresh;
+pub(crate) use governor::{Gate, Governor};
 pub use harm::Harm;
+pub(crate) use ledger::GoodLogin;
 pub use plan::{Plan, Planned, Shard};
+pub(crate) use question::by_dialect;
 pub use question::{Question, Request, ask};
 pub use rules::{AxisPair, Clause, axis_pairs, clauses};
+pub(crate) use sanity::plainest_login;
 pub use seed::{SeedError, SeedOptions, SeedResult, Seeded, seed};

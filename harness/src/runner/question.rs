@@ -123,7 +123,7 @@ const fn secret_of(account: &Account, access: Access) -> Option<&Password> {
 }
 
 /// What the target's dialect and directory come to.
-fn by_dialect(target: &Target, name: &[u8], password: &Password, access: Access) -> Expected {
+pub(crate) fn by_dialect(target: &Target, name: &[u8], password: &Password, access: Access) -> Expected {
     if !target.dialect.offers(access) {
         return Expected::Refused;
     }

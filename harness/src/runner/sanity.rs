@@ -163,7 +163,7 @@ pub(super) fn offers(place: Place, mechanism: Mechanism, survey: &Survey) -> Opt
 }
 
 /// A login that works if anything does: the role for whom every assumption is right, else the first that can be named.
-pub(super) fn plainest_login<'t>(
+pub(crate) fn plainest_login<'t>(
     target: &'t Target,
     protocol: Protocol,
     mechanism: Mechanism,

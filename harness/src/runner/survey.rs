@@ -15,7 +15,7 @@ use crate::target::{Endpoint, Target};
 use crate::transport::Deadlines;
 
 /// One way to talk to a target: its index, the protocol, and what protects the connection.
-pub(super) type Place = (usize, Protocol, Security);
+pub(crate) type Place = (usize, Protocol, Security);
 
 /// What a survey of one place came to.
 #[derive(Debug, Clone, PartialEq, Eq)]

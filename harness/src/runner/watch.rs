@@ -21,7 +21,7 @@ const RUNAWAY: Duration = Duration::from_secs(1);
 const GROWTH: u64 = 64 << 20;
 
 /// How a server was doing at a moment.
-pub(super) struct Look {
+pub(crate) struct Look {
     vitals: Vitals,
     at: Instant,
 }

@@ -183,7 +183,13 @@ impl Template {
 
     /// Adds another text at the end.
     pub fn append(&mut self, other: Self) {
-        self.pieces.extend(other.pieces);
+        for piece in other.pieces {
+            match (self.pieces.last_mut(), piece) {
+                // Octets that meet are one piece, as they are where a file is read.
+                (Some(Piece::Octets(before)), Piece::Octets(more)) => before.extend_from_slice(&more),
+                (_, piece) => self.pieces.push(piece),
+            }
+        }
     }
 
     /// Whether `{each}` stands in it.

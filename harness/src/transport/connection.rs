@@ -20,7 +20,7 @@ const KEPT_OCTETS: usize = 16;
 const TO_PART: Duration = Duration::from_millis(250);
 
 /// Where a connection is.
-pub(super) enum Connection<S> {
+pub(crate) enum Connection<S> {
     /// In plaintext.
     Plain(S),
     /// Within TLS.
@@ -30,7 +30,7 @@ pub(super) enum Connection<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    pub(super) async fn write_all(&mut self, octets: &[u8]) -> io::Result<()> {
+    pub(crate) async fn write_all(&mut self, octets: &[u8]) -> io::Result<()> {
         match self {
             Self::Plain(stream) => stream.write_all(octets).await,
             Self::Tls(stream) => {
@@ -41,7 +41,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    pub(super) async fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+    pub(crate) async fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(stream) => stream.read(octets).await,
             Self::Tls(stream) => stream.read(octets).await,
@@ -50,7 +50,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Shakes hands; or says why that failed.
-    pub(super) async fn secure(&mut self, client: &TlsClient, due: Instant) -> Result<Secured, String> {
+    pub(crate) async fn secure(&mut self, client: &TlsClient, due: Instant) -> Result<Secured, String> {
         let Self::Plain(stream) = std::mem::replace(self, Self::Broken) else {
             return Err("TLS is spoken already".to_owned());
         };
@@ -68,7 +68,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Says goodbye in TLS (`close_notify`, RFC 8446 §6.1), and closes.
-    pub(super) async fn part(self) {
+    pub(crate) async fn part(self) {
         if let Self::Tls(mut stream) = self {
             // The conversation is over: whether the server hears it makes no difference.
             let _ = timeout(TO_PART, stream.shutdown()).await;
@@ -77,7 +77,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 }
 
 /// What TLS has to say about a read that failed within it; nothing where the connection just ended.
-pub(super) fn alert(error: &io::Error) -> Option<String> {
+pub(crate) fn alert(error: &io::Error) -> Option<String> {
     rustls_error(error).map(|_| reason(error, b"\x15"))
 }
 
@@ -95,7 +95,7 @@ fn secured<S>(stream: &TlsStream<Witness<S>>) -> Secured {
 }
 
 /// A stream that remembers what came first.
-pub(super) struct Witness<S> {
+pub(crate) struct Witness<S> {
     stream: S,
     first: Vec<u8>,
 }

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 pub use tls::{ClientCertificate, Roots, TlsSettings, TlsVersion};
 pub use tls_client::{TlsClient, TlsSettingsError};
 
-use self::connection::{Connection, alert};
+pub(crate) use self::connection::{Connection, alert};
 use crate::axes::Security;
 use crate::protocol::{Action, Deviation, Outcome, Session, Stage, Transcript};
 

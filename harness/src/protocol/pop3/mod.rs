@@ -1,6 +1,6 @@
 //! POP3 from the client's side (RFC 1939, RFC 2449, RFC 5034).
 
-mod apop;
+pub(crate) mod apop;
 mod login;
 pub mod response;
 

@@ -1,0 +1,255 @@
+//! `loginspec fuzz`: makes login conversations up, has them with a live server, and turns what breaks a rule into small
+//! scenario files.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::exit_code::{CliError, ExitStatus};
+use super::prepared::{Prepared, TargetArgs, prepare};
+use super::run::{duration, flaw_parser, on_a_worker, watch_for_interrupt};
+use crate::fuzz::{
+    Finding, FuzzEvent, FuzzReporter, Ground, INTERRUPTED, Options, Outcome, Progress, fuzz as run_campaign,
+};
+use crate::reference::{Flaw, Flaws};
+use crate::target::{Passwords, Target};
+use crate::transport::Deadlines;
+
+/// How long to wait for a reply where nobody says so: our own server answers within a thousandth of that.
+const AT_HOME: Duration = Duration::from_secs(1);
+const ABROAD: Duration = Duration::from_secs(5);
+/// How often a line about the progress is written where it cannot be shown in place.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Fuzz a live server's logins: what breaks a rule becomes a small scenario file.
+///
+/// The same seed and target make the same conversations. A server that is not on this machine is fuzzed only with
+/// `--i-may-fuzz HOST`; the limits in its target file (wrong passwords in a row, connections) are kept.
+#[derive(Debug, Args)]
+pub(super) struct FuzzArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// For how long, as in 30s or 10m.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    time: Duration,
+    /// How many conversations at most.
+    #[arg(long, value_name = "N")]
+    conversations: Option<u64>,
+    /// What the conversations follow from.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Where findings go, one scenario file each, and what `--resume` needs.
+    #[arg(long, value_name = "FOLDER", default_value = "loginspec-fuzz")]
+    out: PathBuf,
+    /// Go on where the campaign in the folder has ended, however it has.
+    #[arg(long)]
+    resume: bool,
+    /// How many connections there are at once [default: 64, or 16 to other people's servers].
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    jobs: Option<u16>,
+    /// How many conversations are begun in a second at most.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
+    /// How long to wait for each reply, as in 5s or 500ms [default: 1s, or 5s of other people's servers].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Duration>,
+    /// End as soon as this file is there [default: `stop` in the folder].
+    #[arg(long, value_name = "FILE")]
+    stop_file: Option<PathBuf>,
+    /// This host is not this machine, and whoever runs it agrees. May be given several times.
+    #[arg(long, value_name = "HOST")]
+    i_may_fuzz: Vec<String>,
+    /// Have a login bug; reference server only. May be given several times.
+    #[arg(long, value_name = "NAME", value_parser = flaw_parser())]
+    flaw: Vec<Flaw>,
+}
+
+/// Runs a campaign.
+pub(super) fn fuzz(args: FuzzArgs) -> Result<ExitStatus, CliError> {
+    let prepared = prepare(&args.target, Passwords::Fetch)?;
+    if !args.flaw.is_empty() && prepared.is_abroad() {
+        return Err(CliError::Usage("--flaw is for the reference server only".to_string()));
+    }
+    refuse_others(&prepared, &args.i_may_fuzz)?;
+    begin_anew(&args)?;
+    let jobs = args.jobs.map_or(prepared.jobs(), usize::from);
+    let timeout = args.timeout.unwrap_or(if prepared.is_abroad() { ABROAD } else { AT_HOME });
+    let flaws: Flaws = args.flaw.iter().copied().collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        let interrupt = watch_for_interrupt()?;
+        let mut early = interrupt.clone();
+        let targets = tokio::select! {
+            started = prepared.start_all(flaws, args.target.wire.security) => started?,
+            Ok(_) = early.wait_for(|&is_set| is_set) => return Err(CliError::Interrupted),
+        };
+        let deadlines = Deadlines::from_reply(timeout);
+        let mut grounds = Vec::new();
+        for target in targets {
+            let name = target.name.clone();
+            let ground = Ground::explore(target, deadlines).await;
+            grounds.push(ground.map_err(|reason| CliError::Unreached { name, reason })?);
+        }
+        let options = Options {
+            seed: args.seed,
+            time: args.time,
+            conversations: args.conversations,
+            jobs,
+            deadlines,
+            rate: args.rate,
+            stop_file: args.stop_file.clone().unwrap_or_else(|| args.out.join("stop")),
+            folder: args.out.clone(),
+            resume: args.resume,
+            interrupt,
+        };
+        let outcome = on_a_worker(async move { run_campaign(grounds, options, &mut Shown::new()).await }).await;
+        outcome.map_err(|source| CliError::Report { name: args.out.display().to_string(), source })
+    })?;
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    summarize(&outcome)?;
+    Ok(status(&outcome))
+}
+
+/// Nobody fuzzes other people's servers by a slip of the finger.
+fn refuse_others(prepared: &Prepared, allowed: &[String]) -> Result<(), CliError> {
+    let Prepared::Remote(target) = prepared else { return Ok(()) };
+    let refused = |target: &Target| {
+        let others = target.endpoints.iter().filter(|endpoint| !endpoint.is_loopback());
+        others.map(|endpoint| endpoint.host().to_string()).find(|host| !allowed.contains(host))
+    };
+    match refused(target) {
+        None => Ok(()),
+        Some(host) => Err(CliError::Usage(format!(
+            "{host} is not this machine: fuzzing sends it thousands of wrong logins; if whoever runs it agrees, say so \
+             with --i-may-fuzz {host}"
+        ))),
+    }
+}
+
+/// A campaign that is not to go on must not be mixed up with an earlier one.
+fn begin_anew(args: &FuzzArgs) -> Result<(), CliError> {
+    let state = args.out.join("campaign.json");
+    match (args.resume, state.exists()) {
+        (false, true) => Err(CliError::Usage(format!(
+            "{} holds a campaign already: go on with it (--resume), or name another folder (--out)",
+            args.out.display()
+        ))),
+        (true, false) => Err(CliError::Usage(format!(
+            "{} holds no campaign to go on with; leave --resume out to begin one",
+            args.out.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Shows a campaign while it goes on.
+struct Shown {
+    bar: ProgressBar,
+    last: Option<Duration>,
+}
+
+impl Shown {
+    fn new() -> Self {
+        let bar = ProgressBar::new_spinner();
+        // A template without places cannot be wrong.
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+            bar.set_style(style);
+        }
+        Self { bar, last: None }
+    }
+
+    fn say(&self, text: &str) {
+        self.bar.suspend(|| {
+            // Who has closed the other end wants to read no more.
+            let _ = writeln!(anstream::AutoStream::auto(io::stdout()), "{text}");
+        });
+    }
+}
+
+impl FuzzReporter for Shown {
+    fn event(&mut self, event: &FuzzEvent<'_>) {
+        match event {
+            FuzzEvent::Progress(progress) => {
+                let line = line(progress);
+                if self.bar.is_hidden() {
+                    let is_due = self.last.is_none_or(|last| progress.elapsed >= last + EVERY);
+                    if is_due {
+                        self.last = Some(progress.elapsed);
+                        let _ = writeln!(io::stderr(), "{line}");
+                    }
+                } else {
+                    self.bar.set_message(line);
+                    self.bar.tick();
+                }
+            }
+            FuzzEvent::Found(finding, path) => self.say(&found(finding, path)),
+            FuzzEvent::Note(note) => self.say(&format!("note: {note}")),
+        }
+    }
+}
+
+fn line(progress: &Progress) -> String {
+    let (states, answers) = progress.states;
+    format!(
+        "{} conversations, {}/s; {} findings, {} looked into; {states} states, {answers} answers; {} s left",
+        progress.conversations,
+        progress.rate,
+        progress.findings,
+        progress.waiting,
+        progress.left.as_secs()
+    )
+}
+
+fn found(finding: &Finding, path: &Path) -> String {
+    let proof = if finding.is_proven() { "" } else { " (not proven)" };
+    let steps = match finding.steps {
+        1 => "1 step".to_string(),
+        steps => format!("{steps} steps"),
+    };
+    let harm = finding.harm.as_ref().map_or_else(String::new, |harm| format!("\n    {harm}"));
+    format!(
+        "found{proof}: {} ({}, {steps})\n    {}{harm}\n    {}",
+        finding.oracle.word(),
+        finding.target,
+        finding.what,
+        path.display()
+    )
+}
+
+fn summarize(outcome: &Outcome) -> io::Result<()> {
+    let mut out = anstream::AutoStream::auto(io::stdout());
+    let Progress { conversations, elapsed, .. } = &outcome.progress;
+    writeln!(out, "\nStates that were reached, and what was answered in them:\n\n{}", outcome.map.to_text())?;
+    if let Some(why) = &outcome.ended {
+        writeln!(out, "ended early: {why}")?;
+    }
+    for gone in &outcome.gone {
+        writeln!(out, "no finding: {gone}")?;
+    }
+    let seconds = elapsed.as_secs_f64().max(0.001);
+    let waiting = match outcome.waiting {
+        0 => String::new(),
+        waiting => format!("; {waiting} suspicions not looked into yet (--resume)"),
+    };
+    writeln!(
+        out,
+        "{} findings in {conversations} conversations, {seconds:.1} s, {:.0}/s ({} with all that were had to look into \
+         them){waiting}",
+        outcome.findings.len(),
+        *conversations as f64 / seconds,
+        outcome.had
+    )
+}
+
+fn status(outcome: &Outcome) -> ExitStatus {
+    match outcome.ended.as_deref() {
+        Some(INTERRUPTED) => ExitStatus::Interrupted,
+        Some(why) if why.contains("no connection") => ExitStatus::Unreachable,
+        _ if !outcome.findings.is_empty() => ExitStatus::Unexpected,
+        _ if outcome.progress.conversations == 0 => ExitStatus::NothingRan,
+        _ => ExitStatus::Success,
+    }
+}

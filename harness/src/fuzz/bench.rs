@@ -1,0 +1,314 @@
+//! A suspicion becomes a finding: seen again, made small, written as a scenario that fails here and passes on a sound
+//! server.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::conversation::Conversation;
+use super::director::Director;
+use super::ground::Ground;
+use super::oracle::{Oracle, Violation};
+use super::scenario_text::{Material, case};
+use super::scene::perform;
+use super::shape::shape;
+use super::simplification::{simpler, steps};
+use super::sound::{twin, verdict};
+use crate::axes::Security;
+use crate::protocol::Redactor;
+use crate::scenario::Verdict;
+use crate::transport::Deadlines;
+
+/// How often a finding is looked at again, small as it is, to tell how steady it is.
+const AGAIN: u32 = 3;
+/// For how long a conversation is made smaller at most.
+const TO_SHRINK: Duration = Duration::from_secs(20);
+/// How many simpler conversations are tried at once.
+const AT_ONCE: usize = 8;
+
+/// What a conversation has shown, before it is seen again.
+#[derive(Debug, Clone)]
+pub(super) struct Suspicion {
+    /// The number of the conversation.
+    pub index: u64,
+    pub conversation: Conversation,
+    /// The conversation with which it was compared.
+    pub other: Option<Conversation>,
+    pub violation: Violation,
+}
+
+/// A violation that was seen again, in its smallest conversation.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The oracle that fired.
+    pub oracle: Oracle,
+    /// What happened, in words.
+    pub what: String,
+    /// The target's name.
+    pub target: String,
+    /// The number of the conversation that showed it first.
+    pub conversation: u64,
+    /// How many messages the client says in the smallest conversation that shows it.
+    pub steps: usize,
+    /// What tells it from other findings.
+    pub shape: String,
+    /// How often it was seen again, of three times.
+    pub seen_again: u32,
+    /// How many conversations were had to make it small.
+    pub tried: usize,
+    /// What the server's processes suffered meanwhile, where they did.
+    pub harm: Option<String>,
+    /// The scenario, as a file's text.
+    pub scenario: Option<String>,
+    /// What the scenario comes to on the target, and on a sound server.
+    pub verdicts: Option<(Verdict, Verdict)>,
+    /// Whether the sound reference server does the same, so that the oracle is wrong and not the server.
+    pub is_ours: bool,
+    /// Why there is no scenario, or why it proves nothing.
+    pub doubt: Option<String>,
+    /// The conversation, with passwords masked.
+    pub transcript: String,
+}
+
+impl Finding {
+    /// Whether its scenario fails on the target and passes on a sound server.
+    pub fn is_proven(&self) -> bool {
+        matches!(self.verdicts, Some((Verdict::Fail | Verdict::Warn, Verdict::Pass)))
+    }
+}
+
+/// Whoever looks into suspicions.
+pub(super) struct Bench {
+    pub director: Arc<Director>,
+    pub deadlines: Deadlines,
+    pub seed: u64,
+    /// Where scenarios are put while they are tried.
+    pub scratch: PathBuf,
+}
+
+impl Bench {
+    /// Looks into a suspicion; nothing where it is not seen again.
+    pub async fn look_into(&self, suspicion: Suspicion) -> Option<Finding> {
+        let ground = Arc::clone(self.director.grounds.get(suspicion.conversation.target)?);
+        let Suspicion { index, conversation, other, violation } = suspicion;
+        let is_compared = other.is_some();
+        let is_about_server = matches!(violation.oracle, Oracle::CanaryDies | Oracle::ServerHarmed);
+        let began = Instant::now();
+        let mut tried = 0;
+        let smallest = if is_compared || is_about_server {
+            conversation
+        } else {
+            if self.again(&conversation, &violation).await == 0 {
+                return None;
+            }
+            self.shrink(&ground, conversation, &violation, began, &mut tried).await
+        };
+        let (mut seen_again, mut harm, mut transcript, mut shown) = (0, None, String::new(), violation.clone());
+        for _ in 0..AGAIN {
+            let Ok((scene, incident)) = self.director.perform_alone(&smallest, self.nonce()).await else { continue };
+            harm = harm.or(incident);
+            if let Some(found) = same(&scene.violations, &violation) {
+                seen_again += 1;
+                shown = found.clone();
+            }
+            if transcript.is_empty() {
+                let passwords = ground.passwords_said(&smallest);
+                transcript = scene.heard.transcript.render(&Redactor::new(&passwords));
+            }
+        }
+        if is_compared {
+            seen_again = AGAIN;
+        }
+        if seen_again == 0 {
+            return None;
+        }
+        let mut finding = Finding {
+            oracle: shown.oracle,
+            what: shown.what.clone(),
+            target: ground.target.name.clone(),
+            conversation: index,
+            steps: steps(&smallest),
+            shape: format!("{} {}", shown.oracle.word(), shape(&smallest)),
+            seen_again,
+            tried,
+            harm,
+            scenario: None,
+            verdicts: None,
+            is_ours: false,
+            doubt: None,
+            transcript,
+        };
+        self.write(&ground, &smallest, other.as_ref(), &shown, &mut finding).await;
+        Some(finding)
+    }
+
+    /// How often the violation shows of three times, each on a fresh connection.
+    async fn again(&self, conversation: &Conversation, violation: &Violation) -> u32 {
+        let mut seen = 0;
+        for _ in 0..AGAIN {
+            if let Ok(scene) = self.director.perform(conversation, self.nonce()).await
+                && same(&scene.violations, violation).is_some()
+            {
+                seen += 1;
+                // Once is enough to go on; how steady it is will be told of the smallest.
+                break;
+            }
+        }
+        seen
+    }
+
+    /// The smallest conversation that still shows the violation: whatever can be left out is.
+    async fn shrink(
+        &self,
+        ground: &Ground,
+        mut conversation: Conversation,
+        violation: &Violation,
+        began: Instant,
+        tried: &mut usize,
+    ) -> Conversation {
+        let has_plaintext = ground
+            .places
+            .iter()
+            .any(|place| (place.protocol, place.security) == (conversation.protocol, Security::Plaintext));
+        'smaller: loop {
+            let candidates = simpler(&conversation, has_plaintext);
+            for chunk in candidates.chunks(AT_ONCE) {
+                if began.elapsed() > TO_SHRINK {
+                    return conversation;
+                }
+                *tried += chunk.len();
+                let mut asking = Vec::new();
+                for candidate in chunk {
+                    asking.push(self.shows(candidate, violation));
+                }
+                // In the order of the candidates, so that chance has no part in it.
+                for (candidate, shows) in chunk.iter().zip(at_once(asking).await) {
+                    if shows {
+                        conversation = candidate.clone();
+                        continue 'smaller;
+                    }
+                }
+            }
+            return conversation;
+        }
+    }
+
+    async fn shows(&self, conversation: &Conversation, violation: &Violation) -> bool {
+        let scene = self.director.perform(conversation, self.nonce()).await;
+        scene.is_ok_and(|scene| same(&scene.violations, violation).is_some())
+    }
+
+    /// Writes the scenario, and proves it on the target and on its sound twin.
+    async fn write(
+        &self,
+        ground: &Arc<Ground>,
+        conversation: &Conversation,
+        other: Option<&Conversation>,
+        violation: &Violation,
+        finding: &mut Finding,
+    ) {
+        let twin = match twin(&ground.target, self.deadlines).await {
+            Ok(twin) => Arc::new(twin),
+            Err(reason) => {
+                finding.doubt = Some(reason);
+                return;
+            }
+        };
+        let sound = match perform(&twin, conversation, self.deadlines, None, self.nonce()).await {
+            Ok(scene) => scene,
+            Err(reason) => {
+                finding.doubt = Some(reason);
+                return;
+            }
+        };
+        if let Some(own) = same(&sound.violations, violation) {
+            finding.doubt = Some(format!("the sound reference server does the same: {}", own.what));
+            finding.is_ours = true;
+            return;
+        }
+        let material = Material { conversation, other, violation, ground, sound: &sound.heard };
+        let Some((case, steps)) = case(&material) else {
+            finding.doubt = Some("no scenario can say it".to_string());
+            return;
+        };
+        finding.steps = steps;
+        let file = self.scratch.join(format!("trial-{}.toml", finding.conversation));
+        let text = self.scenario(finding, &case);
+        if let Err(error) = std::fs::write(&file, &text) {
+            finding.doubt = Some(format!("failed to write {}: {error}", file.display()));
+            return;
+        }
+        let here = verdict(&file, &ground.target, self.deadlines).await;
+        let there = verdict(&file, &twin.target, self.deadlines).await;
+        let _ = std::fs::remove_file(&file);
+        finding.scenario = Some(text);
+        match (here, there) {
+            (Ok((here, why)), Ok((there, why_there))) => {
+                finding.verdicts = Some((here, there));
+                if !finding.is_proven() {
+                    finding.doubt = Some(format!(
+                        "the scenario comes to {} here ({why}) and to {} on the sound reference server ({why_there})",
+                        here.word(),
+                        there.word()
+                    ));
+                }
+            }
+            (Err(reason), _) | (_, Err(reason)) => finding.doubt = Some(reason),
+        }
+    }
+
+    fn scenario(&self, finding: &Finding, case: &str) -> String {
+        let Finding { oracle, what, target, .. } = finding;
+        let plain = |text: &str| text.replace(['\n', '\r'], " ");
+        let quoted = |text: &str| plain(text).replace('\\', "\\\\").replace('"', "\\\"");
+        let steadiness = match finding.seen_again {
+            AGAIN => "each time that it was tried again".to_string(),
+            some => format!("{some} times of {AGAIN}: not every time"),
+        };
+        format!(
+            "# Found by `loginspec fuzz --seed {}` as conversation {} with {}; seen {steadiness}.\n\
+             # Oracle {}: {}.\n\
+             title = \"{}\"\nabout = \"Found by fuzzing: {}.\"\ncites = [\"{}\"]\nonce = true\n\n{case}",
+            self.seed,
+            finding.conversation,
+            plain(target),
+            oracle.word(),
+            oracle.rule(),
+            quoted(oracle.rule()),
+            quoted(what),
+            oracle.cites(),
+        )
+    }
+
+    /// Chance for clients' nonces: never the same twice, or a server would be right to refuse.
+    fn nonce(&self) -> [u8; 16] {
+        let count = self.director.had.load(Ordering::Relaxed);
+        let mut rng = fastrand::Rng::with_seed(self.seed ^ count.rotate_left(32));
+        (rng.u128(..)).to_le_bytes()
+    }
+}
+
+/// The same violation again: by the same oracle, with the same kind of answer, whatever the command.
+fn same<'v>(found: &'v [Violation], violation: &Violation) -> Option<&'v Violation> {
+    let kind = |shape: &str| shape.rsplit_once(": ").map(|(_, kind)| kind.to_string());
+    found.iter().find(|other| other.oracle == violation.oracle && kind(&other.shape) == kind(&violation.shape))
+}
+
+/// Waits for all of them together; their results are in their order.
+async fn at_once<F: Future<Output = bool>>(futures: Vec<F>) -> Vec<bool> {
+    let mut pinned: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    let mut results: Vec<Option<bool>> = pinned.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, result) in pinned.iter_mut().zip(&mut results) {
+            if result.is_none()
+                && let std::task::Poll::Ready(ready) = future.as_mut().poll(context)
+            {
+                *result = Some(ready);
+            }
+        }
+        if results.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    results.into_iter().map(|result| result.unwrap_or(false)).collect()
+}

@@ -1,0 +1,258 @@
+//! What only several conversations together show: refusals that tell who exists, challenges that come twice, and what
+//! means the same and comes to something else.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::conversation::{Command, Conversation, Said};
+use super::course::Course;
+use super::ground::Ground;
+use super::oracle::{Oracle, Violation};
+use super::play::{Answer, Answered, Heard, Opened};
+use crate::axes::{Mechanism, Protocol};
+use crate::identity::escape;
+
+/// What one conversation adds to what is compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Observation {
+    /// A login was refused in these words.
+    Refused {
+        /// Where such refusals are compared with each other.
+        place: String,
+        who: Who,
+        words: String,
+        took: Duration,
+    },
+    /// A challenge.
+    Challenged { place: String, challenge: Vec<u8> },
+    /// What a login came to that means this.
+    CameTo { meaning: Vec<u8>, outcome: String },
+}
+
+/// Who was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Who {
+    /// Nobody of that name exists.
+    Stranger,
+    /// Somebody does, and the password is wrong.
+    Known,
+    /// The password is right, and nobody may log in.
+    Right,
+}
+
+/// What a conversation shows that is compared with others'. `clean` ones only: one login attempt, and nobody else.
+pub(super) fn observe(conversation: &Conversation, ground: &Ground, heard: &Heard) -> Vec<Observation> {
+    let mut seen = Vec::new();
+    let protocol = conversation.protocol;
+    if protocol == Protocol::Pop3
+        && let Answer::Ok(reply) = &heard.greeting
+        && let Some(stamp) = crate::protocol::pop3::apop::timestamp(&reply.text)
+    {
+        seen.push(Observation::Challenged { place: "APOP".to_string(), challenge: stamp.to_vec() });
+    }
+    for (command, answered) in conversation.commands.iter().zip(&heard.answers) {
+        if let Said::Login(attempt) = &command.said
+            && matches!(attempt.mechanism, Mechanism::CramMd5 | Mechanism::DigestMd5)
+            && let Some(challenge) = answered.challenges.first()
+        {
+            let place = format!("{protocol} {}", attempt.mechanism);
+            seen.push(Observation::Challenged { place, challenge: challenge.clone() });
+        }
+    }
+    let Some((command, answered)) = only_login(conversation, heard) else { return seen };
+    let step = Course::new(conversation, ground).step(command, answered);
+    let verb = command.verb(protocol);
+    let Said::Login(attempt) = &command.said else { return seen };
+    // How many challenges there are hangs on the encoding.
+    let encoding = attempt.encoding.map_or("", |encoding| encoding.word());
+    let secured = if answered.is_secured { " in TLS" } else { "" };
+    let place = format!("{} {protocol} {verb} {encoding}{secured}", ground.target.name);
+    if let (Some(who), Some(words)) =
+        (who(command, answered, &step.due, conversation, ground), words(command, answered, conversation, ground))
+    {
+        seen.push(Observation::Refused { place, who, words, took: answered.took });
+    }
+    if let (Some(meaning), Some(due)) = (meaning(command, answered, conversation, ground), &step.due)
+        && due.must_open | !due.refusals.bad
+    {
+        let outcome = match &heard.opened {
+            Opened::Mailbox(mailbox) => format!("opens {}", escape(mailbox)),
+            _ => answered.answer.word().to_string(),
+        };
+        seen.push(Observation::CameTo { meaning, outcome });
+    }
+    seen
+}
+
+/// The one login attempt of a conversation that has no other command and no company.
+fn only_login<'c>(conversation: &'c Conversation, heard: &'c Heard) -> Option<(&'c Command, &'c Answered)> {
+    let ([command], [answered]) = (conversation.commands.as_slice(), heard.answers.as_slice()) else { return None };
+    let is_login =
+        matches!(&command.said, Said::Login(attempt) if attempt.fault.is_none() && attempt.authzid.is_none());
+    (is_login && conversation.company.is_empty()).then_some((command, answered))
+}
+
+fn who(
+    command: &Command,
+    answered: &Answered,
+    due: &Option<super::due::Due>,
+    conversation: &Conversation,
+    ground: &Ground,
+) -> Option<Who> {
+    let Said::Login(attempt) = &command.said else { return None };
+    if matches!(attempt.mechanism, Mechanism::Anonymous | Mechanism::External) || attempt.mechanism.takes_token() {
+        return None;
+    }
+    let protocol = conversation.protocol;
+    // Where the server's own documents tell two causes apart there is nothing to compare.
+    let access = super::due::access(protocol, attempt.mechanism);
+    let told = |cause| {
+        ground.target.dialect.failure(cause, access).map(|failure| (failure.manner, &failure.code, &failure.text))
+    };
+    if told(crate::identity::Cause::NoAccount) != told(crate::identity::Cause::WrongPassword) {
+        return None;
+    }
+    if let Some(is_stranger) = due.as_ref().and_then(|due| due.stranger) {
+        return Some(if is_stranger { Who::Stranger } else { Who::Known });
+    }
+    if ground.offers(protocol, answered.is_secured, attempt.mechanism) != Some(false) {
+        return None;
+    }
+    let filled = ground.filled(protocol, attempt)?;
+    let same = ground.target.directory.accounts.iter().find(|account| account.user == filled.name)?;
+    Some(if same.password.expose() == filled.password { Who::Right } else { Who::Known })
+}
+
+/// A refusal in words, without the name that it may repeat.
+fn words(command: &Command, answered: &Answered, conversation: &Conversation, ground: &Ground) -> Option<String> {
+    let reply = match &answered.answer {
+        Answer::No(reply) | Answer::Bad(reply) => reply,
+        _ => return None,
+    };
+    let Said::Login(attempt) = &command.said else { return None };
+    let name = ground.filled(conversation.protocol, attempt)?.name;
+    let code = reply.code.as_ref().map_or_else(String::new, |code| format!("[{code}] "));
+    let text = escape(&reply.text);
+    let name = escape(&name);
+    let text = if name.is_empty() { text } else { text.replace(&name, "NAME") };
+    // How often the server was asked for more tells as well.
+    Some(format!("{} {code}{text}; {} challenges", answered.answer.word(), answered.challenges.len()))
+}
+
+/// What a login means, spelling and cuts left out; nothing where that is not plain.
+fn meaning(command: &Command, answered: &Answered, conversation: &Conversation, ground: &Ground) -> Option<Vec<u8>> {
+    let Said::Login(attempt) = &command.said else { return None };
+    let filled = ground.filled(conversation.protocol, attempt)?;
+    let is_plain = |octets: &[u8]| !octets.is_empty() && octets.iter().all(|octet| (b' '..0x7f).contains(octet));
+    if !is_plain(&filled.name) || !is_plain(&filled.password) {
+        return None;
+    }
+    let head =
+        format!("{} {} {} {}", ground.target.name, conversation.protocol, attempt.mechanism, answered.is_secured);
+    Some([head.as_bytes(), &filled.name, &filled.password].join(&0))
+}
+
+/// What all conversations so far have shown.
+#[derive(Default)]
+pub(super) struct Comparison {
+    refused: HashMap<String, Vec<(Who, String, usize)>>,
+    challenged: HashMap<(String, Vec<u8>), usize>,
+    came_to: HashMap<Vec<u8>, (String, usize)>,
+    /// How long refusals took, and the number of a conversation that is one of them.
+    times: HashMap<(String, Who), (Vec<Duration>, usize)>,
+}
+
+/// How many challenges and meanings are remembered at most.
+const REMEMBERED: usize = 200_000;
+/// How many times of each kind are kept, and how many are enough to compare.
+const KEPT_TIMES: usize = 256;
+const ENOUGH: usize = 24;
+
+impl Comparison {
+    /// Takes the observations of a conversation in; gives back what they violate together with an earlier one, and the
+    /// number of that one.
+    pub fn take(&mut self, number: usize, seen: Vec<Observation>) -> Vec<(Violation, usize)> {
+        let mut found = Vec::new();
+        for observation in seen {
+            match observation {
+                Observation::Refused { place, who, words, took } => {
+                    let (times, latest) = self.times.entry((place.clone(), who)).or_default();
+                    if times.len() < KEPT_TIMES {
+                        times.push(took);
+                    }
+                    *latest = number;
+                    let known = self.refused.entry(place.clone()).or_default();
+                    if let Some((other, said, earlier)) =
+                        known.iter().find(|(other, said, _)| *other != who && *said != words)
+                    {
+                        let what = format!("{}: {words}. {}: {said}", who.word(), other.word());
+                        found.push((violation(Oracle::RefusalTells, &place, "words", what), *earlier));
+                    } else if !known.iter().any(|(other, said, _)| *other == who && *said == words) {
+                        known.push((who, words, number));
+                    }
+                }
+                Observation::Challenged { place, challenge } => {
+                    if self.challenged.len() > REMEMBERED {
+                        continue;
+                    }
+                    if let Some(earlier) = self.challenged.insert((place.clone(), challenge), number)
+                        && earlier != number
+                    {
+                        let what = "the same challenge came on two connections".to_string();
+                        found.push((violation(Oracle::StaleChallenge, &place, "same", what), earlier));
+                    }
+                }
+                Observation::CameTo { meaning, outcome } => match self.came_to.get(&meaning) {
+                    Some((before, earlier)) if *before != outcome => {
+                        let place =
+                            String::from_utf8_lossy(meaning.split(|octet| *octet == 0).next().unwrap_or_default());
+                        let what = format!("the same login {outcome} here and came to `{before}` in another spelling");
+                        found.push((violation(Oracle::UnequalOutcome, &place, "unequal", what), *earlier));
+                    }
+                    Some(_) => {}
+                    None if self.came_to.len() < REMEMBERED => {
+                        self.came_to.insert(meaning, (outcome, number));
+                    }
+                    None => {}
+                },
+            }
+        }
+        found
+    }
+
+    /// The places at which who exists is refused more slowly or faster than who does not, by the middle of many times,
+    /// with the numbers of a conversation of either kind.
+    pub fn telling_times(&self) -> Vec<(String, usize, usize)> {
+        let mut places: Vec<&String> = self.times.keys().map(|(place, _)| place).collect();
+        places.sort_unstable();
+        places.dedup();
+        let middle = |place: &String, who| {
+            let (times, latest) = self.times.get(&(place.clone(), who)).filter(|(times, _)| times.len() >= ENOUGH)?;
+            let mut times = times.clone();
+            times.sort_unstable();
+            Some((times.get(times.len() / 2).copied()?, *latest))
+        };
+        let tells = |place: &String| {
+            let (stranger, of_stranger) = middle(place, Who::Stranger)?;
+            let (known, of_known) = middle(place, Who::Known)?;
+            let (less, more) = (stranger.min(known), stranger.max(known));
+            let is_told = more - less > Duration::from_millis(2) && more > less * 2;
+            is_told.then(|| (place.clone(), of_known, of_stranger))
+        };
+        places.into_iter().filter_map(tells).collect()
+    }
+}
+
+fn violation(oracle: Oracle, place: &str, kind: &str, what: String) -> Violation {
+    Violation { oracle, command: Some(0), what, shape: format!("{place}: {kind}") }
+}
+
+impl Who {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Stranger => "for a name that nobody has",
+            Self::Known => "for a wrong password",
+            Self::Right => "for the right password",
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! A target as the fuzzer knows it: where it listens, what it says it can do, and who is at home there.
+
+use std::sync::Arc;
+
+use super::conversation::{Attempt, Conversation, Said};
+use super::due::{Due, Refusals, access};
+use crate::axes::{Mechanism, Protocol, Security};
+use crate::protocol::{Outcome, Session};
+use crate::runner::fresh;
+use crate::scenario::{Piece, Template, Value};
+use crate::secret::Password;
+use crate::target::{Endpoint, Target};
+use crate::transport::{Deadlines, connect, converse};
+
+/// A target, and what was learned of it before anything else.
+pub struct Ground {
+    /// The target.
+    pub(super) target: Arc<Target>,
+    /// Where conversations begin.
+    pub(super) places: Vec<Place>,
+    /// What it says it can do: by protocol and whether TLS stands.
+    offers: Vec<(Protocol, bool, Vec<String>)>,
+    /// The time, as NTLM tells it.
+    pub(super) filetime: u64,
+}
+
+/// Where conversations begin: a protocol, and what protects the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub protocol: Protocol,
+    pub security: Security,
+    pub endpoint: Endpoint,
+    /// Whether TLS can be begun in the middle.
+    pub has_starttls: bool,
+}
+
+/// The texts of an attempt with the values of the target's accounts in them.
+pub(super) struct Filled {
+    pub name: Vec<u8>,
+    pub authzid: Vec<u8>,
+    pub password: Vec<u8>,
+}
+
+impl Ground {
+    /// Asks a target what it can do, in every way in which it can be talked to. An error says why it cannot be.
+    pub async fn explore(target: Arc<Target>, deadlines: Deadlines) -> Result<Self, String> {
+        let mut ground =
+            Self { target: Arc::clone(&target), places: Vec::new(), offers: Vec::new(), filetime: fresh()?.filetime };
+        let mut reasons = Vec::new();
+        for &protocol in Protocol::ALL {
+            for security in [Security::Plaintext, Security::Tls, Security::Starttls] {
+                let Ok((endpoint, _)) = target.endpoint(protocol, Some(security)) else { continue };
+                match survey(&target, endpoint, protocol, security, deadlines).await {
+                    Ok(words) => ground.add(endpoint, protocol, security, words),
+                    // That there is no STARTTLS is no reason for anything.
+                    Err(_) if security == Security::Starttls && ground.has_place(protocol) => {}
+                    Err(reason) => reasons.push(reason),
+                }
+            }
+        }
+        if ground.places.is_empty() {
+            return Err(reasons.into_iter().next().unwrap_or_else(|| format!("{} has no port", target.name)));
+        }
+        Ok(ground)
+    }
+
+    fn add(&mut self, endpoint: &Endpoint, protocol: Protocol, security: Security, words: Vec<String>) {
+        let is_secured = security != Security::Plaintext;
+        if security == Security::Starttls {
+            for place in self.places.iter_mut().filter(|place| place.protocol == protocol) {
+                place.has_starttls |= place.security == Security::Plaintext;
+            }
+        }
+        // Where plaintext is allowed STARTTLS is a command like any other.
+        let is_covered = security == Security::Starttls
+            && self.places.iter().any(|place| (place.protocol, place.security) == (protocol, Security::Plaintext));
+        if !is_covered {
+            let endpoint = endpoint.clone();
+            self.places.push(Place { protocol, security, endpoint, has_starttls: false });
+        }
+        if !self.offers.iter().any(|(known, secured, _)| (*known, *secured) == (protocol, is_secured)) {
+            self.offers.push((protocol, is_secured, words));
+        }
+    }
+
+    fn has_place(&self, protocol: Protocol) -> bool {
+        self.places.iter().any(|place| place.protocol == protocol)
+    }
+
+    /// Whether it says that it has a capability.
+    pub(super) fn has(&self, protocol: Protocol, is_secured: bool, word: &str) -> bool {
+        let found = self.offers.iter().find(|(known, secured, _)| (*known, *secured) == (protocol, is_secured));
+        found.is_some_and(|(_, _, words)| words.iter().any(|known| known == word))
+    }
+
+    /// Whether it says that it takes a mechanism now; nothing where it says nothing of it.
+    pub(super) fn offers(&self, protocol: Protocol, is_secured: bool, mechanism: Mechanism) -> Option<bool> {
+        match (mechanism.sasl_name(), protocol) {
+            (Some(name), _) => Some(self.has(protocol, is_secured, &format!("AUTH={name}"))),
+            (None, Protocol::Imap) => Some(!self.has(protocol, is_secured, "LOGINDISABLED")),
+            (None, Protocol::Pop3) if self.target.dialect.requires_tls && !is_secured => Some(false),
+            (None, Protocol::Pop3) => None,
+        }
+    }
+
+    /// The texts of an attempt; nothing where the target lacks a value.
+    pub(super) fn filled(&self, protocol: Protocol, attempt: &Attempt) -> Option<Filled> {
+        let cast = self.target.players(access(protocol, attempt.mechanism));
+        let fill = |text: &Template| Some(text.fill(&cast, &attempt.role).ok()?.octets);
+        let authzid = match &attempt.authzid {
+            Some(authzid) => fill(authzid)?,
+            None => Vec::new(),
+        };
+        Some(Filled { name: fill(&attempt.name)?, authzid, password: fill(&attempt.password)? })
+    }
+
+    /// The messages of a command; nothing where the target lacks a value.
+    pub(super) fn messages(&self, protocol: Protocol, lines: &[Template]) -> Option<Vec<Vec<u8>>> {
+        let cast = self.target.players_of_dialogue(protocol);
+        lines.iter().map(|line| line.fill(&cast, "").ok().map(|filled| filled.octets)).collect()
+    }
+
+    /// Nobody gets in but whose password was said.
+    pub(super) fn safe_due(&self, conversation: &Conversation) -> Due {
+        let said = self.passwords_said(conversation);
+        let knows = self.target.directory.accounts.iter().filter(|account| {
+            said.contains(&account.password) || account.token.as_ref().is_some_and(|token| said.contains(token))
+        });
+        let mut opens: Vec<Vec<u8>> =
+            knows.flat_map(|account| account.mailbox.iter().chain(&account.may_open).cloned()).collect();
+        let is_nobodys = |role: &str| role == "anonymous" || conversation.certified.as_deref() == Some(role);
+        let others = self.target.directory.accounts.iter().filter(|account| is_nobodys(&account.role));
+        opens.extend(others.filter_map(|account| account.mailbox.clone()));
+        Due { refusals: Refusals::ANY, opens, ..Due::illegal() }
+    }
+
+    /// The passwords and tokens that are said in a conversation.
+    pub(super) fn passwords_said(&self, conversation: &Conversation) -> Vec<Password> {
+        let mut said: Vec<(&str, Value)> = Vec::new();
+        for command in conversation.commands.iter().chain(conversation.company.iter().flatten()) {
+            match &command.said {
+                Said::Login(attempt) => note_secrets(&attempt.password, &mut said),
+                Said::Lines(lines) => lines.iter().for_each(|line| note_secrets(line, &mut said)),
+                Said::StartTls => {}
+            }
+        }
+        said.sort_unstable_by_key(|(role, value)| (*role, *value as u8));
+        said.dedup();
+        let of_role = |(role, value): &(&str, Value)| {
+            let account = self.target.directory.role(role)?.account?;
+            if *value == Value::Token { account.token.clone() } else { Some(account.password.clone()) }
+        };
+        said.iter().filter_map(of_role).collect()
+    }
+}
+
+fn note_secrets<'t>(text: &'t Template, said: &mut Vec<(&'t str, Value)>) {
+    for piece in text.pieces() {
+        match piece {
+            Piece::Value { role: Some(role), value: value @ (Value::Password | Value::Token), .. } => {
+                said.push((role, *value));
+            }
+            Piece::Base64(inner) => note_secrets(inner, said),
+            _ => {}
+        }
+    }
+}
+
+async fn survey(
+    target: &Target,
+    endpoint: &Endpoint,
+    protocol: Protocol,
+    security: Security,
+    deadlines: Deadlines,
+) -> Result<Vec<String>, String> {
+    let failed = |reason: String| format!("failed to ask {} ({protocol}, {security}): {reason}", endpoint.address);
+    let tls = match target.tls_client(endpoint, None) {
+        Ok(client) => Some(client),
+        Err(reason) if security != Security::Plaintext => return Err(failed(reason)),
+        Err(_) => None,
+    };
+    let stream =
+        connect(&endpoint.address, None, deadlines.connect).await.map_err(|error| failed(error.to_string()))?;
+    let session = Session::survey(protocol, security);
+    let found = converse(stream, session, deadlines, tls.as_ref(), security).await;
+    match found.outcome {
+        Outcome::Surveyed(words) => {
+            let words = words.iter().map(|word| String::from_utf8_lossy(word).into_owned());
+            Ok(words.filter(|word| !target.lacks.contains(word)).collect())
+        }
+        other => Err(failed(crate::scenario::describe(&other))),
+    }
+}

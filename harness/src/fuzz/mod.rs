@@ -1,0 +1,43 @@
+//! Black-box fuzzing of logins: conversations are made up, had with a live server, and judged by oracles that hold for any
+//! server; whatever violates one becomes a small scenario file.
+//!
+//! - [`Ground`]: a target, and what was learned of it before
+//! - [`fuzz`]: a campaign, with its [`Options`], its [`FuzzEvent`]s and its [`Outcome`]
+//! - [`Oracle`]: the rules; a [`Finding`] is a violation of one that was seen again
+//!
+//! A conversation ([`conversation`]) is made by a grammar or by changing an earlier one (`grammar`, `mutation`, `maker`),
+//! had on connections of its own (`wire`, `speaker`, `play`, `scene`), and judged by what each command means where it
+//! stands (`reading`, `due`, `course`, `oracle`), by independent readers (`independent`), and against other conversations
+//! (`comparison`). What is suspicious is tried again, made small (`simplification`) and written down (`scenario_text`),
+//! and proven on the target and on a sound reference server (`bench`, `sound`).
+
+mod bench;
+mod campaign;
+mod comparison;
+mod conversation;
+mod course;
+mod director;
+mod due;
+mod grammar;
+mod ground;
+mod independent;
+mod maker;
+mod mutation;
+mod oracle;
+mod play;
+mod reading;
+mod scenario_text;
+mod scene;
+mod shape;
+mod simplification;
+mod sound;
+mod speaker;
+mod state_map;
+mod store;
+mod wire;
+
+pub use bench::Finding;
+pub use campaign::{FuzzEvent, FuzzReporter, INTERRUPTED, Options, Outcome, Progress, fuzz};
+pub use ground::Ground;
+pub use oracle::Oracle;
+pub use state_map::StateMap;

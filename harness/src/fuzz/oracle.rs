@@ -1,0 +1,346 @@
+//! The oracles: what no sound server does, and what one conversation shows of it.
+
+use super::conversation::{Command, Conversation, Said};
+use super::course::{Course, Step};
+use super::due::Due;
+use super::ground::Ground;
+use super::independent;
+use super::play::{Answer, Heard, Opened};
+use crate::axes::Protocol;
+use crate::identity::escape;
+use crate::protocol::Redactor;
+
+/// A rule that holds for any server, whatever it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Oracle {
+    /// A login opens the mailbox of another identity.
+    OthersMailbox,
+    /// A login is taken without the right password, or where nobody may log in.
+    TakenWithoutRight,
+    /// A right login is refused.
+    RightRefused,
+    /// What means the same comes to something else.
+    UnequalOutcome,
+    /// A reply is not well formed.
+    MalformedReply,
+    /// A command is not answered in time, or the connection closed instead.
+    NoReply,
+    /// The grammar is read otherwise than it is written: a legal command is called wrong in form, or more is asked than
+    /// was to be said.
+    GrammarMisread,
+    /// What is said in plaintext counts within TLS.
+    PlaintextInTls,
+    /// What is advertised does not fit what is so.
+    FalseCapability,
+    /// A password is repeated before anybody is let in.
+    PasswordRepeated,
+    /// A refusal tells who exists.
+    RefusalTells,
+    /// A challenge comes twice.
+    StaleChallenge,
+    /// A good login works no longer afterwards.
+    CanaryDies,
+    /// The server's processes, memory or life suffer.
+    ServerHarmed,
+}
+
+impl Oracle {
+    /// Every oracle.
+    pub const ALL: [Self; 14] = [
+        Self::OthersMailbox,
+        Self::TakenWithoutRight,
+        Self::RightRefused,
+        Self::UnequalOutcome,
+        Self::MalformedReply,
+        Self::NoReply,
+        Self::GrammarMisread,
+        Self::PlaintextInTls,
+        Self::FalseCapability,
+        Self::PasswordRepeated,
+        Self::RefusalTells,
+        Self::StaleChallenge,
+        Self::CanaryDies,
+        Self::ServerHarmed,
+    ];
+
+    /// Its word in files and reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::OthersMailbox => "others-mailbox",
+            Self::TakenWithoutRight => "taken-without-right",
+            Self::RightRefused => "right-refused",
+            Self::UnequalOutcome => "unequal-outcome",
+            Self::MalformedReply => "malformed-reply",
+            Self::NoReply => "no-reply",
+            Self::GrammarMisread => "grammar-misread",
+            Self::PlaintextInTls => "plaintext-in-tls",
+            Self::FalseCapability => "false-capability",
+            Self::PasswordRepeated => "password-repeated",
+            Self::RefusalTells => "refusal-tells",
+            Self::StaleChallenge => "stale-challenge",
+            Self::CanaryDies => "canary-dies",
+            Self::ServerHarmed => "server-harmed",
+        }
+    }
+
+    /// The rule in words.
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::OthersMailbox => "a login opens the mailbox that it means, or none",
+            Self::TakenWithoutRight => "nobody gets in without the right password in the right place",
+            Self::RightRefused => "a login that is right by the server's own rules is let in",
+            Self::UnequalOutcome => "what means the same comes to the same, however it is spelt, cut or carried",
+            Self::MalformedReply => "every reply is well formed",
+            Self::NoReply => "every command is answered, in time",
+            Self::GrammarMisread => "the grammar is read as it is written",
+            Self::PlaintextInTls => "nothing that was said in plaintext counts within TLS",
+            Self::FalseCapability => "what is advertised is so, and what is not is not",
+            Self::PasswordRepeated => "no password is repeated before somebody is let in",
+            Self::RefusalTells => "a refusal does not tell who exists",
+            Self::StaleChallenge => "no challenge comes twice",
+            Self::CanaryDies => "a good login works afterwards as before",
+            Self::ServerHarmed => "no process spins or dies, and no memory grows, for what a client says",
+        }
+    }
+
+    /// What it rests on.
+    pub const fn cites(self) -> &'static str {
+        match self {
+            Self::OthersMailbox => "KB Q184463",
+            Self::TakenWithoutRight | Self::UnequalOutcome | Self::CanaryDies | Self::ServerHarmed => "RFC 4422 §3",
+            Self::RightRefused => "RFC 9051 §6.2.3",
+            Self::MalformedReply => "RFC 9051 §7",
+            Self::NoReply => "RFC 9051 §2.2.2",
+            Self::GrammarMisread => "RFC 9051 §9",
+            Self::PlaintextInTls => "RFC 9051 §6.2.1",
+            Self::FalseCapability => "RFC 9051 §6.1.1",
+            Self::PasswordRepeated | Self::RefusalTells => "RFC 9051 §11.7",
+            Self::StaleChallenge => "RFC 2195 §2",
+        }
+    }
+}
+
+/// What a server did against a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Violation {
+    pub oracle: Oracle,
+    /// The command at which it showed, as an index.
+    pub command: Option<usize>,
+    /// What happened, in words without secrets.
+    pub what: String,
+    /// What tells it from other violations of the same oracle: protocol, command, kind of answer.
+    pub shape: String,
+}
+
+/// Everything that one conversation shows.
+pub(super) fn judge(conversation: &Conversation, ground: &Ground, heard: &Heard) -> Vec<Violation> {
+    let mut bench = Bench { conversation, found: Vec::new() };
+    bench.greeting(heard);
+    let mut course = Course::new(conversation, ground);
+    for (index, (command, answered)) in conversation.commands.iter().zip(&heard.answers).enumerate() {
+        if answered.answer == Answer::Unsaid {
+            continue;
+        }
+        let step = course.step(command, answered);
+        // Who says goodbye may close, and some do so after a refusal (RFC 9051 §7.1.5).
+        let says_goodbye = matches!(answered.answer, Answer::Closed(Some(_))) && course.has_failed();
+        if !step.is_unclear && !says_goodbye {
+            bench.answer(index, command, &answered.answer, &step);
+            bench.capabilities(index, command, answered);
+        }
+        course.note(index, &answered.answer, &step);
+    }
+    bench.entrance(&course, ground, heard);
+    if !course.is_blurred {
+        bench.strays(heard);
+        bench.form(heard);
+    }
+    bench.repeated(conversation, ground, heard);
+    bench.found
+}
+
+struct Bench<'c> {
+    conversation: &'c Conversation,
+    found: Vec<Violation>,
+}
+
+impl Bench<'_> {
+    fn find(&mut self, oracle: Oracle, command: Option<usize>, kind: &str, what: String) {
+        let verb = command.and_then(|index| self.conversation.commands.get(index));
+        let verb = verb.map_or_else(String::new, |command| format!(" {}", command.verb(self.conversation.protocol)));
+        let shape = format!("{}{verb}: {kind}", self.conversation.protocol);
+        self.found.push(Violation { oracle, command, what, shape });
+    }
+
+    fn greeting(&mut self, heard: &Heard) {
+        if heard.is_preauth {
+            let what = "the greeting lets in whoever connects (PREAUTH)".to_string();
+            self.find(Oracle::TakenWithoutRight, None, "PREAUTH", what);
+        }
+        match &heard.greeting {
+            Answer::Broken(rule) => {
+                self.find(Oracle::MalformedReply, None, "greeting", format!("the greeting breaks a rule: {rule}"));
+            }
+            Answer::Silence => {
+                self.find(Oracle::NoReply, None, "greeting", "there is no greeting in time".to_string());
+            }
+            _ => {}
+        }
+    }
+
+    /// The answer to one command, by what was due.
+    fn answer(&mut self, index: usize, command: &Command, answer: &Answer, step: &Step) {
+        let verb = command.verb(self.conversation.protocol);
+        let at = Some(index);
+        let may_close = step.may_close || step.due.as_ref().is_some_and(|due| due.refusals.closed);
+        match answer {
+            Answer::Silence => self.find(Oracle::NoReply, at, "silence", format!("{verb} is never answered")),
+            Answer::Closed(_) if !may_close => {
+                let what = format!("{verb} is not answered: the server closes the connection");
+                self.find(Oracle::NoReply, at, "closed", what);
+            }
+            Answer::Broken(rule) => {
+                let what = format!("the answer to {verb} breaks a rule: {rule}");
+                self.find(Oracle::MalformedReply, at, rule, what);
+            }
+            Answer::Insists if step.is_whole => {
+                let what = format!("{verb} is whole, and the server asks for more");
+                self.find(Oracle::GrammarMisread, at, "asks for more", what);
+            }
+            // What was said behind it may be taken for the begin of the handshake.
+            Answer::NoTls(reason) if !command.pipelined => {
+                let what = format!("the server agrees to {verb}, and then: {reason}");
+                self.find(Oracle::NoReply, at, "no TLS", what);
+            }
+            Answer::Ok(_) if step.is_illegal => {
+                let what = format!("{verb} is against the grammar, and the server says OK");
+                let oracle = if step.due.is_some() { Oracle::TakenWithoutRight } else { Oracle::GrammarMisread };
+                self.find(oracle, at, "illegal OK", what);
+            }
+            Answer::Bad(_) if step.is_legal => {
+                let what = format!("{verb} is within the grammar, and the server calls it wrong in form (BAD)");
+                self.find(Oracle::GrammarMisread, at, "legal BAD", what);
+            }
+            Answer::No(_) if step.must_succeed => {
+                self.find(Oracle::GrammarMisread, at, "refused", format!("{verb} is refused, which it never is"));
+            }
+            _ => self.outcome(index, &verb, answer, step.due.as_ref()),
+        }
+    }
+
+    /// The answer to a login.
+    fn outcome(&mut self, index: usize, verb: &str, answer: &Answer, due: Option<&Due>) {
+        let Some(due) = due else { return };
+        let at = Some(index);
+        match answer {
+            Answer::No(_) | Answer::Bad(_) | Answer::Closed(_) if due.must_open => {
+                let opens = due.opens.first().map(|name| escape(name)).unwrap_or_default();
+                let what = format!("{verb} is right and opens {opens} by the server's own rules, and it is refused");
+                self.find(Oracle::RightRefused, at, answer.word(), what);
+            }
+            Answer::Bad(_) if !due.refusals.bad => {
+                let what = format!("{verb} is within the grammar, and the server calls it wrong in form (BAD)");
+                self.find(Oracle::GrammarMisread, at, "legal BAD", what);
+            }
+            _ => {}
+        }
+    }
+
+    /// Within TLS there is no more TLS to be had.
+    fn capabilities(&mut self, index: usize, command: &Command, answered: &super::play::Answered) {
+        let word: &[u8] = if self.conversation.protocol == Protocol::Imap { b"STARTTLS" } else { b"STLS" };
+        let says_so = answered.is_secured
+            && matches!(command.said, Said::Lines(_))
+            && answered.lines.iter().any(|line| line.split(|octet| *octet == b' ').any(|found| found == word));
+        if says_so {
+            let what = format!("{} is advertised within TLS", String::from_utf8_lossy(word));
+            self.find(Oracle::FalseCapability, Some(index), "within TLS", what);
+        }
+    }
+
+    /// Who is in at the end, and whether that is right.
+    fn entrance(&mut self, course: &Course<'_>, ground: &Ground, heard: &Heard) {
+        let Some((index, due)) = &course.entered else {
+            let Opened::Mailbox(mailbox) = &heard.opened else { return };
+            // What was said is not clear, but whose password was said is.
+            let is_due = course.is_blurred && ground.safe_due(self.conversation).opens.contains(mailbox);
+            if !heard.is_preauth && !is_due {
+                let what = format!("nobody has logged in, and the mailbox {} is open", escape(mailbox));
+                self.find(Oracle::TakenWithoutRight, None, "nobody", what);
+            }
+            return;
+        };
+        if course.is_over() {
+            return;
+        }
+        let at = Some(*index);
+        let verb = self.conversation.commands.get(*index).map(|command| command.verb(self.conversation.protocol));
+        let verb = verb.unwrap_or_default();
+        match &heard.opened {
+            Opened::Mailbox(mailbox) if due.opens.is_empty() => {
+                let what = format!("{verb} gives nobody the right to log in, and it opens {}", escape(mailbox));
+                self.find(Oracle::TakenWithoutRight, at, "opens", what);
+            }
+            Opened::Mailbox(mailbox) if !due.opens.contains(mailbox) => {
+                let meant = due.opens.first().map(|name| escape(name)).unwrap_or_default();
+                let what = format!("{verb} means the mailbox {meant}, and it opens {}", escape(mailbox));
+                self.find(Oracle::OthersMailbox, at, "opens another", what);
+            }
+            Opened::Unnamed if due.opens.is_empty() => {
+                let what = format!("{verb} gives nobody the right to log in, and it opens a mailbox");
+                self.find(Oracle::TakenWithoutRight, at, "opens", what);
+            }
+            Opened::Unbound | Opened::Nobody if due.must_open && !course.is_blurred => {
+                let what = format!("{verb} is let in, and then no mailbox opens");
+                self.find(Oracle::RightRefused, at, "unbound", what);
+            }
+            Opened::Unbound if due.opens.is_empty() && !due.refusals.unbound => {
+                let what = format!("{verb} is to be refused, and the server says OK before it finds no mailbox");
+                self.find(Oracle::TakenWithoutRight, at, "unbound", what);
+            }
+            // OK to a login that nobody may make, and then nobody is in: the word of the server against its deed.
+            Opened::Nobody if due.opens.is_empty() && !due.refusals.unbound => {
+                let what = format!("{verb} is to be refused, and the server says OK");
+                self.find(Oracle::TakenWithoutRight, at, "unbound", what);
+            }
+            _ => {}
+        }
+    }
+
+    fn strays(&mut self, heard: &Heard) {
+        let is_told = self.found.iter().any(|found| found.oracle == Oracle::MalformedReply);
+        if let Some(stray) = heard.strays.first().filter(|_| !is_told) {
+            let tls = self.conversation.commands.iter().position(|command| command.said == Said::StartTls);
+            let injected =
+                tls.filter(|&at| self.conversation.commands.get(at).is_some_and(|command| command.pipelined));
+            let what = format!("the server answers what nobody has asked: {}", escape(stray));
+            match injected {
+                Some(at) => self.find(Oracle::PlaintextInTls, Some(at), "executed", what),
+                None => self.find(Oracle::GrammarMisread, None, "answers what nobody asked", what),
+            }
+        }
+    }
+
+    /// What independent readers make of the replies.
+    fn form(&mut self, heard: &Heard) {
+        if self.found.iter().any(|found| found.oracle == Oracle::MalformedReply) {
+            return;
+        }
+        if let Some(what) = independent::malformed(self.conversation.protocol, &heard.frames) {
+            self.find(Oracle::MalformedReply, None, what.kind, what.words);
+        } else if let Some(rule) = heard.deviations.first() {
+            self.find(Oracle::MalformedReply, None, rule, format!("a reply breaks a rule: {rule}"));
+        }
+    }
+
+    fn repeated(&mut self, conversation: &Conversation, ground: &Ground, heard: &Heard) {
+        let passwords = ground.passwords_said(conversation);
+        if passwords.is_empty() || heard.before_login.is_empty() {
+            return;
+        }
+        if Redactor::new(&passwords).redact(&heard.before_login) != heard.before_login {
+            let what = "the server repeats the password".to_string();
+            self.find(Oracle::PasswordRepeated, None, "repeated", what);
+        }
+    }
+}

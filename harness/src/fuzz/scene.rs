@@ -1,0 +1,101 @@
+//! Puts a conversation to its target: connects, plays every part at once, and judges what came of it.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::comparison::{Observation, observe};
+use super::conversation::{Conversation, Said};
+use super::ground::Ground;
+use super::oracle::{Violation, judge};
+use super::play::{Equipment, Heard, play};
+use super::state_map::{Reached, walk};
+use crate::axes::Security;
+use crate::protocol::Fresh;
+use crate::transport::{ConnectError, Deadlines, connect};
+
+/// What one conversation came to.
+pub(super) struct Scene {
+    pub heard: Heard,
+    pub violations: Vec<Violation>,
+    pub observations: Vec<Observation>,
+    pub walked: Vec<Reached>,
+}
+
+/// Has a conversation. An error says why there was no connection.
+pub(super) async fn perform(
+    ground: &Arc<Ground>,
+    conversation: &Conversation,
+    deadlines: Deadlines,
+    source: Option<Ipv4Addr>,
+    nonce: [u8; 16],
+) -> Result<Scene, String> {
+    let mut others = JoinSet::new();
+    for commands in &conversation.company {
+        let part = Conversation { commands: commands.clone(), company: Vec::new(), ..conversation.clone() };
+        let ground = Arc::clone(ground);
+        others.spawn(async move {
+            let heard = one(&ground, &part, deadlines, source, nonce).await.ok()?;
+            Some(judge(&part, &ground, &heard))
+        });
+    }
+    let heard = one(ground, conversation, deadlines, source, nonce).await?;
+    let mut violations = judge(conversation, ground, &heard);
+    while let Some(joined) = others.join_next().await {
+        // What happens to the company is told as what happens to all of them.
+        for mut violation in joined.ok().flatten().unwrap_or_default() {
+            violation.command = None;
+            violations.push(violation);
+        }
+    }
+    let observations = observe(conversation, ground, &heard);
+    let walked = walk(conversation, &heard);
+    Ok(Scene { heard, violations, observations, walked })
+}
+
+async fn one(
+    ground: &Ground,
+    conversation: &Conversation,
+    deadlines: Deadlines,
+    source: Option<Ipv4Addr>,
+    nonce: [u8; 16],
+) -> Result<Heard, String> {
+    let Conversation { protocol, security, .. } = *conversation;
+    let place = ground.places.iter().find(|place| (place.protocol, place.security) == (protocol, security));
+    let place = place.ok_or_else(|| format!("{} has no port for {protocol}, {security}", ground.target.name))?;
+    let needs_tls =
+        security != Security::Plaintext || conversation.commands.iter().any(|command| command.said == Said::StartTls);
+    let certified = conversation.certified.as_deref();
+    let tls = if needs_tls { Some(ground.target.tls_client(&place.endpoint, certified)?) } else { None };
+    let address = &place.endpoint.address;
+    let stream = match connect(address, source, deadlines.connect).await {
+        Ok(stream) => stream,
+        Err(ConnectError::Io(_)) if source.is_some() => {
+            connect(address, None, deadlines.connect).await.map_err(|error| no_connection(address, &error))?
+        }
+        Err(error) => return Err(no_connection(address, &error)),
+    };
+    let offers_plus = conversation.commands.iter().any(|command| match &command.said {
+        Said::Login(attempt) => attempt
+            .mechanism
+            .sasl_name()
+            .is_some_and(|name| ground.has(protocol, needs_tls, &format!("AUTH={name}-PLUS"))),
+        _ => false,
+    });
+    let equipment = Equipment {
+        target: Arc::clone(&ground.target),
+        protocol,
+        security,
+        tls,
+        offers_plus,
+        fresh: Fresh { nonce, filetime: ground.filetime },
+        deadlines,
+        cut: conversation.cut,
+    };
+    Ok(play(stream, &equipment, &conversation.commands).await)
+}
+
+fn no_connection(address: &str, error: &ConnectError) -> String {
+    format!("failed to connect to {address}: {error}")
+}
