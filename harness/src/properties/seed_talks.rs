@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::challenge;
 use super::session::{NAME, WANTED, client};
 use super::talk::EXPORTER;
 use super::world::{PASSWORD, bundled, sound, ways};
@@ -21,22 +22,26 @@ pub(super) struct Talk {
 impl Talk {
     /// The challenges in it, as `sasl_challenge` takes them.
     pub fn challenges(&self) -> Option<Vec<u8>> {
-        let lines =
-            self.said.split(|octet| *octet == b'\n').filter_map(|line| line.trim_ascii_end().strip_prefix(b"+ "));
+        let lines = self.said.split(|octet| *octet == b'\n').filter_map(|line| line.strip_prefix(b"+ "));
         let challenges: Vec<Vec<u8>> = lines.filter_map(decode_challenge).collect();
-        (!challenges.is_empty()).then(|| [&[self.way, 1, 1, 0][..], &challenges.join(&b"\0\0"[..])].concat())
+        let challenges = challenges.join(challenge::BETWEEN);
+        // How the channel was, and whether there was an initial response, is seen by how far the exchange comes.
+        let heads = (0..8_u8).map(|flags| [self.way, flags & 1, flags >> 1 & 1, flags >> 2]);
+        let seeds = heads.map(|head| [&head[..], &challenges].concat());
+        seeds.filter_map(|seed| Some((challenge::reached(&seed)?, seed))).max().map(|(_, seed)| seed)
     }
 }
 
 /// Every way of logging in, with a password that is right and one that is not.
 pub(super) fn talks() -> Vec<Talk> {
     let mut talks = Vec::new();
-    for (index, &(protocol, mechanism, encoding)) in ways().iter().enumerate() {
-        for password in ["Secret-Same", PASSWORD] {
-            let login = Login::new(protocol, mechanism, "Same", Password::new(password));
-            let mut session = Session::login(Login { encoding, ..login });
+    for (index, &way) in ways().iter().enumerate() {
+        for password in [None, Some(PASSWORD)] {
+            let login = challenge::login(way);
+            let password = password.map_or_else(|| login.password.clone(), Password::new);
+            let mut session = Session::login(Login { password, ..login });
             session.secured(Secured { exporter: Some(EXPORTER), ..Secured::default() });
-            let mut server = ServerSession::new(protocol, Arc::new(server(|dialect| dialect.name == "opaque", false)));
+            let mut server = ServerSession::new(way.0, Arc::new(server(|dialect| dialect.name == "opaque", false)));
             server.secured(TlsFacts { exporter: Some(EXPORTER), certificate: None });
             let said = listen(session, server);
             talks.push(Talk { way: u8::try_from(index).unwrap_or_default(), said });
