@@ -1,5 +1,7 @@
 //! Files that people write: whatever stands in them, they are read or their mistakes are shown.
 
+use annotate_snippets::Renderer;
+
 use super::asked;
 use super::world::{bundled, vocabulary};
 use crate::axes::{Mechanism, Protocol};
@@ -8,7 +10,7 @@ use crate::identity::{
     resolve, tokens,
 };
 use crate::scenario::read_scenario;
-use crate::source::{Mistakes, SourceText};
+use crate::source::{Mistakes, SourceText, render};
 
 /// Names of several forms; what they mean is for a dialect and a directory to say.
 const NAMES: &[&[u8]] = &[
@@ -154,5 +156,15 @@ fn check_mistakes(mistakes: &Mistakes) {
             "a mistake that is nowhere: {mistake:?}"
         );
     }
-    assert!(!mistakes.to_string().is_empty());
+    // Each is shown by itself, which takes far longer than reading the file: of many, two are enough.
+    let ends = mistakes.list.first().into_iter().chain(mistakes.list.last());
+    for mistake in ends {
+        let shown = render(&mistakes.source, std::slice::from_ref(mistake), &Renderer::plain());
+        let before = mistakes.source.text.get(..mistake.span.start).unwrap_or_default();
+        // What is missing at the end is missed in the last line that has something in it.
+        let is_end = mistake.span.start == mistakes.source.text.len();
+        let before = before.strip_suffix('\n').filter(|_| is_end).unwrap_or(before);
+        let place = format!("fuzzed.toml:{}:", before.matches('\n').count() + 1);
+        assert!(shown.contains(&place), "{place} is not in {shown}");
+    }
 }
