@@ -10,6 +10,7 @@ mod challenge;
 mod committed;
 mod differential;
 mod files;
+mod formats;
 mod identity;
 mod output;
 mod secrecy;
@@ -131,7 +132,7 @@ pub const ALL: &[Property] = &[
     Property {
         name: "redaction",
         check: redaction,
-        about: "no form of a password that a server repeats is shown",
+        about: "no form of a password that a server repeats is shown: not in a transcript, an outcome, the report for people, JSON Lines, JUnit or records",
         dictionary: "imap.dict",
     },
     Property {
@@ -181,13 +182,17 @@ mod tests {
         let readme = std::fs::read_to_string(fuzz("README.md")).unwrap();
         let targets = std::fs::read_dir(fuzz("fuzz_targets")).unwrap().count();
         assert_eq!(targets, ALL.len(), "a target without a property");
-        for Property { name, about, dictionary, .. } in ALL {
+        for property in ALL {
+            let Property { name, about, dictionary, .. } = property;
             let target = std::fs::read_to_string(fuzz("fuzz_targets").join(format!("{name}.rs"))).unwrap();
             assert!(target.contains(&format!("loginspec::properties::{name}(input)")), "{target}");
             assert!(manifest.contains(&format!("name = \"{name}\"")), "{name} is not in fuzz/Cargo.toml");
             assert!(fuzz("dictionaries").join(dictionary).exists(), "{dictionary}");
-            let row = format!("| `{name}` | {about} | `{dictionary}` |");
-            assert!(readme.contains(&row), "fuzz/README.md lacks this row:\n{row}");
+            let seeds = committed("seeds", property).unwrap().len();
+            let row = format!("| `{name}` | {about} | {seeds} | `{dictionary}` | ");
+            let rate = readme.lines().find_map(|line| line.strip_prefix(&row)?.strip_suffix(" |"));
+            let is_rate = |rate: &str| rate.replace(',', "").parse::<u32>().is_ok();
+            assert!(rate.is_some_and(is_rate), "fuzz/README.md lacks this row, with a rate at its end:\n{row}");
         }
     }
 

@@ -6,6 +6,7 @@ use arbitrary::Unstructured;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::formats::{reported_forms, told};
 use super::world::{MOST_CUTS, cuts, pieces, rest};
 use crate::protocol::transcript::KEPT_OCTETS;
 use crate::protocol::{Mark, Outcome, Outgoing, Proof, Redactor, Reply, ResponseCode, Stage, Transcript};
@@ -17,26 +18,34 @@ const SHORTEST: usize = 6;
 const LONGEST: usize = 24;
 
 /// Whatever a server repeats of a password, in whichever form and however it is cut, neither a transcript nor an outcome
-/// shows it; nor does a transcript show what the client has sent of it, or anybody's debug output.
+/// shows it; nor does a transcript show what the client has sent of it, or anybody's debug output. Nor does a report on
+/// such a conversation, in any format.
 ///
-/// The input: up to four cuts, the password's length and octets, then what the server says, in which each octet above
-/// 0x7f stands for a form of the password.
+/// The input: an octet above 0x7f and what [`told`] takes; or up to four cuts, the password's length and octets, then what
+/// the server says, as [`spell`] takes it.
 pub fn redaction(input: &[u8]) {
-    let _ = echo(&mut Unstructured::new(input));
+    let _ = match input.split_first() {
+        Some((0x80.., rest)) => in_reports(&mut Unstructured::new(rest)),
+        _ => echo(&mut Unstructured::new(input)),
+    };
+}
+
+fn in_reports(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
+    let Some(told) = told(input)? else { return Ok(()) };
+    for form in reported_forms(&told.password) {
+        for (name, text) in &told.reports {
+            assert!(!text.contains(&form), "{form} is in the {name}: {text}");
+        }
+    }
+    Ok(())
 }
 
 fn echo(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     let cuts = cuts(input)?;
     let length = input.int_in_range(SHORTEST..=LONGEST)?;
-    let password: String = input.bytes(length)?.iter().map(|octet| char::from(b'!' + octet % 94)).collect();
+    let password = printable(input.bytes(length)?);
     let forms = forms(&password);
-    let mut said = Vec::new();
-    for &octet in rest(input) {
-        match forms.get(usize::from(octet & 0x7f) % forms.len()) {
-            Some(form) if octet > 0x7f => said.extend_from_slice(form.as_bytes()),
-            _ => said.push(octet),
-        }
-    }
+    let said = spell(rest(input), &forms, b"");
     let redactor = Redactor::new(&[Password::new(password.as_str())]);
     let mut transcript = Transcript::new();
     for piece in pieces(&said, cuts) {
@@ -143,8 +152,27 @@ fn holds_any(forms: &[String], octets: &[u8]) -> bool {
     forms.iter().any(|form| octets.windows(form.len()).any(|window| window == form.as_bytes()))
 }
 
+/// A password of printable ASCII.
+pub(super) fn printable(octets: &[u8]) -> String {
+    octets.iter().map(|octet| char::from(b'!' + octet % 94)).collect()
+}
+
+/// What a server says, in which each octet above 0x7f stands for a form of the password, and the last one for what the
+/// client has said.
+pub(super) fn spell(octets: &[u8], forms: &[String], heard: &[u8]) -> Vec<u8> {
+    let mut said = Vec::new();
+    for &octet in octets {
+        match forms.get(usize::from(octet & 0x7f) % forms.len()) {
+            _ if octet == 0xff => said.extend_from_slice(heard),
+            Some(form) if octet > 0x7f => said.extend_from_slice(form.as_bytes()),
+            _ => said.push(octet),
+        }
+    }
+    said
+}
+
 /// A password as it may stand on the wire.
-fn forms(password: &str) -> Vec<String> {
+pub(super) fn forms(password: &str) -> Vec<String> {
     let hex: String = password.bytes().map(|octet| format!("{octet:02x}")).collect();
     let quoted = password.replace('\\', "\\\\").replace('"', "\\\"");
     vec![

@@ -63,7 +63,8 @@ pub fn seeds() -> BTreeMap<&'static str, BTreeSet<Vec<u8>>> {
             .map(|head| head.to_vec())
     });
     seeds.insert("session_pair", pairs.collect());
-    seeds.insert("redaction", redaction());
+    let reports = super::formats::seeds().into_iter().map(|seed| [&[0x80][..], &seed].concat());
+    seeds.insert("redaction", redaction().into_iter().chain(reports).collect());
     let verdicts = (0..CaseVerdict::ALL.len()).filter_map(|verdict| u8::try_from(verdict).ok());
     let reports = verdicts.map(|verdict| [&[verdict][..], b"a/b[imap]\0about\0RFC 1\0target"].concat());
     seeds.insert("reports", reports.chain([b"\x01<\x02&\"'>]]>\xff".to_vec()]).collect());
