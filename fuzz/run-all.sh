@@ -44,10 +44,15 @@ turn() {
     # A hang is told by the wall clock: 60 seconds of it leave room on a busy machine.
     cpu="$({ time "$BINARIES/$target" "$corpus" "fuzz/seeds/$target" -max_len="$longest" \
         -dict="fuzz/dictionaries/$dictionary" -max_total_time="$TURN" -timeout=60 -rss_limit_mb=2048 \
-        -artifact_prefix="$artifacts/" >"$artifacts/log" 2>&1 || true; } 2>&1)"
+        -artifact_prefix="$artifacts/" >"$artifacts/log" 2>&1 || touch "$corpus.failed"; } 2>&1)"
     echo "$(seconds_of "$target") $cpu" | awk '{ printf "%.1f\n", $1 + $2 + $3 }' >"$corpus.new-seconds"
     mv "$corpus.new-seconds" "$corpus.seconds"
     echo "$target: $(seconds_of "$target") of $WANTED s, $(find "$corpus" -type f | wc -l) inputs in its corpus"
+    # What ends without having found anything, as for want of memory, would be begun again for ever.
+    if [ -e "$corpus.failed" ] && [ -z "$(finding_of "$target")" ]; then
+        cp "$artifacts/log" "$artifacts/crash-without-input"
+    fi
+    rm -f "$corpus.failed"
     if [ -n "$(finding_of "$target")" ]; then
         echo "$target: FOUND $(finding_of "$target"), see $artifacts/log"
     fi
