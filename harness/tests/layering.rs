@@ -16,9 +16,27 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("transport", &["axes", "secret", "protocol"]),
     ("target", &["axes", "secret", "source", "identity", "scenario", "protocol", "reference", "transport"]),
     ("runner", &["axes", "secret", "identity", "protocol", "scenario", "transport", "target"]),
+    (
+        "fuzz",
+        &[
+            "axes",
+            "secret",
+            "identity",
+            "protocol",
+            "scenario",
+            // For the sound twin of a target.
+            "reference",
+            "transport",
+            "target",
+            "runner",
+        ],
+    ),
     // Reports see the runner's events, and the words in them.
     ("report", &["runner", "scenario", "source"]),
-    ("cli", &["axes", "identity", "reference", "report", "runner", "scenario", "source", "target", "transport"]),
+    (
+        "cli",
+        &["axes", "fuzz", "identity", "reference", "report", "runner", "scenario", "source", "target", "transport"],
+    ),
     (
         "properties",
         &[

@@ -38,6 +38,9 @@ pub(super) struct FuzzArgs {
     /// How many conversations at most.
     #[arg(long, value_name = "N")]
     conversations: Option<u64>,
+    /// End after so many findings.
+    #[arg(long, value_name = "N")]
+    findings: Option<usize>,
     /// What the conversations follow from.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -97,6 +100,7 @@ pub(super) fn fuzz(args: FuzzArgs) -> Result<ExitStatus, CliError> {
             seed: args.seed,
             time: args.time,
             conversations: args.conversations,
+            findings: args.findings,
             jobs,
             deadlines,
             rate: args.rate,

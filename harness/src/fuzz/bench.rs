@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use tokio::sync::OnceCell;
+
 use super::conversation::Conversation;
 use super::director::Director;
 use super::ground::Ground;
@@ -33,8 +35,8 @@ pub(super) struct Suspicion {
     /// The number of the conversation.
     pub index: u64,
     pub conversation: Conversation,
-    /// The conversation with which it was compared.
-    pub other: Option<Conversation>,
+    /// The conversation with which it was compared, and its number.
+    pub other: Option<(u64, Conversation)>,
     pub violation: Violation,
 }
 
@@ -72,9 +74,15 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Whether its scenario fails on the target and passes on a sound server.
+    /// Whether its scenario fails on the target and passes on a sound server, or does not apply there: one that takes
+    /// what it does not offer has broken a rule that is none for who offers it.
     pub fn is_proven(&self) -> bool {
-        matches!(self.verdicts, Some((Verdict::Fail | Verdict::Warn, Verdict::Pass)))
+        let applies = self.scenario.as_ref().is_some_and(|text| !text.contains("\nlacks = "));
+        match self.verdicts {
+            Some((Verdict::Fail | Verdict::Warn, Verdict::Pass)) => true,
+            Some((Verdict::Fail | Verdict::Warn, Verdict::Skip)) => !applies,
+            _ => false,
+        }
     }
 }
 
@@ -85,6 +93,8 @@ pub(super) struct Bench {
     pub seed: u64,
     /// Where scenarios are put while they are tried.
     pub scratch: PathBuf,
+    /// The sound twins of the targets, as far as they were needed.
+    pub twins: Vec<OnceCell<Arc<Ground>>>,
 }
 
 impl Bench {
@@ -94,6 +104,10 @@ impl Bench {
         let Suspicion { index, conversation, other, violation } = suspicion;
         let is_compared = other.is_some();
         let is_about_server = matches!(violation.oracle, Oracle::CanaryDies | Oracle::ServerHarmed);
+        if let Some((doubt, transcript)) = self.is_the_same_with_a_sound_server(&conversation, &violation).await {
+            let found = self.finding(&ground, &conversation, &violation, index);
+            return Some(Finding { is_ours: true, doubt: Some(doubt), transcript, ..found });
+        }
         let began = Instant::now();
         let mut tried = 0;
         let smallest = if is_compared || is_about_server {
@@ -123,24 +137,52 @@ impl Bench {
         if seen_again == 0 {
             return None;
         }
-        let mut finding = Finding {
-            oracle: shown.oracle,
-            what: shown.what.clone(),
+        let mut finding =
+            Finding { seen_again, tried, harm, transcript, ..self.finding(&ground, &smallest, &shown, index) };
+        let other = other.as_ref().map(|(_, other)| other);
+        self.write(&ground, &smallest, other, &shown, &mut finding).await;
+        Some(finding)
+    }
+
+    fn finding(&self, ground: &Ground, conversation: &Conversation, violation: &Violation, index: u64) -> Finding {
+        Finding {
+            oracle: violation.oracle,
+            what: violation.what.clone(),
             target: ground.target.name.clone(),
             conversation: index,
-            steps: steps(&smallest),
-            shape: format!("{} {}", shown.oracle.word(), shape(&smallest)),
-            seen_again,
-            tried,
-            harm,
+            steps: steps(conversation),
+            shape: format!("{} {}", violation.oracle.word(), shape(conversation)),
+            seen_again: 0,
+            tried: 0,
+            harm: None,
             scenario: None,
             verdicts: None,
             is_ours: false,
             doubt: None,
-            transcript,
-        };
-        self.write(&ground, &smallest, other.as_ref(), &shown, &mut finding).await;
-        Some(finding)
+            transcript: String::new(),
+        }
+    }
+
+    /// The sound twin of a conversation's target.
+    async fn twin(&self, conversation: &Conversation) -> Result<Arc<Ground>, String> {
+        let found = self.twins.get(conversation.target).zip(self.director.grounds.get(conversation.target));
+        let (cell, ground) = found.ok_or("there is no such target")?;
+        let made = cell.get_or_try_init(|| async { twin(&ground.target, self.deadlines).await.map(Arc::new) }).await;
+        made.cloned()
+    }
+
+    /// What a sound server does that is the same, and the conversation with it: then the oracle is wrong, and not the
+    /// server.
+    async fn is_the_same_with_a_sound_server(
+        &self,
+        conversation: &Conversation,
+        violation: &Violation,
+    ) -> Option<(String, String)> {
+        let twin = self.twin(conversation).await.ok()?;
+        let sound = perform(&twin, conversation, self.deadlines, None, self.nonce()).await.ok()?;
+        let own = same(&sound.violations, violation)?;
+        let transcript = sound.heard.transcript.render(&Redactor::new(&twin.passwords_said(conversation)));
+        Some((format!("the sound reference server does the same: {}", own.what), transcript))
     }
 
     /// How often the violation shows of three times, each on a fresh connection.
@@ -208,8 +250,8 @@ impl Bench {
         violation: &Violation,
         finding: &mut Finding,
     ) {
-        let twin = match twin(&ground.target, self.deadlines).await {
-            Ok(twin) => Arc::new(twin),
+        let twin = match self.twin(conversation).await {
+            Ok(twin) => twin,
             Err(reason) => {
                 finding.doubt = Some(reason);
                 return;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -16,13 +16,13 @@ use super::bench::{Bench, Finding, Suspicion};
 use super::comparison::Comparison;
 use super::conversation::Conversation;
 use super::director::Director;
+use super::event::{FuzzEvent, FuzzReporter, Options, Outcome, Progress};
 use super::ground::Ground;
 use super::maker::{Maker, WINDOW};
 use super::oracle::{Oracle, Violation};
 use super::scene::Scene;
 use super::state_map::StateMap;
-use super::store::{State, Store, Waiting};
-use crate::transport::Deadlines;
+use super::store::Store;
 
 /// How many suspicions of one kind are looked into: behind one kind there may be more than one bug.
 const OF_A_KIND: u32 = 4;
@@ -35,86 +35,6 @@ const OFTEN: Duration = Duration::from_millis(250);
 const SELDOM: Duration = Duration::from_secs(2);
 /// So many conversations in a row without a connection, and nobody is there any more.
 const GONE: u32 = 64;
-
-/// What a campaign is to be.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// What every conversation follows from.
-    pub seed: u64,
-    /// For how long.
-    pub time: Duration,
-    /// How many conversations at most.
-    pub conversations: Option<u64>,
-    /// How many connections at once.
-    pub jobs: usize,
-    /// How long to wait for what.
-    pub deadlines: Deadlines,
-    /// How many conversations in a second at most.
-    pub rate: Option<u32>,
-    /// Where findings go.
-    pub folder: PathBuf,
-    /// Whether an earlier campaign in that folder goes on.
-    pub resume: bool,
-    /// The campaign ends when this file is there.
-    pub stop_file: PathBuf,
-    /// Set to end the campaign early.
-    pub interrupt: watch::Receiver<bool>,
-}
-
-/// What happens in a campaign.
-#[derive(Debug)]
-pub enum FuzzEvent<'e> {
-    /// How far it is.
-    Progress(&'e Progress),
-    /// Something was found, and where it is kept.
-    Found(&'e Finding, &'e std::path::Path),
-    /// Something that has to be known.
-    Note(&'e str),
-}
-
-/// Takes what happens in a campaign.
-pub trait FuzzReporter: Send {
-    /// Takes one event.
-    fn event(&mut self, event: &FuzzEvent<'_>);
-}
-
-/// How far a campaign is.
-#[derive(Debug, Clone, Default)]
-pub struct Progress {
-    /// How many conversations have been had and judged.
-    pub conversations: u64,
-    /// How many of them in the last second.
-    pub rate: u64,
-    /// How many findings there are.
-    pub findings: usize,
-    /// How many suspicions wait.
-    pub waiting: usize,
-    /// How many states were reached, and how many answers in them.
-    pub states: (usize, usize),
-    /// How long it has been going on, and how long it will.
-    pub elapsed: Duration,
-    /// How much time is left.
-    pub left: Duration,
-}
-
-/// What came of a campaign.
-#[derive(Debug)]
-pub struct Outcome {
-    /// How far it came.
-    pub progress: Progress,
-    /// Every conversation that was had, for whatever reason.
-    pub had: u64,
-    /// What was found, and in which files.
-    pub findings: Vec<(Finding, PathBuf)>,
-    /// Suspicions that came to nothing: not seen again, or the same with a sound server.
-    pub gone: Vec<String>,
-    /// Suspicions that nobody has looked into yet; a campaign that goes on will.
-    pub waiting: usize,
-    /// What was reached.
-    pub map: StateMap,
-    /// Why it ended, where it was not time.
-    pub ended: Option<String>,
-}
 
 /// Fuzzes until time is up, or somebody wants it to end.
 pub async fn fuzz(grounds: Vec<Ground>, options: Options, reporter: &mut dyn FuzzReporter) -> io::Result<Outcome> {
@@ -132,35 +52,37 @@ async fn interrupted(interrupt: &mut watch::Receiver<bool>) {
     }
 }
 
-struct Campaign {
-    options: Options,
-    store: Store,
-    director: Arc<Director>,
-    bench: Arc<Bench>,
-    maker: Maker,
-    comparison: Comparison,
-    map: StateMap,
-    names: Vec<String>,
+/// A campaign under way.
+pub(super) struct Campaign {
+    pub(super) options: Options,
+    pub(super) store: Store,
+    pub(super) director: Arc<Director>,
+    pub(super) bench: Arc<Bench>,
+    pub(super) maker: Maker,
+    pub(super) comparison: Comparison,
+    pub(super) map: StateMap,
+    pub(super) names: Vec<String>,
     /// The number of the next conversation that is begun, and of the next that is judged.
-    next: u64,
-    judged: u64,
+    pub(super) next: u64,
+    pub(super) judged: u64,
     /// The number with which this campaign, or this part of it, has begun.
-    first: u64,
-    done: BTreeMap<u64, (Conversation, Result<Scene, String>)>,
-    suspicions: VecDeque<Suspicion>,
-    under_way: Vec<Suspicion>,
-    looked_into: HashMap<String, u32>,
-    shapes: HashSet<String>,
-    findings: Vec<(Finding, PathBuf)>,
-    gone: Vec<String>,
-    numbered: usize,
-    unconnected: u32,
-    ended: Option<String>,
-    start: Instant,
+    pub(super) first: u64,
+    pub(super) done: BTreeMap<u64, (Conversation, Result<Scene, String>)>,
+    pub(super) suspicions: VecDeque<Suspicion>,
+    pub(super) under_way: Vec<Suspicion>,
+    pub(super) looked_into: HashMap<String, u32>,
+    pub(super) shapes: HashSet<String>,
+    pub(super) findings: Vec<(Finding, PathBuf)>,
+    pub(super) gone: Vec<String>,
+    pub(super) numbered: usize,
+    pub(super) unconnected: u32,
+    pub(super) ended: Option<String>,
+    pub(super) start: Instant,
 }
 
-/// Why a campaign ended that somebody interrupted.
+/// Why a campaign ended that somebody interrupted, and one that has found as much as it was to find.
 pub const INTERRUPTED: &str = "interrupted";
+const ENOUGH: &str = "enough was found";
 
 type Looking = JoinSet<(u64, String, Option<Finding>)>;
 
@@ -174,6 +96,7 @@ impl Campaign {
             deadlines: options.deadlines,
             seed: options.seed,
             scratch,
+            twins: grounds.iter().map(|_| OnceCell::new()).collect(),
         });
         let mut campaign = Self {
             maker: Maker::new(options.seed, grounds),
@@ -207,33 +130,6 @@ impl Campaign {
         Ok(campaign)
     }
 
-    /// Takes up where an earlier campaign was.
-    fn go_on(&mut self, state: State) -> io::Result<()> {
-        let other = |what: &str| Err(io::Error::other(format!("the campaign in this folder has {what}")));
-        if state.seed != self.options.seed {
-            return other(&format!("the seed {}", state.seed));
-        }
-        if state.targets != self.names {
-            return other(&format!("other targets: {}", state.targets.join(", ")));
-        }
-        self.maker.learn_again(&state.pool);
-        (self.next, self.judged, self.first) = (state.next, state.next, state.next);
-        self.numbered = state.found.len();
-        self.shapes = state.found.into_iter().collect();
-        self.looked_into = state.looked_into.into_iter().collect();
-        self.map.put_back(state.map);
-        for waiting in state.suspicions {
-            let oracle = Oracle::ALL.into_iter().find(|oracle| oracle.word() == waiting.oracle);
-            let other = waiting.compared_with.and_then(|index| self.maker.make(index));
-            if let (Some(oracle), Some(conversation)) = (oracle, self.maker.make(waiting.conversation)) {
-                let violation = Violation { oracle, command: None, what: waiting.what, shape: waiting.shape };
-                let index = waiting.conversation;
-                self.suspicions.push_back(Suspicion { index, conversation, other, violation });
-            }
-        }
-        Ok(())
-    }
-
     async fn run(&mut self, reporter: &mut dyn FuzzReporter) -> io::Result<Outcome> {
         self.director.note_baselines().await;
         self.start = Instant::now();
@@ -264,7 +160,7 @@ impl Campaign {
                     // A conversation that panics is our own fault; the panic has been printed.
                     if let Ok((index, conversation, scene)) = joined {
                         self.done.insert(index, (conversation, scene));
-                        self.judge_in_order()?;
+                        self.judge_in_order();
                     }
                 }
                 Some(joined) = looking.join_next() => {
@@ -293,8 +189,8 @@ impl Campaign {
                 }
             }
             is_over = self.is_over();
-            let is_patient =
-                self.ended.as_deref() != Some(INTERRUPTED) && self.start.elapsed() < self.options.time + AFTER_THE_END;
+            let is_patient = !matches!(self.ended.as_deref(), Some(INTERRUPTED | ENOUGH))
+                && self.start.elapsed() < self.options.time + AFTER_THE_END;
             let is_idle = asking.is_empty() && (looking.is_empty() && self.suspicions.is_empty() || !is_patient);
             if is_over && is_idle {
                 break;
@@ -335,7 +231,7 @@ impl Campaign {
     }
 
     /// Judges what has been had, in the order of the numbers.
-    fn judge_in_order(&mut self) -> io::Result<()> {
+    fn judge_in_order(&mut self) {
         while let Some((conversation, scene)) = self.done.remove(&self.judged) {
             let index = self.judged;
             self.judged += 1;
@@ -350,28 +246,22 @@ impl Campaign {
                 }
             };
             self.unconnected = 0;
-            let mut suspicious = false;
             for violation in scene.violations {
-                suspicious |= self.suspect(index, &conversation, None, violation);
+                self.suspect(index, &conversation, None, violation);
             }
             for (violation, earlier) in self.comparison.take(index as usize, scene.observations) {
-                suspicious |= self.suspect(index, &conversation, Some(earlier as u64), violation);
+                self.suspect(index, &conversation, Some(earlier as u64), violation);
             }
             if index % 1024 == 1023 {
-                suspicious |= self.compare_times();
+                self.compare_times();
             }
             if self.map.note(&scene.walked) {
                 self.maker.learn(index, conversation);
             }
-            if suspicious {
-                self.save()?;
-            }
         }
-        Ok(())
     }
 
-    fn compare_times(&mut self) -> bool {
-        let mut is_new = false;
+    fn compare_times(&mut self) {
         for (place, known, stranger) in self.comparison.telling_times() {
             let what = "refusals take longer for a name that somebody has than for one that nobody has, or less long";
             let violation = Violation {
@@ -381,28 +271,26 @@ impl Campaign {
                 shape: format!("{place}: time"),
             };
             if let Some(conversation) = self.maker.make(known as u64) {
-                is_new |= self.suspect(known as u64, &conversation, Some(stranger as u64), violation);
+                self.suspect(known as u64, &conversation, Some(stranger as u64), violation);
             }
         }
-        is_new
     }
 
     /// Takes a suspicion up, if there are not enough of its kind already.
-    fn suspect(&mut self, index: u64, conversation: &Conversation, other: Option<u64>, violation: Violation) -> bool {
+    fn suspect(&mut self, index: u64, conversation: &Conversation, other: Option<u64>, violation: Violation) {
         let kind = format!("{} {}", violation.oracle.word(), violation.shape);
         let count = self.looked_into.entry(kind).or_insert(0);
         if *count >= OF_A_KIND {
-            return false;
+            return;
         }
         *count += 1;
-        let other = other.and_then(|index| self.maker.make(index));
+        let other = other.and_then(|index| Some((index, self.maker.make(index)?)));
         self.suspicions.push_back(Suspicion { index, conversation: conversation.clone(), other, violation });
-        true
     }
 
     fn look_into_some(&mut self, looking: &mut Looking) {
         while looking.len() < LOOKED_INTO_AT_ONCE
-            && self.ended.as_deref() != Some(INTERRUPTED)
+            && !matches!(self.ended.as_deref(), Some(INTERRUPTED | ENOUGH))
             && let Some(suspicion) = self.suspicions.pop_front()
         {
             let bench = Arc::clone(&self.bench);
@@ -428,8 +316,12 @@ impl Campaign {
                 }
             }
             Some(finding) if finding.is_ours => {
-                let doubt = finding.doubt.unwrap_or_default();
-                self.gone.push(format!("conversation {index}, {}: {doubt}", finding.oracle.word()));
+                if self.shapes.insert(finding.shape.clone()) {
+                    self.numbered += 1;
+                    let path = self.store.keep(self.numbered, &finding)?;
+                    let doubt = finding.doubt.unwrap_or_default();
+                    self.gone.push(format!("{}: {doubt} ({})", finding.oracle.word(), path.display()));
+                }
             }
             Some(finding) => {
                 if self.shapes.insert(finding.shape.clone()) {
@@ -437,6 +329,10 @@ impl Campaign {
                     let path = self.store.keep(self.numbered, &finding)?;
                     reporter.event(&FuzzEvent::Found(&finding, &path));
                     self.findings.push((finding, path));
+                    let proven = self.findings.iter().filter(|(finding, _)| finding.is_proven()).count();
+                    if self.options.findings.is_some_and(|enough| proven >= enough) {
+                        self.ended.get_or_insert_with(|| ENOUGH.to_string());
+                    }
                 }
             }
         }
@@ -485,26 +381,6 @@ impl Campaign {
         reporter.event(&FuzzEvent::Found(&finding, &path));
         self.findings.push((finding, path));
         Ok(())
-    }
-
-    fn save(&self) -> io::Result<()> {
-        let waiting = |suspicion: &Suspicion| Waiting {
-            conversation: suspicion.index,
-            compared_with: None,
-            oracle: suspicion.violation.oracle.word().to_string(),
-            what: suspicion.violation.what.clone(),
-            shape: suspicion.violation.shape.clone(),
-        };
-        self.store.write(&State {
-            seed: self.options.seed,
-            targets: self.names.clone(),
-            next: self.judged,
-            pool: self.maker.pool(),
-            suspicions: self.under_way.iter().chain(&self.suspicions).map(waiting).collect(),
-            found: self.shapes.iter().cloned().collect(),
-            looked_into: self.looked_into.iter().map(|(kind, count)| (kind.clone(), *count)).collect(),
-            map: self.map.to_rows(),
-        })
     }
 
     fn progress(&self, rate: u64) -> Progress {

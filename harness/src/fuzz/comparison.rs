@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::conversation::{Command, Conversation, Said};
 use super::course::Course;
 use super::ground::Ground;
+use super::heard::{Answer, Answered, Heard, Opened};
 use super::oracle::{Oracle, Violation};
-use super::play::{Answer, Answered, Heard, Opened};
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::escape;
 
@@ -119,6 +119,11 @@ fn who(
         return None;
     }
     let filled = ground.filled(protocol, attempt)?;
+    // In every spelling it is a legal command.
+    let is_plain = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_');
+    if filled.password.is_empty() || !filled.name.iter().chain(&filled.password).all(is_plain) {
+        return None;
+    }
     let same = ground.target.directory.accounts.iter().find(|account| account.user == filled.name)?;
     Some(if same.password.expose() == filled.password { Who::Right } else { Who::Known })
 }
@@ -134,7 +139,8 @@ fn words(command: &Command, answered: &Answered, conversation: &Conversation, gr
     let code = reply.code.as_ref().map_or_else(String::new, |code| format!("[{code}] "));
     let text = escape(&reply.text);
     let name = escape(&name);
-    let text = if name.is_empty() { text } else { text.replace(&name, "NAME") };
+    // Short names stand in any text.
+    let text = if name.len() < 3 { text } else { text.replace(&name, "NAME") };
     // How often the server was asked for more tells as well.
     Some(format!("{} {code}{text}; {} challenges", answered.answer.word(), answered.challenges.len()))
 }
@@ -220,21 +226,24 @@ impl Comparison {
         found
     }
 
-    /// The places at which who exists is refused more slowly or faster than who does not, by the middle of many times,
-    /// with the numbers of a conversation of either kind.
+    /// The places at which who exists is refused more slowly or faster than who does not, with the numbers of a
+    /// conversation of either kind.
+    ///
+    /// The shortest times are compared: others that talk at the same time make refusals longer, and never shorter.
     pub fn telling_times(&self) -> Vec<(String, usize, usize)> {
         let mut places: Vec<&String> = self.times.keys().map(|(place, _)| place).collect();
         places.sort_unstable();
         places.dedup();
-        let middle = |place: &String, who| {
+        let shortest = |place: &String, who| {
             let (times, latest) = self.times.get(&(place.clone(), who)).filter(|(times, _)| times.len() >= ENOUGH)?;
             let mut times = times.clone();
             times.sort_unstable();
-            Some((times.get(times.len() / 2).copied()?, *latest))
+            // One may be a mistake.
+            Some((times.get(1).copied()?, *latest))
         };
         let tells = |place: &String| {
-            let (stranger, of_stranger) = middle(place, Who::Stranger)?;
-            let (known, of_known) = middle(place, Who::Known)?;
+            let (stranger, of_stranger) = shortest(place, Who::Stranger)?;
+            let (known, of_known) = shortest(place, Who::Known)?;
             let (less, more) = (stranger.min(known), stranger.max(known));
             let is_told = more - less > Duration::from_millis(2) && more > less * 2;
             is_told.then(|| (place.clone(), of_known, of_stranger))

@@ -3,9 +3,9 @@
 use super::conversation::{Attempt, Command, Conversation, Said};
 use super::due::{Claim, Due, Refusals, access};
 use super::ground::{Filled, Ground};
-use super::play::{Answer, Answered};
+use super::heard::{Answer, Answered};
 use super::reading::{Meaning, read};
-use crate::axes::{Mechanism, Protocol};
+use crate::axes::{Mechanism, Protocol, Security};
 
 /// So many refusals on one connection a server puts up with at least.
 const PUTS_UP_WITH: usize = 2;
@@ -85,6 +85,19 @@ impl<'g> Course<'g> {
         self.failures > 0
     }
 
+    /// Whether nobody can say what a command means, whatever has been said before it.
+    pub fn is_unclear(&self, command: &Command) -> bool {
+        let is_secured = self.conversation.security != Security::Plaintext;
+        match &command.said {
+            Said::StartTls => false,
+            Said::Login(attempt) => self.attempt(attempt, is_secured).is_unclear,
+            Said::Lines(lines) => {
+                let messages = self.ground.messages(self.conversation.protocol, lines);
+                messages.is_some_and(|messages| self.lines(&messages, is_secured).is_unclear)
+            }
+        }
+    }
+
     /// What is due to a command, said under these circumstances.
     pub fn step(&self, command: &Command, answered: &Answered) -> Step {
         let mut step = match &command.said {
@@ -137,13 +150,9 @@ impl<'g> Course<'g> {
         }
         let Some(filled) = self.ground.filled(protocol, attempt) else { return Step::default() };
         let claim = self.claim(attempt.mechanism, &filled, attempt, is_secured);
-        let mut due = Due::of(&self.ground.target, &claim);
+        let due = Due::of(&self.ground.target, &claim);
         if protocol == Protocol::Pop3 && !attempt.mechanism.is_sasl() && breaks_lines(&filled, attempt.mechanism) {
             return Step { is_unclear: true, ..Step::default() };
-        }
-        // USER and PASS have a line each, and the name of APOP is a word (RFC 1939 §7).
-        if attempt.mechanism == Mechanism::Apop && filled.name.contains(&b' ') {
-            due.must_open = false;
         }
         Step { due: Some(due), is_whole: true, user: Turn::Uses, ..Step::default() }
     }

@@ -79,6 +79,9 @@ impl Due {
         if claim.fault.is_some_and(|fault| is_wrong(fault, claim)) {
             return Self::nobody(Refusals::ANY);
         }
+        // OAUTHBEARER has one place for the name, and an authorization identity takes it (RFC 7628 §3.1).
+        let is_named_so = claim.access.mechanism.takes_token() && !claim.authzid.is_empty();
+        let claim = if is_named_so { &Claim { name: claim.authzid, authzid: b"", ..*claim } } else { claim };
         let by_name = Self::by_name(target, claim);
         if claim.authzid.is_empty() {
             return by_name;
@@ -87,7 +90,18 @@ impl Due {
     }
 
     fn by_name(target: &Target, claim: &Claim<'_>) -> Self {
-        let Claim { access, name, .. } = *claim;
+        let Claim { access, .. } = *claim;
+        // NTLM carries domain and user apart, so that an empty domain is none.
+        let name = match claim.name {
+            [b'\\' | b'/', user @ ..] if access.mechanism == Mechanism::Ntlm => user,
+            name => name,
+        };
+        // Where only the token says who it is, it opens its own; the name of APOP is a word, or it is not (RFC 1939 §7).
+        let is_open = access.mechanism.takes_token() && name.is_empty()
+            || access.mechanism == Mechanism::Apop && name.contains(&b' ');
+        if is_open {
+            return Self::maybe(own_mailboxes(target, claim));
+        }
         let password = Password::new(claim.password);
         let mut due = match by_dialect(target, name, &password, access) {
             Expected::Opens(mailbox) => {
@@ -98,13 +112,19 @@ impl Due {
             Expected::Closed => Self::nobody(Refusals { closed: true, ..Refusals::NO }),
             Expected::Unbound => Self::nobody(Refusals { unbound: true, ..Refusals::NO }),
             // Nobody knows how the name is read: only harm would be wrong.
-            _ => Self { refusals: Refusals::ANY, ..Self::maybe_any(own_mailboxes(target, claim)) },
+            _ => Self::maybe(own_mailboxes(target, claim)),
         };
         // What stands in a name that no account has, a server may call wrong in form.
         let said = || name.iter().chain(claim.password);
         if !said().all(|octet| (b' '..0x7f).contains(octet)) || name.is_empty() || claim.password.is_empty() {
             due.refusals.bad = true;
-            due.must_open &= !said().any(u8::is_ascii_control);
+            // Whether LOGIN takes more than ASCII hangs on more than the login (RFC 9051 §6.3.1, RFC 6855).
+            let is_login = access.mechanism == Mechanism::Login;
+            due.must_open &= !said().any(|octet| octet.is_ascii_control() || is_login && !octet.is_ascii());
+        }
+        // The token says who it is, and how a mailbox is refused to its account the name does not tell.
+        if access.mechanism.takes_token() && due.opens.is_empty() {
+            due.refusals = Refusals::ANY;
         }
         // A server may have bounds of its own (RFC 1939 §3, RFC 4616 §2).
         if name.len() > 255 || claim.password.len() > 255 {
@@ -151,10 +171,6 @@ impl Due {
 
     const fn maybe(opens: Vec<Vec<u8>>) -> Self {
         Self { opens, must_open: false, refusals: Refusals::ANY, stranger: None }
-    }
-
-    const fn maybe_any(opens: Vec<Vec<u8>>) -> Self {
-        Self::maybe(opens)
     }
 }
 

@@ -3,9 +3,11 @@
 use fastrand::Rng;
 
 use super::conversation::{Attempt, Command, Conversation, Cut, Said, joined, octets, value};
+use super::due::access;
 use super::ground::{Ground, Place};
 use super::mutation::disturb;
 use crate::axes::{Encoding, Fault, Mechanism, Protocol, Security};
+use crate::identity::{Account, advise};
 use crate::scenario::{Piece, Spelling, Template, Value};
 
 /// Who is at home on a target, and with which values.
@@ -16,6 +18,8 @@ pub(super) struct Person {
     has_dns: bool,
     has_mailbox: bool,
     has_token: bool,
+    /// The login name that opens its own mailbox, for each way in.
+    logins: Vec<(Protocol, Mechanism, Template)>,
 }
 
 /// The forms of login names that are tried: `D` domain, `N` its DNS name, `U` user, `M` mailbox; `V` and `W` are
@@ -25,6 +29,9 @@ const FORMS: &[&str] = &[
     "D/U/W", "U@N/W", "W", "U\\M", "U\\W", "U/W", "M@N", "U*V", "V*U", "D\\M", "D\\U\\", "D\\\\U", "U+x", "D\\U/M",
     "D/U\\M",
 ];
+
+/// How many times as often those are spoken of whose values hold more than letters and digits.
+const ODDS: usize = 3;
 
 /// What may stand where nobody expects it in a name.
 const ODD: &[&[u8]] = &[
@@ -68,9 +75,39 @@ pub(super) fn people(ground: &Ground) -> Vec<Person> {
             has_dns: found.domain.dns.is_some(),
             has_mailbox: found.mailbox.is_some(),
             has_token: found.account.is_some_and(|account| account.token.is_some()),
+            logins: found.account.map_or_else(Vec::new, |account| logins(ground, account)),
         })
     };
-    directory.roles().filter_map(person).collect()
+    // Who has anything but letters and digits in name or password is spoken of more often: spelling is harder then.
+    let times = |role: &str| {
+        let is_odd = |octets: &[u8]| octets.iter().any(|octet| !octet.is_ascii_alphanumeric() && *octet != b'-');
+        let account = directory.role(role).and_then(|role| role.account);
+        let is_odd = account.is_some_and(|account| is_odd(&account.user) || is_odd(account.password.expose()));
+        if is_odd { ODDS } else { 1 }
+    };
+    directory
+        .roles()
+        .filter_map(|role| Some((person(role)?, times(role))))
+        .flat_map(|(person, times)| std::iter::repeat_n(person, times))
+        .collect()
+}
+
+/// The login names by which an account reaches its mailbox, as forms with its values in them.
+fn logins(ground: &Ground, account: &Account) -> Vec<(Protocol, Mechanism, Template)> {
+    let target = &ground.target;
+    let ways = Protocol::ALL.iter().flat_map(|&protocol| Mechanism::ALL.iter().map(move |&way| (protocol, way)));
+    let asked = ways.filter(|&(protocol, mechanism)| {
+        mechanism.fits(protocol) && ground.places.iter().any(|place| place.protocol == protocol)
+    });
+    let login = |(protocol, mechanism)| {
+        let (form, _) = advise(&target.dialect, &target.directory, account, access(protocol, mechanism))?;
+        // In an address the domain goes by its DNS name.
+        let form = if form.contains('@') { form.replace("{domain}", "{dns}") } else { form.to_string() };
+        let own = std::slice::from_ref(&account.role);
+        let text = Template::parse(&form.replace('{', &format!("{{{}.", account.role)), own).ok()?;
+        Some((protocol, mechanism, text))
+    };
+    asked.filter_map(login).collect()
 }
 
 /// A maker of conversations with one target.
@@ -120,8 +157,14 @@ impl Grammar<'_> {
     fn sequence(&self, rng: &mut Rng, place: &Place) -> Option<Vec<Command>> {
         let mut commands = Vec::new();
         let mut is_secured = place.security != Security::Plaintext;
+        // More often than not it is about one person.
+        let one = if rng.u8(..4) > 0 { Some(self.person(rng)?) } else { None };
         for _ in 0..=rng.usize(..5) {
-            let mut command = self.command(rng, place, is_secured)?;
+            let person = match one {
+                Some(person) => person,
+                None => self.person(rng)?,
+            };
+            let mut command = self.command(rng, place, is_secured, person)?;
             is_secured |= command.said == Said::StartTls;
             // POP3 has to say that it takes several commands at once (RFC 2449 §6.6).
             let may_pipeline = place.protocol == Protocol::Imap
@@ -137,16 +180,16 @@ impl Grammar<'_> {
     }
 
     /// One command of any kind.
-    pub fn command(&self, rng: &mut Rng, place: &Place, is_secured: bool) -> Option<Command> {
+    pub fn command(&self, rng: &mut Rng, place: &Place, is_secured: bool, person: &Person) -> Option<Command> {
         let is_imap = place.protocol == Protocol::Imap;
-        let person = self.person(rng)?;
+        let by_name = (place.protocol, Mechanism::Login);
         Some(match rng.u8(..100) {
-            0..=44 => self.attempt(rng, place, is_secured)?,
+            0..=44 => self.attempt_of(rng, place, is_secured, person)?,
             45..=54 => Command::line(if is_imap { "CAPABILITY" } else { "CAPA" }),
             55..=62 => Command::line("NOOP"),
             63..=74 if place.has_starttls && (!is_secured || rng.u8(..8) == 0) => Command::new(Said::StartTls),
             63..=84 if !is_imap && rng.bool() => {
-                Command::new(Said::Lines(vec![joined(&[octets(b"USER "), self.name(rng, person)?])]))
+                Command::new(Said::Lines(vec![joined(&[octets(b"USER "), self.name(rng, person, by_name)?])]))
             }
             63..=84 if !is_imap => {
                 let password = self.password(rng, person, Mechanism::Login)?;
@@ -155,7 +198,8 @@ impl Grammar<'_> {
             63..=84 => {
                 // Both arguments in spellings of their own.
                 let mut line = octets(b"LOGIN ");
-                let (name, password) = (self.name(rng, person)?, self.password(rng, person, Mechanism::Login)?);
+                let (name, password) =
+                    (self.name(rng, person, by_name)?, self.password(rng, person, Mechanism::Login)?);
                 line.append(argument(rng, name));
                 line.append(octets(b" "));
                 line.append(argument(rng, password));
@@ -165,7 +209,7 @@ impl Grammar<'_> {
             89..=92 => Command::line(if is_imap { "EXAMINE INBOX" } else { "STAT" }),
             93..=95 => Command::line(if is_imap { "ID NIL" } else { "AUTH" }),
             _ => {
-                let attempt = self.attempt(rng, place, is_secured)?;
+                let attempt = self.attempt_of(rng, place, is_secured, person)?;
                 let mut commands = plain_lines(attempt, place.protocol);
                 disturb(rng, place.protocol, &mut commands);
                 commands.into_iter().next()?
@@ -173,11 +217,16 @@ impl Grammar<'_> {
         })
     }
 
-    /// A login attempt.
+    /// A login attempt of anybody's.
     pub fn attempt(&self, rng: &mut Rng, place: &Place, is_secured: bool) -> Option<Command> {
         let person = self.person(rng)?;
+        self.attempt_of(rng, place, is_secured, person)
+    }
+
+    /// A login attempt.
+    fn attempt_of(&self, rng: &mut Rng, place: &Place, is_secured: bool, person: &Person) -> Option<Command> {
         let mechanism = self.mechanism(rng, place.protocol, is_secured);
-        let name = self.name(rng, person)?;
+        let name = self.name(rng, person, (place.protocol, mechanism))?;
         let mut attempt = Attempt {
             role: person.role.clone(),
             mechanism,
@@ -192,7 +241,7 @@ impl Grammar<'_> {
         attempt.encoding = rng.choice(encodings);
         if mechanism.is_sasl() && rng.u8(..10) == 0 {
             let other = self.person(rng)?;
-            attempt.authzid = Some(self.name(rng, other)?);
+            attempt.authzid = Some(self.name(rng, other, (place.protocol, mechanism))?);
         }
         if rng.u8(..6) == 0 {
             let fits = Fault::ALL.iter().copied().filter(|fault| fault.fits(mechanism));
@@ -242,11 +291,12 @@ impl Grammar<'_> {
     }
 
     /// A login name.
-    pub fn name(&self, rng: &mut Rng, person: &Person) -> Option<Template> {
-        let mut name = match rng.u8(..20) {
-            0..=6 if person.has_account => value(&person.role, Value::Login),
-            7..=8 => octets(b"nobody"),
-            19 => octets(&(0..rng.usize(..12)).map(|_| rng.u8(..)).collect::<Vec<u8>>()),
+    pub fn name(&self, rng: &mut Rng, person: &Person, way: (Protocol, Mechanism)) -> Option<Template> {
+        let known = person.logins.iter().find(|(protocol, mechanism, _)| (*protocol, *mechanism) == way);
+        let mut name = match (rng.u8(..20), known) {
+            (0..=6, Some((_, _, login))) => login.clone(),
+            (7..=8, _) => octets(b"nobody"),
+            (19, _) => octets(&(0..rng.usize(..12)).map(|_| rng.u8(..)).collect::<Vec<u8>>()),
             _ => self.form(rng, person)?,
         };
         if rng.u8(..3) == 0 {
@@ -309,7 +359,7 @@ impl Grammar<'_> {
         })
     }
 
-    fn person(&self, rng: &mut Rng) -> Option<&Person> {
+    pub fn person(&self, rng: &mut Rng) -> Option<&Person> {
         rng.choice(self.people)
     }
 

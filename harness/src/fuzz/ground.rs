@@ -1,11 +1,12 @@
 //! A target as the fuzzer knows it: where it listens, what it says it can do, and who is at home there.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::conversation::{Attempt, Conversation, Said};
 use super::due::{Due, Refusals, access};
 use crate::axes::{Mechanism, Protocol, Security};
-use crate::protocol::{Outcome, Session};
+use crate::protocol::{Outcome, Redactor, Session};
 use crate::runner::fresh;
 use crate::scenario::{Piece, Template, Value};
 use crate::secret::Password;
@@ -22,6 +23,8 @@ pub struct Ground {
     offers: Vec<(Protocol, bool, Vec<String>)>,
     /// The time, as NTLM tells it.
     pub(super) filetime: u64,
+    /// What finds passwords in replies: made once for each set of them.
+    redactors: Mutex<HashMap<Vec<(String, u8)>, Arc<Redactor>>>,
 }
 
 /// Where conversations begin: a protocol, and what protects the connection.
@@ -44,8 +47,13 @@ pub(super) struct Filled {
 impl Ground {
     /// Asks a target what it can do, in every way in which it can be talked to. An error says why it cannot be.
     pub async fn explore(target: Arc<Target>, deadlines: Deadlines) -> Result<Self, String> {
-        let mut ground =
-            Self { target: Arc::clone(&target), places: Vec::new(), offers: Vec::new(), filetime: fresh()?.filetime };
+        let mut ground = Self {
+            target: Arc::clone(&target),
+            places: Vec::new(),
+            offers: Vec::new(),
+            filetime: fresh()?.filetime,
+            redactors: Mutex::default(),
+        };
         let mut reasons = Vec::new();
         for &protocol in Protocol::ALL {
             for security in [Security::Plaintext, Security::Tls, Security::Starttls] {
@@ -98,7 +106,10 @@ impl Ground {
         match (mechanism.sasl_name(), protocol) {
             (Some(name), _) => Some(self.has(protocol, is_secured, &format!("AUTH={name}"))),
             (None, Protocol::Imap) => Some(!self.has(protocol, is_secured, "LOGINDISABLED")),
-            (None, Protocol::Pop3) if self.target.dialect.requires_tls && !is_secured => Some(false),
+            // A server says nothing of USER; the digest of APOP may travel in plaintext.
+            (None, Protocol::Pop3) if mechanism == Mechanism::Login => {
+                (self.target.dialect.requires_tls && !is_secured).then_some(false)
+            }
             (None, Protocol::Pop3) => None,
         }
     }
@@ -136,22 +147,44 @@ impl Ground {
 
     /// The passwords and tokens that are said in a conversation.
     pub(super) fn passwords_said(&self, conversation: &Conversation) -> Vec<Password> {
-        let mut said: Vec<(&str, Value)> = Vec::new();
-        for command in conversation.commands.iter().chain(conversation.company.iter().flatten()) {
-            match &command.said {
-                Said::Login(attempt) => note_secrets(&attempt.password, &mut said),
-                Said::Lines(lines) => lines.iter().for_each(|line| note_secrets(line, &mut said)),
-                Said::StartTls => {}
-            }
+        self.passwords_of(&secrets_said(conversation))
+    }
+
+    /// What finds them in replies; nothing where none is said.
+    pub(super) fn redactor(&self, conversation: &Conversation) -> Option<Arc<Redactor>> {
+        let said = secrets_said(conversation);
+        if said.is_empty() {
+            return None;
         }
-        said.sort_unstable_by_key(|(role, value)| (*role, *value as u8));
-        said.dedup();
+        let key = said.iter().map(|(role, value)| ((*role).to_string(), *value as u8)).collect();
+        // A redactor is only ever put in whole.
+        let mut redactors = self.redactors.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = || Arc::new(Redactor::new(&self.passwords_of(&said)));
+        Some(Arc::clone(redactors.entry(key).or_insert_with(made)))
+    }
+
+    fn passwords_of(&self, said: &[(&str, Value)]) -> Vec<Password> {
         let of_role = |(role, value): &(&str, Value)| {
             let account = self.target.directory.role(role)?.account?;
             if *value == Value::Token { account.token.clone() } else { Some(account.password.clone()) }
         };
         said.iter().filter_map(of_role).collect()
     }
+}
+
+/// Whose passwords and tokens are said.
+fn secrets_said(conversation: &Conversation) -> Vec<(&str, Value)> {
+    let mut said: Vec<(&str, Value)> = Vec::new();
+    for command in conversation.commands.iter().chain(conversation.company.iter().flatten()) {
+        match &command.said {
+            Said::Login(attempt) => note_secrets(&attempt.password, &mut said),
+            Said::Lines(lines) => lines.iter().for_each(|line| note_secrets(line, &mut said)),
+            Said::StartTls => {}
+        }
+    }
+    said.sort_unstable_by_key(|(role, value)| (*role, *value as u8));
+    said.dedup();
+    said
 }
 
 fn note_secrets<'t>(text: &'t Template, said: &mut Vec<(&'t str, Value)>) {

@@ -85,7 +85,7 @@ fn malformed_pop3(kept: &Kept) -> Option<Malformed> {
     if is_status && kept.octets.len() > 510 {
         return wrong(format!("a status line has {} octets (RFC 1939 §3 has 512)", kept.octets.len() + 2));
     }
-    if kept.octets.iter().any(|octet| *octet == b'\r') {
+    if kept.octets.contains(&b'\r') {
         return wrong("a line holds a CR in its middle (RFC 1939 §3)".to_string());
     }
     None

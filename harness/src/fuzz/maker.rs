@@ -12,7 +12,7 @@ use super::mutation::mutate;
 
 /// A conversation learns from those that lie at least so far back: those in between may still be under way, and chance
 /// must have no part in what is made.
-pub(super) const WINDOW: u64 = 512;
+pub(super) const WINDOW: u64 = 4096;
 
 /// How many that reached something new are drawn from.
 const POOL: usize = 4096;

@@ -14,13 +14,17 @@
 mod bench;
 mod campaign;
 mod comparison;
+mod continuation;
 mod conversation;
 mod course;
 mod director;
 mod due;
+mod event;
 mod grammar;
 mod ground;
+mod heard;
 mod independent;
+mod look;
 mod maker;
 mod mutation;
 mod oracle;
@@ -37,7 +41,8 @@ mod store;
 mod wire;
 
 pub use bench::Finding;
-pub use campaign::{FuzzEvent, FuzzReporter, INTERRUPTED, Options, Outcome, Progress, fuzz};
+pub use campaign::{INTERRUPTED, fuzz};
+pub use event::{FuzzEvent, FuzzReporter, Options, Outcome, Progress};
 pub use ground::Ground;
 pub use oracle::Oracle;
 pub use state_map::StateMap;

@@ -73,7 +73,8 @@ fn step(rng: &mut Rng, grammar: &Grammar<'_>, conversation: &mut Conversation) {
             }
         }
         6 => {
-            if let Some(command) = grammar.command(rng, place, is_secured) {
+            let command = grammar.person(rng).and_then(|person| grammar.command(rng, place, is_secured, person));
+            if let Some(command) = command {
                 conversation.commands.insert(rng.usize(..=count), command);
             }
         }
@@ -104,7 +105,8 @@ fn change_field(rng: &mut Rng, grammar: &Grammar<'_>, protocol: Protocol, attemp
     match (rng.u8(..7), person) {
         (0, _) => disturb_name(rng, &mut attempt.name),
         (1, Some(person)) => {
-            attempt.name = grammar.name(rng, person).unwrap_or_else(|| attempt.name.clone());
+            let name = grammar.name(rng, person, (protocol, attempt.mechanism));
+            attempt.name = name.unwrap_or_else(|| attempt.name.clone());
         }
         (2, Some(person)) => {
             let password = grammar.password(rng, person, attempt.mechanism);
@@ -118,7 +120,9 @@ fn change_field(rng: &mut Rng, grammar: &Grammar<'_>, protocol: Protocol, attemp
             let fits = Fault::ALL.iter().copied().filter(|fault| fault.fits(attempt.mechanism));
             attempt.fault = rng.choice(fits.filter(|fault| *fault != Fault::Oversize).collect::<Vec<Fault>>());
         }
-        (5, Some(person)) if attempt.mechanism.is_sasl() => attempt.authzid = grammar.name(rng, person),
+        (5, Some(person)) if attempt.mechanism.is_sasl() => {
+            attempt.authzid = grammar.name(rng, person, (protocol, attempt.mechanism));
+        }
         _ => {
             // Another mechanism, with the same claims.
             let fits = Mechanism::ALL.iter().copied().filter(|mechanism| mechanism.fits(protocol));

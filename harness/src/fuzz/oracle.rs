@@ -4,11 +4,10 @@ use super::conversation::{Command, Conversation, Said};
 use super::course::{Course, Step};
 use super::due::Due;
 use super::ground::Ground;
+use super::heard::{Answer, Heard, Opened};
 use super::independent;
-use super::play::{Answer, Heard, Opened};
 use crate::axes::Protocol;
 use crate::identity::escape;
-use crate::protocol::Redactor;
 
 /// A rule that holds for any server, whatever it is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -247,7 +246,7 @@ impl Bench<'_> {
     }
 
     /// Within TLS there is no more TLS to be had.
-    fn capabilities(&mut self, index: usize, command: &Command, answered: &super::play::Answered) {
+    fn capabilities(&mut self, index: usize, command: &Command, answered: &super::heard::Answered) {
         let word: &[u8] = if self.conversation.protocol == Protocol::Imap { b"STARTTLS" } else { b"STLS" };
         let says_so = answered.is_secured
             && matches!(command.said, Said::Lines(_))
@@ -334,11 +333,8 @@ impl Bench<'_> {
     }
 
     fn repeated(&mut self, conversation: &Conversation, ground: &Ground, heard: &Heard) {
-        let passwords = ground.passwords_said(conversation);
-        if passwords.is_empty() || heard.before_login.is_empty() {
-            return;
-        }
-        if Redactor::new(&passwords).redact(&heard.before_login) != heard.before_login {
+        let Some(redactor) = ground.redactor(conversation) else { return };
+        if redactor.redact(&heard.before_login) != heard.before_login {
             let what = "the server repeats the password".to_string();
             self.find(Oracle::PasswordRepeated, None, "repeated", what);
         }

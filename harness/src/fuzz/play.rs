@@ -7,11 +7,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::conversation::{Command, Cut, Said};
+use super::heard::{Answer, Answered, Heard, Opened};
 use super::speaker::{Circumstances, Next, Speaker};
 use super::wire::{Ended, Kept, Wire};
 use crate::axes::{Protocol, Security};
-use crate::protocol::imap::response::{Condition, Response, header_fields, parse};
-use crate::protocol::{Fresh, Outgoing, Reply, Secured, Transcript, canary_mailbox, pop3};
+use crate::protocol::imap::response::{Condition, Response, parse};
+use crate::protocol::{Fresh, Outgoing, Reply, Secured, pop3};
 use crate::target::Target;
 use crate::transport::{Deadlines, TlsClient};
 
@@ -27,128 +28,14 @@ pub(super) struct Equipment {
     pub cut: Cut,
 }
 
-/// What the server did in one conversation.
-#[derive(Debug)]
-pub(super) struct Heard {
-    /// The greeting.
-    pub greeting: Answer,
-    /// Whether it let somebody in at once.
-    pub is_preauth: bool,
-    /// What each command was answered, in the order in which they stand in the conversation.
-    pub answers: Vec<Answered>,
-    /// What the canary says about who got in.
-    pub opened: Opened,
-    /// Replies that belong to no command.
-    pub strays: Vec<Vec<u8>>,
-    /// Every frame, as far as they were kept.
-    pub frames: Vec<Kept>,
-    /// What the client's own reader found wrong and passed over.
-    pub deviations: Vec<&'static str>,
-    /// Everything that was said before anybody was let in.
-    pub before_login: Vec<u8>,
-    /// Every octet of it.
-    pub transcript: Transcript,
-}
-
-/// What one command was answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Answered {
-    pub answer: Answer,
-    /// What the server asked before, each time that it asked for more.
-    pub challenges: Vec<Vec<u8>>,
-    /// Whether TLS stood when it was said.
-    pub is_secured: bool,
-    /// The lines that came with it: capabilities, untagged data.
-    pub lines: Vec<Vec<u8>>,
-    /// How long it took.
-    pub took: Duration,
-}
-
-/// How a command ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// `OK`, `+OK`.
-    Ok(Reply),
-    /// `NO`, `-ERR`.
-    No(Reply),
-    /// `BAD`.
-    Bad(Reply),
-    /// The server closed the connection, perhaps with a word of farewell.
-    Closed(Option<Reply>),
-    /// Nothing came in time.
-    Silence,
-    /// What came breaks this rule.
-    Broken(&'static str),
-    /// It asked for more than there was to say.
-    Insists,
-    /// TLS could not be begun after the server had agreed.
-    NoTls(String),
-    /// It was not said, since the conversation had ended or it cannot be said here.
-    Unsaid,
-}
-
-/// What is known of the mailbox that is open at the end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Opened {
-    /// Nobody asked, for nothing was agreed to.
-    Unasked,
-    /// Nobody is logged in.
-    Nobody,
-    /// Somebody is logged in, but no mailbox opens.
-    Unbound,
-    /// A mailbox is open, and its canary names it.
-    Mailbox(Vec<u8>),
-    /// A mailbox is open that holds no canary.
-    Unnamed,
-}
-
 /// How long a server gets to answer within TLS what was said before it.
 const TO_ANSWER_PLAINTEXT: Duration = Duration::from_millis(30);
 
 const TAG: &str = "a tagged response bears the tag of the command that it ends (RFC 9051 §2.2.1, §7)";
 const GREETING: &str = "the greeting is an untagged OK, PREAUTH or BYE (RFC 9051 §7.1), or +OK (RFC 1939 §4)";
 
-impl Answer {
-    /// The word for its kind.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Ok(_) => "OK",
-            Self::No(_) => "NO",
-            Self::Bad(_) => "BAD",
-            Self::Closed(_) => "closed",
-            Self::Silence => "silence",
-            Self::Broken(_) => "garbled",
-            Self::Insists => "asks for more",
-            Self::NoTls(_) => "no TLS",
-            Self::Unsaid => "unsaid",
-        }
-    }
-
-    /// The server's own words, where there are any.
-    pub const fn reply(&self) -> Option<&Reply> {
-        match self {
-            Self::Ok(reply) | Self::No(reply) | Self::Bad(reply) | Self::Closed(Some(reply)) => Some(reply),
-            _ => None,
-        }
-    }
-
-    const fn is_end(&self) -> bool {
-        !matches!(self, Self::Ok(_) | Self::No(_) | Self::Bad(_) | Self::Unsaid)
-    }
-}
-
-impl From<Ended> for Answer {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Closed => Self::Closed(None),
-            Ended::Silence => Self::Silence,
-            Ended::Broken(rule) => Self::Broken(rule),
-        }
-    }
-}
-
-/// Plays a part on a stream that stands.
-pub(super) async fn play<S>(stream: S, equipment: &Equipment, commands: &[Command]) -> Heard
+/// Plays a part on a stream that stands; `unclear` says of each command whether it may go unanswered.
+pub(super) async fn play<S>(stream: S, equipment: &Equipment, commands: &[Command], unclear: &[bool]) -> Heard
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -167,6 +54,8 @@ where
     let mut at = 0;
     while !is_over && at < commands.len() {
         let rest = commands.get(at..).unwrap_or_default();
+        // Once it is not clear where a command ends, it stays so.
+        stage.wire.is_hasty = unclear.iter().take(at + 1).any(|&is_unclear| is_unclear);
         let found = stage.say(rest).await;
         let said = found.len().max(1);
         for (place, answered) in answers.iter_mut().skip(at).zip(found) {
@@ -183,14 +72,15 @@ where
     Heard { greeting, is_preauth, answers, opened, strays, frames, deviations, before_login, transcript }
 }
 
-const fn unsaid() -> Answered {
+pub(super) const fn unsaid() -> Answered {
     let took = Duration::ZERO;
     Answered { answer: Answer::Unsaid, challenges: Vec::new(), is_secured: false, lines: Vec::new(), took }
 }
 
-struct Stage<'e, S> {
-    wire: Wire<S>,
-    equipment: &'e Equipment,
+/// Where a part is played.
+pub(super) struct Stage<'e, S> {
+    pub wire: Wire<S>,
+    pub equipment: &'e Equipment,
     secured: Option<Secured>,
     greeting: Vec<u8>,
     farewell: Option<Reply>,
@@ -261,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stage<'_, S> {
     }
 
     /// Says the first of these commands, and with it those that go in the same segment; gives back their answers.
-    async fn say(&mut self, commands: &[Command]) -> Vec<Answered> {
+    pub async fn say(&mut self, commands: &[Command]) -> Vec<Answered> {
         let mut group: Vec<Open> = Vec::new();
         let mut message = Outgoing::default();
         let mut begins_tls = false;
@@ -439,60 +329,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stage<'_, S> {
                 finish(Some(open), Answer::Broken(rule), began);
             }
         }
-    }
-
-    /// Looks who is logged in, and which mailbox opens. Nothing is changed on the server.
-    async fn look(&mut self) -> Opened {
-        match self.equipment.protocol {
-            Protocol::Imap => self.look_by_imap().await,
-            Protocol::Pop3 => self.look_by_pop3().await,
-        }
-    }
-
-    async fn look_by_imap(&mut self) -> Opened {
-        let open = self.ask_simply("EXAMINE INBOX").await;
-        match open.answer {
-            Answer::Ok(_) => {}
-            // To whoever is not logged in EXAMINE is no command (RFC 9051 §6.3); to whoever is, the mailbox is missing.
-            Answer::Bad(_) => return Opened::Nobody,
-            Answer::No(_) | Answer::Closed(_) => {
-                let answer = self.ask_simply("LIST \"\" INBOX").await.answer;
-                return if matches!(answer, Answer::Ok(_)) { Opened::Unbound } else { Opened::Nobody };
-            }
-            _ => return Opened::Nobody,
-        }
-        let fetched = self.ask_simply("FETCH 1 (BODY.PEEK[HEADER.FIELDS (X-LOGINSPEC-MAILBOX)])").await;
-        let from = self.wire.frames.len().saturating_sub(fetched.lines.len() + 1);
-        let frames = self.wire.frames.get(from..).unwrap_or_default();
-        let mailbox = frames.iter().find_map(|kept| {
-            let frame = kept.frame();
-            canary_mailbox(&header_fields(&frame)?)
-        });
-        mailbox.map_or(Opened::Unnamed, Opened::Mailbox)
-    }
-
-    async fn look_by_pop3(&mut self) -> Opened {
-        if !matches!(self.ask_simply("STAT").await.answer, Answer::Ok(_)) {
-            return Opened::Nobody;
-        }
-        let mut group = self.open(&Command::line("TOP 1 0")).into_iter().collect::<Vec<Open>>();
-        if let Some(open) = group.first_mut() {
-            open.has_lines = true;
-            let first = open.speaker.first();
-            self.wire.send(&first).await;
-        }
-        self.hear(&mut group, 1, Instant::now()).await;
-        let Some(open) = group.pop().filter(|open| matches!(open.answered.answer, Answer::Ok(_))) else {
-            return Opened::Unnamed;
-        };
-        let header = open.answered.lines.join(&b"\r\n"[..]);
-        canary_mailbox(&header).map_or(Opened::Unnamed, Opened::Mailbox)
-    }
-
-    async fn ask_simply(&mut self, line: &str) -> Answered {
-        self.wire.is_logged_in = true;
-        let answers = self.say(&[Command::line(line)]).await;
-        answers.into_iter().next().unwrap_or(unsaid())
     }
 }
 

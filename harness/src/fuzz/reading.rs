@@ -57,7 +57,13 @@ pub(super) fn read(protocol: Protocol, messages: &[Vec<u8>], has_literal_plus: b
     let verb = first.get(..end).unwrap_or_default().to_ascii_uppercase();
     let arguments = first.get(end + 1..);
     match protocol {
-        Protocol::Imap => read_imap(&verb, arguments, first, more, has_literal_plus),
+        Protocol::Imap => match read_imap(&verb, arguments, first, more, has_literal_plus) {
+            // Where a server stops reading what is no command is its own affair.
+            Meaning::Illegal if messages.iter().any(|message| has_line_break(message) || message.ends_with(b"}")) => {
+                Meaning::Unclear
+            }
+            meaning => meaning,
+        },
         Protocol::Pop3 => read_pop3(&verb, arguments, first, more),
     }
 }
@@ -175,7 +181,8 @@ fn quoted(octets: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut at = 1;
     loop {
         match *octets.get(at)? {
-            b'"' => return Some((value, octets.get(at + 1..)?)),
+            // IMAP4rev2 has UTF-8 in quoted strings (RFC 9051 §9, QUOTED-CHAR).
+            b'"' => return std::str::from_utf8(&value).is_ok().then_some((value, octets.get(at + 1..)?)),
             b'\\' => {
                 let escaped = *octets.get(at + 1)?;
                 if !matches!(escaped, b'"' | b'\\') {
@@ -184,7 +191,7 @@ fn quoted(octets: &[u8]) -> Option<(Vec<u8>, &[u8])> {
                 value.push(escaped);
                 at += 2;
             }
-            octet if octet == 0 || octet == b'\r' || octet == b'\n' || octet >= 0x80 => return None,
+            0 | b'\r' | b'\n' => return None,
             octet => {
                 value.push(octet);
                 at += 1;
@@ -275,6 +282,8 @@ mod tests {
         assert_eq!(imap(&["LOGIN {3}", "a\\b {2}", "pw"]), login("a\\b", "pw"));
         assert_eq!(imap(&["LOGIN {3+}\r\na\\b \"pw\""]), login("a\\b", "pw"));
         assert_eq!(imap(&["LOGIN \"\" {0}", ""]), login("", ""));
+        assert_eq!(imap(&["LOGIN \"us\u{e9}r\" pw"]), login("us\u{e9}r", "pw"));
+        assert_eq!(read(Protocol::Imap, &[b"LOGIN \"\xff\" pw".to_vec()], true), Meaning::Illegal);
     }
 
     #[test]
@@ -286,7 +295,6 @@ mod tests {
             "LOGIN user pw more",
             "LOGIN user  pw",
             "LOGIN us%er pw",
-            "LOGIN \"us\u{e9}r\" pw",
             "LOGIN us\u{e9}r pw",
             "LOGON user pw",
             "",

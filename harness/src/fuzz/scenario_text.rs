@@ -6,8 +6,8 @@ use super::conversation::{Attempt, Command, Conversation, Said};
 use super::course::Course;
 use super::due::Due;
 use super::ground::Ground;
+use super::heard::{Answer, Answered, Heard};
 use super::oracle::{Oracle, Violation};
-use super::play::{Answer, Answered, Heard};
 use crate::axes::{Protocol, Security};
 use crate::identity::escape;
 use crate::scenario::{Piece, Template, Value};
@@ -66,6 +66,15 @@ fn encoding_of(conversation: &Conversation) -> Option<&'static str> {
 fn is_offered(material: &Material<'_>, attempt: &Attempt) -> bool {
     let Conversation { protocol, security, .. } = *material.conversation;
     material.ground.offers(protocol, security != Security::Plaintext, attempt.mechanism) != Some(false)
+}
+
+/// The capabilities that the target must not have, for the case to say anything: it takes what it does not offer.
+fn hidden(material: &Material<'_>) -> Vec<String> {
+    let attempts = material.conversation.commands.iter().filter_map(|command| match &command.said {
+        Said::Login(attempt) if !is_offered(material, attempt) => attempt.mechanism.sasl_name(),
+        _ => None,
+    });
+    attempts.map(|name| format!("\"AUTH={name}\"")).collect()
 }
 
 fn told_apart(material: &Material<'_>, attempt: &Attempt) -> Option<String> {
@@ -207,6 +216,10 @@ fn dialogue(material: &Material<'_>) -> Option<(String, usize)> {
     }
     if !role.is_empty() {
         let _ = writeln!(text, "account = \"{role}\"");
+    }
+    let hidden = hidden(material);
+    if !hidden.is_empty() {
+        let _ = writeln!(text, "lacks = [{}]", hidden.join(", "));
     }
     let _ = writeln!(text, "dialogue = '''\n{}'''", script.text);
     Some((text, script.steps))

@@ -7,13 +7,18 @@ use tokio::task::JoinSet;
 
 use super::comparison::{Observation, observe};
 use super::conversation::{Conversation, Said};
+use super::course::Course;
 use super::ground::Ground;
+use super::heard::Heard;
 use super::oracle::{Violation, judge};
-use super::play::{Equipment, Heard, play};
+use super::play::{Equipment, play};
 use super::state_map::{Reached, walk};
 use crate::axes::Security;
 use crate::protocol::Fresh;
 use crate::transport::{ConnectError, Deadlines, connect};
+
+/// How many times the deadline for one reply a whole conversation gets.
+const ROUNDS: u32 = 24;
 
 /// What one conversation came to.
 pub(super) struct Scene {
@@ -90,10 +95,13 @@ async fn one(
         tls,
         offers_plus,
         fresh: Fresh { nonce, filetime: ground.filetime },
-        deadlines,
+        // A conversation has as much time as its commands have.
+        deadlines: Deadlines { whole: deadlines.reply * ROUNDS, ..deadlines },
         cut: conversation.cut,
     };
-    Ok(play(stream, &equipment, &conversation.commands).await)
+    let course = Course::new(conversation, ground);
+    let unclear: Vec<bool> = conversation.commands.iter().map(|command| course.is_unclear(command)).collect();
+    Ok(play(stream, &equipment, &conversation.commands, &unclear).await)
 }
 
 fn no_connection(address: &str, error: &ConnectError) -> String {

@@ -91,9 +91,14 @@ fn simpler_attempts(attempt: &Attempt, protocol: Protocol) -> Vec<Attempt> {
         });
     }
     with(&|simpler| simpler.encoding = Encoding::default_for(protocol, simpler.mechanism));
-    // The plainest account, its plainest name and its own password.
-    with(&|simpler| simpler.name = value(&simpler.role, Value::User));
-    with(&|simpler| simpler.name = value(&simpler.role, Value::Login));
+    // The plainest names of the account, the plainest last: it must never go back and forth between them.
+    let (user, login) = (value(&attempt.role, Value::User), value(&attempt.role, Value::Login));
+    if attempt.name != user {
+        with(&|simpler| simpler.name = user.clone());
+        if attempt.name != login {
+            with(&|simpler| simpler.name = login.clone());
+        }
+    }
     let own = if attempt.mechanism.takes_token() { Value::Token } else { Value::Password };
     // A wrong password that is plainly wrong is simpler than one that is nearly right, and none is simplest of all.
     if attempt.password != value(&attempt.role, own) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::conversation::Conversation;
-use super::play::{Answer, Heard, Opened};
+use super::heard::{Answer, Heard, Opened};
 use crate::axes::{Protocol, Security};
 
 /// A state of a connection, as the client sees it, with the command that was said in it and the kind of answer.
@@ -44,9 +44,10 @@ pub(super) fn walk(conversation: &Conversation, heard: &Heard) -> Vec<Reached> {
         });
         state.word = match (&answered.answer, said.as_str()) {
             (Answer::Ok(_), "USER") => "named",
-            (Answer::Ok(_), "CAPABILITY" | "CAPA" | "NOOP" | "STARTTLS" | "STLS" | "ID" | "LOGOUT" | "QUIT") => {
-                state.word
-            }
+            (
+                Answer::Ok(_),
+                "CAPABILITY" | "CAPA" | "NOOP" | "STARTTLS" | "STLS" | "ID" | "LOGOUT" | "QUIT" | "AUTH",
+            ) => state.word,
             (Answer::Ok(_), _) => "let in",
             (Answer::No(_) | Answer::Bad(_), _) if state.word != "let in" => "refused",
             _ => state.word,

@@ -79,7 +79,9 @@ impl Store {
     /// Keeps a finding: the scenario where there is one, else what is known.
     pub fn keep(&self, number: usize, finding: &Finding) -> io::Result<PathBuf> {
         let ending = if finding.scenario.is_some() { "toml" } else { "txt" };
-        let name = format!("finding-{number:03}-{}.{ending}", finding.oracle.word());
+        // What a sound server does as well is the oracle's fault, and kept for whoever mends it.
+        let kind = if finding.is_ours { "doubtful" } else { "finding" };
+        let name = format!("{kind}-{number:03}-{}.{ending}", finding.oracle.word());
         let mut text = finding.scenario.clone().unwrap_or_else(|| {
             format!(
                 "Oracle {}: {}.\nConversation {} with {}: {}.\nNo scenario: {}.\n",

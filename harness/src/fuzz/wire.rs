@@ -14,6 +14,9 @@ use crate::transport::{Connection, Deadlines, TlsClient};
 /// How many frames of one conversation are kept for the judges.
 const KEPT_FRAMES: usize = 256;
 
+/// By how much shorter an answer is waited for that may never come: to half a literal there is none.
+const HASTE: u32 = 5;
+
 /// A connection to a server, and everything that was said on it.
 pub(super) struct Wire<S> {
     connection: Connection<S>,
@@ -21,6 +24,8 @@ pub(super) struct Wire<S> {
     start: Instant,
     deadlines: Deadlines,
     cut: Cut,
+    /// Whether an answer may never come, so that it is not waited for long.
+    pub is_hasty: bool,
     pub deviations: Deviations,
     pub transcript: Transcript,
     pub frames: Vec<Kept>,
@@ -67,6 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             start: Instant::now(),
             deadlines,
             cut,
+            is_hasty: false,
             deviations: Deviations::default(),
             transcript: Transcript::new(),
             frames: Vec::new(),
@@ -169,7 +175,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     fn due(&self) -> Instant {
-        (self.start + self.deadlines.whole).min(Instant::now() + self.deadlines.reply)
+        let reply = if self.is_hasty { self.deadlines.reply / HASTE } else { self.deadlines.reply };
+        (self.start + self.deadlines.whole).min(Instant::now() + reply)
     }
 
     /// Says goodbye to TLS, and closes.
