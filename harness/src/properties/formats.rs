@@ -11,6 +11,7 @@ use arbitrary::Unstructured;
 use super::secrecy::{forms, printable, spell};
 use super::world::{bundled, cuts, pieces, rest};
 use crate::axes::{Protocol, Security};
+use crate::fuzz::written;
 use crate::protocol::{Action, Session, Transcript};
 use crate::report::{Accept, Human, JsonLines, Junit};
 use crate::runner::{CaseReport, Reporter, Request, RunEvent, Summary, ask, judged};
@@ -22,6 +23,9 @@ use crate::transport::Conversation;
 
 /// Every password begins so, as no word of a report does.
 const BEGIN: &str = "zQ7x";
+
+/// Who logs in.
+const ROLE: &str = "same";
 
 /// Every way for a password to travel.
 const SCENARIO: &str = r#"
@@ -54,7 +58,7 @@ const TARGET: &str = "name = 'echo'\ndialect = 'opaque'\n[imap]\naddress = 'x:1'
 /// A password, and each report on a conversation in which a server repeated it.
 pub(super) struct Told {
     pub password: String,
-    pub reports: [(&'static str, String); 5],
+    pub reports: Vec<(&'static str, String)>,
 }
 
 /// The input: the case, up to four cuts, the password's length and octets, then what the server says, one turn after the
@@ -68,14 +72,19 @@ pub(super) fn told(input: &mut Unstructured<'_>) -> arbitrary::Result<Option<Tol
     let target = Arc::new(with_password(target, &password));
     let asked = scenario.cases.get(case).and_then(|case| ask(case, &target, false).ok());
     let Some(question) = asked else { return Ok(None) };
+    let forms = forms(&password);
+    let said: Vec<&[u8]> = rest(input).split(|octet| *octet == 0).collect();
+    let way = scenario.cases.get(case).and_then(|case| Some((case.protocol, case.mechanism?, case.encoding)));
+    let finding = way.and_then(|way| written(&target, ROLE, way, &spell(&said.concat(), &forms, b"")));
     let session = match &question.request {
         Request::Login(login) => Session::login(login.clone()),
         Request::Dialogue(steps) => Session::dialogue(Protocol::Imap, Security::Plaintext, steps.clone()),
     };
-    let said: Vec<&[u8]> = rest(input).split(|octet| *octet == 0).collect();
-    let conversation = converse(session, &said, &forms(&password), cuts);
+    let conversation = converse(session, &said, &forms, cuts);
     let told = judged(scenario, case, &target, question, conversation);
-    Ok(told.map(|report| Told { reports: reports(&report), password }))
+    let mut reports = told.map(|report| reports(&report).to_vec()).unwrap_or_default();
+    reports.extend(finding.map(|finding| ("finding", finding)));
+    Ok(Some(Told { reports, password }))
 }
 
 /// A form in which a password may stand in a report.
@@ -83,6 +92,7 @@ pub(super) fn reported_forms(password: &str) -> Vec<String> {
     let mut forms = forms(password);
     forms.push(serde_json::Value::from(password).to_string().trim_matches('"').to_string());
     forms.push(quick_xml::escape::escape(password).into_owned());
+    forms.push(crate::identity::escape(password.as_bytes()));
     forms
 }
 
@@ -120,7 +130,7 @@ pub(super) fn seeds() -> BTreeSet<Vec<u8>> {
 fn world() -> Option<&'static (Arc<Scenario>, Target)> {
     static WORLD: OnceLock<Option<(Arc<Scenario>, Target)>> = OnceLock::new();
     let read = || {
-        let vocabulary = Vocabulary { roles: vec!["same".to_string()], dialects: Vec::new() };
+        let vocabulary = Vocabulary { roles: vec![ROLE.to_string()], dialects: Vec::new() };
         let scenario = read_scenario("echo", &SourceText::new("echo.toml", SCENARIO), &vocabulary).ok()?;
         let source = SourceText::new("target.toml", TARGET);
         let file = read_target(&source, Path::new(""), Passwords::Fetch, true).ok()?;
@@ -217,6 +227,21 @@ fn reports(case: &CaseReport) -> [(&'static str, String); 5] {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_finding_repeats_no_password_of_a_reply() {
+        let (_, target) = world().unwrap();
+        let target = Arc::new(with_password(target, "zQ7x{\"1"));
+        for (reply, what) in [
+            ("* OK hi\r\n* 1 zQ7x{\"1 (\r\nA1 NO no\r\n", "imap-codec cannot read"),
+            ("* OK hi\r\nA1 NO you said zQ7x{\"1\r\n", "NO you said"),
+            ("* OK hi\r\nA1 NO no\r\nA9 OK zQ7x{\"1\r\n", "no"),
+        ] {
+            let way = (Protocol::Imap, crate::axes::Mechanism::Login, None);
+            let written = written(&target, ROLE, way, reply.as_bytes()).unwrap();
+            assert!(written.contains(what) && !written.contains("zQ7x"), "{written}");
+        }
+    }
+
     /// Where nothing was masked, nothing was looked for.
     #[test]
     fn the_seeds_put_a_password_into_every_report() {
@@ -226,11 +251,11 @@ mod tests {
             let shown =
                 told.reports.iter().filter(|(_, text)| text.contains("password>") || text.contains("password&gt;"));
             masked.extend(shown.map(|(name, _)| *name));
-            if told.reports[0].1.contains("   = <password>") {
+            if told.reports.iter().any(|(_, text)| text.contains("   = <password>")) {
                 masked.insert("decoded challenge");
             }
         }
-        let all = ["JSON Lines", "JUnit", "decoded challenge", "records", "report", "transcript"];
+        let all = ["JSON Lines", "JUnit", "decoded challenge", "finding", "records", "report", "transcript"];
         assert_eq!(masked.into_iter().collect::<Vec<_>>(), all);
     }
 }

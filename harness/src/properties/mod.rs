@@ -132,7 +132,7 @@ pub const ALL: &[Property] = &[
     Property {
         name: "redaction",
         check: redaction,
-        about: "no form of a password that a server repeats is shown: not in a transcript, an outcome, the report for people, JSON Lines, JUnit or records",
+        about: "no form of a password that a server repeats is shown: not in a transcript, an outcome, the report for people, JSON Lines, JUnit, records or the scenario of a finding",
         dictionary: "imap.dict",
     },
     Property {
