@@ -10,8 +10,8 @@ corpus="$(mktemp -d)"
 trap 'rm -rf "$corpus"' EXIT
 
 for target in $(cargo fuzz list); do
-    # The row of the target in README.md names its dictionary last.
-    dictionary="$(sed -n "s/^| \`$target\` .* \`\([a-z0-9]*\.dict\)\` |\$/\1/p" fuzz/README.md)"
+    # The row of the target in README.md names its dictionary.
+    dictionary="$(sed -n "s/^| \`$target\` .* \`\([a-z0-9]*\.dict\)\` |.*/\1/p" fuzz/README.md)"
     mkdir -p "$corpus/$target"
     # What libFuzzer tells is worth reading where something went wrong.
     cargo fuzz run -s none "$target" "$corpus/$target" "fuzz/seeds/$target" -- \

@@ -219,7 +219,7 @@ fn json_lines() {
 #[test]
 fn junit() {
     let out = Shared::default();
-    play(&mut Junit::new(out.clone()).unwrap().with_replay(replay()));
+    play(&mut Junit::new(out.clone()).with_replay(replay()));
     let text = out.text();
     assert!(!text.contains("<script>"));
     assert_eq!(text.matches("</failure>").count(), 2, "{text}");

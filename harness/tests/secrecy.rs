@@ -112,7 +112,7 @@ async fn reports_on(password: &str) -> Vec<u8> {
     let mut reports = Reports::default();
     reports.add(Human::new(out.clone()));
     reports.add(JsonLines::new(out.clone()).with_replay(Replay::default()));
-    reports.add(Junit::new(out.clone()).unwrap());
+    reports.add(Junit::new(out.clone()));
     reports.add(Accept::new(out.clone()));
     let (_sender, interrupt) = tokio::sync::watch::channel(false);
     let deadlines = Deadlines::from_reply(Duration::from_millis(200));

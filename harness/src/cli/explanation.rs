@@ -51,7 +51,7 @@ pub(super) fn object(name: &[u8], dialect: &Dialect, directory: &Directory, acce
             master: part(Part::Master),
             detail: part(Part::Detail),
             assumed: reading.assumptions().map(|assumption| assumption.part().word()).collect(),
-            form: reading.form().to_string(),
+            form: reading.form().text().to_string(),
             cites: reading.source().cites.clone(),
             confidence: reading.source().confidence.word(),
         }

@@ -158,8 +158,7 @@ fn open_reports(args: &RunArgs, shows_matrix: bool) -> Result<Reports, CliError>
         reports.add(JsonLines::new(create(path)?).with_replay(replay.clone()));
     }
     if let Some(path) = &args.junit {
-        let failed = |source| CliError::Report { name: path.display().to_string(), source };
-        reports.add(Junit::new(create(path)?).map_err(failed)?.with_replay(replay.clone()));
+        reports.add(Junit::new(create(path)?).with_replay(replay.clone()));
     }
     if let Some(path) = &args.matrix {
         reports.add(MatrixReport::markdown(create(path)?));

@@ -134,7 +134,7 @@ fn who(
     Some(if same.password.expose() == filled.password { Who::Right } else { Who::Known })
 }
 
-/// A refusal in words, without the name that it may repeat.
+/// A refusal in words, without the name and the password that it may repeat.
 fn words(command: &Command, answered: &Answered, conversation: &Conversation, ground: &Ground) -> Option<String> {
     let reply = match &answered.answer {
         Answer::No(reply) | Answer::Bad(reply) => reply,
@@ -143,7 +143,9 @@ fn words(command: &Command, answered: &Answered, conversation: &Conversation, gr
     let Said::Login(attempt) = &command.said else { return None };
     let name = ground.filled(conversation.protocol, attempt)?.name;
     let code = reply.code.as_ref().map_or_else(String::new, |code| format!("[{code}] "));
-    let text = escape(&reply.text);
+    let redactor = ground.redactor(conversation);
+    let code = redactor.as_ref().map_or_else(|| code.clone(), |redactor| redactor.redact_text(&code));
+    let text = redactor.map_or_else(|| escape(&reply.text), |redactor| escape(&redactor.redact(&reply.text)));
     let name = escape(&name);
     // Short names stand in any text.
     let text = if name.len() < 3 { text } else { text.replace(&name, "NAME") };

@@ -47,13 +47,7 @@ pub(super) struct Filled {
 impl Ground {
     /// Asks a target what it can do, in every way in which it can be talked to. An error says why it cannot be.
     pub async fn explore(target: Arc<Target>, deadlines: Deadlines) -> Result<Self, String> {
-        let mut ground = Self {
-            target: Arc::clone(&target),
-            places: Vec::new(),
-            offers: Vec::new(),
-            filetime: fresh()?.filetime,
-            redactors: Mutex::default(),
-        };
+        let mut ground = Self { filetime: fresh()?.filetime, ..Self::unexplored(Arc::clone(&target)) };
         let mut reasons = Vec::new();
         for &protocol in Protocol::ALL {
             for security in [Security::Plaintext, Security::Tls, Security::Starttls] {
@@ -70,6 +64,11 @@ impl Ground {
             return Err(reasons.into_iter().next().unwrap_or_else(|| format!("{} has no port", target.name)));
         }
         Ok(ground)
+    }
+
+    /// A target of which nothing is known yet.
+    pub(super) fn unexplored(target: Arc<Target>) -> Self {
+        Self { target, places: Vec::new(), offers: Vec::new(), filetime: 0, redactors: Mutex::default() }
     }
 
     fn add(&mut self, endpoint: &Endpoint, protocol: Protocol, security: Security, words: Vec<String>) {

@@ -6,6 +6,9 @@ use imap_codec::{GreetingCodec, ResponseCodec};
 use super::wire::Kept;
 use crate::axes::Protocol;
 
+/// Makes octets of a server's visible, and what they hold of a password not.
+pub(super) type Shown<'s> = &'s dyn Fn(&[u8]) -> String;
+
 /// What is wrong with a reply.
 pub(super) struct Malformed {
     /// Which kind of reply.
@@ -15,14 +18,14 @@ pub(super) struct Malformed {
 }
 
 /// The first reply that is not well formed: for IMAP in the eyes of imap-codec, for POP3 by the letter of RFC 1939 §3.
-pub(super) fn malformed(protocol: Protocol, frames: &[Kept]) -> Option<Malformed> {
+pub(super) fn malformed(protocol: Protocol, frames: &[Kept], shown: Shown<'_>) -> Option<Malformed> {
     frames.iter().enumerate().find_map(|(index, kept)| match protocol {
-        Protocol::Imap => malformed_imap(kept, index == 0),
+        Protocol::Imap => malformed_imap(kept, index == 0, shown),
         Protocol::Pop3 => malformed_pop3(kept),
     })
 }
 
-fn malformed_imap(kept: &Kept, is_greeting: bool) -> Option<Malformed> {
+fn malformed_imap(kept: &Kept, is_greeting: bool, shown: Shown<'_>) -> Option<Malformed> {
     let mut octets = kept.octets.clone();
     // A text may be missing in what servers say (KB Q182618 has one that says nothing but NO); that is judged elsewhere.
     if ends_without_text(&octets) {
@@ -44,7 +47,7 @@ fn malformed_imap(kept: &Kept, is_greeting: bool) -> Option<Malformed> {
     if rest == Ok(0) || is_known_to_neither(&kept.octets) {
         return None;
     }
-    let shown = crate::identity::escape(&kept.octets);
+    let shown = shown(&kept.octets);
     let kind = if is_greeting { "greeting" } else { "reply" };
     Some(Malformed { kind, words: format!("imap-codec cannot read this {kind}: {shown}") })
 }
@@ -99,7 +102,7 @@ mod tests {
         let kept = |text: &str| Kept { octets: text.into(), literals: Vec::new(), index: 0 };
         let mut frames = vec![kept("* OK hello"); at];
         frames.push(kept(text));
-        malformed(protocol, &frames).is_some()
+        malformed(protocol, &frames, &crate::identity::escape).is_some()
     }
 
     #[test]

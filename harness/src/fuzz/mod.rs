@@ -39,6 +39,8 @@ mod speaker;
 mod state_map;
 mod store;
 mod wire;
+#[cfg(any(test, feature = "fuzzing"))]
+mod written;
 
 pub use bench::Finding;
 pub use campaign::{INTERRUPTED, fuzz};
@@ -46,3 +48,5 @@ pub use event::{FuzzEvent, FuzzReporter, Options, Outcome, Progress};
 pub use ground::Ground;
 pub use oracle::Oracle;
 pub use state_map::StateMap;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use written::written;

@@ -1,5 +1,7 @@
 //! The oracles: what no sound server does, and what one conversation shows of it.
 
+use std::sync::Arc;
+
 use super::conversation::{Command, Conversation, Said};
 use super::course::{Course, Step};
 use super::due::Due;
@@ -8,6 +10,7 @@ use super::heard::{Answer, Heard, Opened};
 use super::independent;
 use crate::axes::Protocol;
 use crate::identity::escape;
+use crate::protocol::Redactor;
 
 /// A rule that holds for any server, whatever it is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -143,7 +146,7 @@ pub(super) struct Violation {
 
 /// Everything that one conversation shows.
 pub(super) fn judge(conversation: &Conversation, ground: &Ground, heard: &Heard) -> Vec<Violation> {
-    let mut bench = Bench { conversation, found: Vec::new() };
+    let mut bench = Bench { conversation, redactor: ground.redactor(conversation), found: Vec::new() };
     bench.greeting(heard);
     let mut course = Course::new(conversation, ground);
     for (index, (command, answered)) in conversation.commands.iter().zip(&heard.answers).enumerate() {
@@ -164,12 +167,14 @@ pub(super) fn judge(conversation: &Conversation, ground: &Ground, heard: &Heard)
         bench.strays(heard);
         bench.form(heard);
     }
-    bench.repeated(conversation, ground, heard);
+    bench.repeated(heard);
     bench.found
 }
 
 struct Bench<'c> {
     conversation: &'c Conversation,
+    /// What finds passwords in what the server says.
+    redactor: Option<Arc<Redactor>>,
     found: Vec<Violation>,
 }
 
@@ -179,6 +184,11 @@ impl Bench<'_> {
         let verb = verb.map_or_else(String::new, |command| format!(" {}", command.verb(self.conversation.protocol)));
         let shape = format!("{}{verb}: {kind}", self.conversation.protocol);
         self.found.push(Violation { oracle, command, what, shape });
+    }
+
+    /// What the server says may hold what it was told.
+    fn shown(&self, octets: &[u8]) -> String {
+        self.redactor.as_ref().map_or_else(|| escape(octets), |redactor| escape(&redactor.redact(octets)))
     }
 
     fn greeting(&mut self, heard: &Heard) {
@@ -274,7 +284,7 @@ impl Bench<'_> {
             // What was said is not clear, but whose password was said is.
             let is_due = course.is_blurred && ground.safe_due(self.conversation).opens.contains(mailbox);
             if !heard.is_preauth && !is_due {
-                let what = format!("nobody has logged in, and the mailbox {} is open", escape(mailbox));
+                let what = format!("nobody has logged in, and the mailbox {} is open", self.shown(mailbox));
                 self.find(Oracle::TakenWithoutRight, None, "nobody", what);
             }
             return;
@@ -287,12 +297,12 @@ impl Bench<'_> {
         let verb = verb.unwrap_or_default();
         match &heard.opened {
             Opened::Mailbox(mailbox) if due.opens.is_empty() => {
-                let what = format!("{verb} gives nobody the right to log in, and it opens {}", escape(mailbox));
+                let what = format!("{verb} gives nobody the right to log in, and it opens {}", self.shown(mailbox));
                 self.find(Oracle::TakenWithoutRight, at, "opens", what);
             }
             Opened::Mailbox(mailbox) if !due.opens.contains(mailbox) => {
                 let meant = due.opens.first().map(|name| escape(name)).unwrap_or_default();
-                let what = format!("{verb} means the mailbox {meant}, and it opens {}", escape(mailbox));
+                let what = format!("{verb} means the mailbox {meant}, and it opens {}", self.shown(mailbox));
                 self.find(Oracle::OthersMailbox, at, "opens another", what);
             }
             Opened::Unnamed if due.opens.is_empty() => {
@@ -322,7 +332,7 @@ impl Bench<'_> {
             let tls = self.conversation.commands.iter().position(|command| command.said == Said::StartTls);
             let injected =
                 tls.filter(|&at| self.conversation.commands.get(at).is_some_and(|command| command.pipelined));
-            let what = format!("the server answers what nobody has asked: {}", escape(stray));
+            let what = format!("the server answers what nobody has asked: {}", self.shown(stray));
             match injected {
                 Some(at) => self.find(Oracle::PlaintextInTls, Some(at), "executed", what),
                 None => self.find(Oracle::GrammarMisread, None, "answers what nobody asked", what),
@@ -335,13 +345,14 @@ impl Bench<'_> {
         if self.found.iter().any(|found| found.oracle == Oracle::MalformedReply) {
             return;
         }
-        if let Some(what) = independent::malformed(self.conversation.protocol, &heard.frames) {
+        let shown = |octets: &[u8]| self.shown(octets);
+        if let Some(what) = independent::malformed(self.conversation.protocol, &heard.frames, &shown) {
             self.find(Oracle::MalformedReply, None, what.kind, what.words);
         }
     }
 
-    fn repeated(&mut self, conversation: &Conversation, ground: &Ground, heard: &Heard) {
-        let Some(redactor) = ground.redactor(conversation) else { return };
+    fn repeated(&mut self, heard: &Heard) {
+        let Some(redactor) = &self.redactor else { return };
         if redactor.redact(&heard.before_login) != heard.before_login {
             let what = "the server repeats the password".to_string();
             self.find(Oracle::PasswordRepeated, None, "repeated", what);

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::access::{Access, Applies};
+use super::case::Case;
 use super::failure::{Cause, Failure};
 use super::form::Form;
 use super::octet_set::OctetSet;
@@ -71,19 +72,6 @@ pub struct MasterSplit {
     pub source: Source,
 }
 
-/// How names are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Case {
-    /// Octet by octet.
-    Preserved,
-    /// Without regard to the case of ASCII letters.
-    Insensitive,
-    /// Names are lower-cased (ASCII) before they are looked up.
-    Lower,
-    /// Names are lower-cased (Unicode) before they are looked up.
-    LowerUnicode,
-}
-
 /// The rules by which a server reads login names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dialect {
@@ -127,12 +115,13 @@ impl Dialect {
     /// Reads a name. Total: whatever the octets are, there is an answer, and it is found in one pass over the rules.
     pub fn read<'n, 'd>(&'d self, name: &'n [u8], access: Access) -> Readings<'n, 'd> {
         let mut readings = Readings { list: [const { None }; MOST_READINGS], verdict: Verdict::Read, ambiguous: None };
-        if let Some(refused) = self.refusal(Restricted::Name, name, access) {
+        let held = OctetSet::of(name);
+        if let Some(refused) = self.refusal(Restricted::Name, name.len(), &held, access) {
             readings.verdict = refused;
             return readings;
         }
         let (account, master) = match &self.master {
-            Some(split) => match split.apply(name) {
+            Some(split) => match split.apply(name, &held) {
                 Some(halves) => halves,
                 None => {
                     readings.verdict = Verdict::Refused { reason: EMPTY_MASTER_HALF, source: &split.source };
@@ -141,12 +130,13 @@ impl Dialect {
             },
             None => (name, None),
         };
-        if let Some(refused) = self.refusal(Restricted::Account, account, access) {
+        let held = if master.is_some() { OctetSet::of(account) } else { held };
+        if let Some(refused) = self.refusal(Restricted::Account, account.len(), &held, access) {
             readings.verdict = refused;
             return readings;
         }
         readings.verdict = Verdict::Unspecified { reason: NO_RULE, source: None };
-        self.apply_rules(name, account, master, access, &mut readings);
+        self.apply_rules(Split { name, account, held, master }, access, &mut readings);
         if let Some(refused) = readings.chosen().and_then(|reading| self.refusal_of_parts(reading, access)) {
             readings.list = [const { None }; MOST_READINGS];
             readings.verdict = refused;
@@ -161,20 +151,12 @@ impl Dialect {
 
     /// Whether the server takes two names for the same.
     pub fn same(&self, a: &[u8], b: &[u8]) -> bool {
-        match self.case {
-            Case::Preserved => a == b,
-            Case::Insensitive | Case::Lower => a.eq_ignore_ascii_case(b),
-            Case::LowerUnicode => lower_unicode(a) == lower_unicode(b),
-        }
+        self.case.same(a, b)
     }
 
     /// A name as the server looks it up.
     pub fn folded<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {
-        match self.case {
-            Case::Preserved | Case::Insensitive => Cow::Borrowed(name),
-            Case::Lower => Cow::Owned(name.to_ascii_lowercase()),
-            Case::LowerUnicode => lower_unicode(name),
-        }
+        self.case.folded(name)
     }
 
     /// Whether such a server can be asked in this way at all.
@@ -182,16 +164,9 @@ impl Dialect {
         self.protocols.contains(&access.protocol) && self.mechanisms.contains(&access.mechanism)
     }
 
-    fn apply_rules<'n, 'd>(
-        &'d self,
-        name: &'n [u8],
-        account: &'n [u8],
-        master: Option<&'n [u8]>,
-        access: Access,
-        readings: &mut Readings<'n, 'd>,
-    ) {
+    fn apply_rules<'n, 'd>(&'d self, name: Split<'n>, access: Access, readings: &mut Readings<'n, 'd>) {
         for rule in self.rules.iter().filter(|rule| rule.applies.to(access)) {
-            let Some(reading) = rule.read(name, account, master, &self.separators) else {
+            let Some(reading) = rule.read(&name, &self.separators) else {
                 continue;
             };
             // After an ambiguous rule, only further readings are of interest.
@@ -221,38 +196,48 @@ impl Dialect {
         }
     }
 
-    fn refusal(&self, restricted: Restricted, octets: &[u8], access: Access) -> Option<Verdict<'_>> {
+    fn refusal(&self, restricted: Restricted, length: usize, octets: &OctetSet, access: Access) -> Option<Verdict<'_>> {
         self.restrictions
             .iter()
-            .find(|rule| rule.restricted == restricted && rule.refuses(octets, access))
+            .find(|rule| rule.restricted == restricted && rule.refuses(length, octets, access))
             .map(|rule| Verdict::Refused { reason: &rule.about, source: &rule.source })
     }
 
     fn refusal_of_parts(&self, reading: &Reading<'_, '_>, access: Access) -> Option<Verdict<'_>> {
+        let is_of_parts = |rule: &Restriction| matches!(rule.restricted, Restricted::Parts | Restricted::Part(_));
+        if !self.restrictions.iter().any(is_of_parts) {
+            return None;
+        }
         Part::ALL.into_iter().find_map(|part| {
-            let octets = reading.named(part)?;
-            self.refusal(Restricted::Parts, octets, access)
-                .or_else(|| self.refusal(Restricted::Part(part), octets, access))
+            let named = reading.named(part)?;
+            let (length, octets) = (named.len(), OctetSet::of(named));
+            self.refusal(Restricted::Parts, length, &octets, access)
+                .or_else(|| self.refusal(Restricted::Part(part), length, &octets, access))
         })
     }
 }
 
+/// A name as the rules see it.
+struct Split<'n> {
+    name: &'n [u8],
+    /// The name without a master part, and the octets that it is made of.
+    account: &'n [u8],
+    held: OctetSet,
+    master: Option<&'n [u8]>,
+}
+
 impl Rule {
-    fn read<'n, 'd>(
-        &'d self,
-        name: &'n [u8],
-        account: &'n [u8],
-        master: Option<&'n [u8]>,
-        separators: &OctetSet,
-    ) -> Option<Reading<'n, 'd>> {
-        let mut captures = self.form.captures(account, self.separators.as_ref().unwrap_or(separators))?;
-        if !self.lacks.is_empty() && account.iter().any(|&octet| self.lacks.holds(octet)) {
+    fn read<'n, 'd>(&'d self, split: &Split<'n>, separators: &OctetSet) -> Option<Reading<'n, 'd>> {
+        let &Split { name, account, held, master } = split;
+        // Most rules are out of the question by what octets there are, before anybody looks where.
+        if !self.form.may_fit(&held) || self.lacks.meets(&held) {
             return None;
         }
+        let mut captures = self.form.captures(account, self.separators.as_ref().unwrap_or(separators))?;
         if let Some((part, octets)) = &self.holds {
             let span = captures[*part as usize].as_ref()?;
-            let held = account.get(span.start as usize..span.end as usize)?;
-            if !held.iter().any(|&octet| octets.holds(octet)) {
+            let part = account.get(span.start as usize..span.end as usize)?;
+            if !part.iter().any(|&octet| octets.holds(octet)) {
                 return None;
             }
         }
@@ -265,13 +250,16 @@ impl Rule {
             self.assume.user_is_mailbox.then_some(Assumption::UserIsMailbox),
             self.assume.mailbox_is_user.then_some(Assumption::MailboxIsUser),
         ];
-        Some(Reading { name, captures, assume, form: self.form.text(), source: &self.source })
+        Some(Reading { name, captures, assume, form: &self.form, source: &self.source })
     }
 }
 
 impl MasterSplit {
     /// The account and the master; nothing where one of them is empty. The master always ends the name.
-    fn apply<'n>(&self, name: &'n [u8]) -> Option<(&'n [u8], Option<&'n [u8]>)> {
+    fn apply<'n>(&self, name: &'n [u8], held: &OctetSet) -> Option<(&'n [u8], Option<&'n [u8]>)> {
+        if !held.holds(self.separator) {
+            return Some((name, None));
+        }
         let first = name.iter().position(|&octet| octet == self.separator);
         let last = name.iter().rposition(|&octet| octet == self.separator);
         let (Some(first), Some(last)) = (first, last) else {
@@ -280,12 +268,5 @@ impl MasterSplit {
         let account = name.get(..if self.account_ends_last { last } else { first })?;
         let master = name.get(if self.master_starts_last { last } else { first } + 1..)?;
         (!account.is_empty() && !master.is_empty()).then_some((account, Some(master)))
-    }
-}
-
-fn lower_unicode(name: &[u8]) -> Cow<'_, [u8]> {
-    match std::str::from_utf8(name) {
-        Ok(text) => Cow::Owned(text.to_lowercase().into_bytes()),
-        Err(_) => Cow::Owned(name.to_ascii_lowercase()),
     }
 }

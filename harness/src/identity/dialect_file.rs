@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::access::Applies;
-use super::dialect::{Assume, Case, Dialect, Effect, MasterSplit, Rule};
+use super::case::Case;
+use super::dialect::{Assume, Dialect, Effect, MasterSplit, Rule};
 use super::dialect_fields::{DIALECT_FIELDS, ENDS, PARTS};
 use super::failure::{Cause, Failure, Manner};
 use super::form::{Form, FormError};

@@ -19,6 +19,8 @@ pub struct Form {
     pieces: Vec<Piece>,
     /// The one capture that may hold separators, as an index into `pieces`.
     rest: Option<usize>,
+    /// What each name of this form holds besides letters, which are taken in either case.
+    needs: OctetSet,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,9 +59,13 @@ impl Form {
     pub fn parse(text: &str) -> Result<Self, FormError> {
         let mut pieces = Vec::new();
         let mut rest = None;
+        let mut needs = OctetSet::default();
         for (token, _) in tokens(text)? {
             let piece = match token {
-                Token::Octets(octets) => Piece::Octets(octets),
+                Token::Octets(octets) => {
+                    octets.iter().filter(|octet| !octet.is_ascii_alphabetic()).for_each(|&octet| needs.insert(octet));
+                    Piece::Octets(octets)
+                }
                 Token::Name("sep") => Piece::AnySeparator,
                 Token::Name(name) => {
                     let may_be_empty = name.ends_with('?');
@@ -87,7 +93,7 @@ impl Form {
             };
             pieces.push(piece);
         }
-        Ok(Self { text: text.to_string(), pieces, rest })
+        Ok(Self { text: text.to_string(), pieces, rest, needs })
     }
 
     /// The form as it was written.
@@ -101,6 +107,19 @@ impl Form {
             Piece::Capture { part, .. } => *part,
             _ => None,
         })
+    }
+
+    /// Whether a name of this form can be written again from its parts: nothing in it is dropped, and all of its
+    /// separators are the same.
+    pub fn is_reversible(&self) -> bool {
+        let drops = |piece: &Piece| matches!(piece, Piece::Capture { part: None, .. });
+        let separators = self.pieces.iter().filter(|piece| matches!(piece, Piece::AnySeparator));
+        !self.pieces.iter().any(drops) && separators.count() < 2
+    }
+
+    /// Whether a name made of these octets can have this form at all.
+    pub(super) fn may_fit(&self, octets: &OctetSet) -> bool {
+        self.needs.lies_within(octets)
     }
 
     /// Writes an identity in this form; gives back the part that the identity lacks.
@@ -248,6 +267,26 @@ mod tests {
         let form = Form::parse(r"{domain}{sep}{user}\{mailbox..}").expect("form");
         assert_eq!(form.render(&identity, b'/').as_deref(), Ok(&br"Domain1/User1\Mailbox1"[..]));
         assert_eq!(form.render(&Identity::default(), b'/'), Err(Part::Domain));
+    }
+
+    #[test]
+    fn what_a_name_must_hold_is_seen_at_once() {
+        let form = Form::parse(r"{user}@x\{domain}").expect("form");
+        for (name, may_fit) in [(r"a@X\b", true), (r"\@", true), ("a@xb", false), ("", false)] {
+            assert_eq!(form.may_fit(&OctetSet::of(name.as_bytes())), may_fit, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_dropped_cannot_be_written_again() {
+        for (form, is_reversible) in [
+            (r"{domain}\{user}{sep}{mailbox..}", true),
+            ("{domain}{sep}{user}{sep}{mailbox}", false),
+            ("{user}@{ignored..?}", false),
+            ("", true),
+        ] {
+            assert_eq!(Form::parse(form).expect(form).is_reversible(), is_reversible, "{form}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 mod access;
 mod advice;
 mod bundled;
+mod case;
 mod dialect;
 mod dialect_fields;
 mod dialect_file;
@@ -27,7 +28,8 @@ mod restriction;
 pub use access::{Access, Applies};
 pub use advice::{TYPED_FORMS, advise};
 pub use bundled::{bundled_dialect, bundled_dialect_names, bundled_directory};
-pub use dialect::{Assume, Case, Dialect, Effect, MasterSplit, Rule};
+pub use case::Case;
+pub use dialect::{Assume, Dialect, Effect, MasterSplit, Rule};
 pub use dialect_fields::DIALECT_FIELDS;
 pub(crate) use dialect_file::place_within;
 #[cfg(feature = "net")]

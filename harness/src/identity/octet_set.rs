@@ -12,14 +12,39 @@ impl OctetSet {
         self.0[(octet >> 6) as usize] & (1 << (octet & 63)) != 0
     }
 
+    /// The octets that these are made of.
+    pub fn of(octets: &[u8]) -> Self {
+        let mut set = Self::default();
+        octets.iter().for_each(|&octet| set.insert(octet));
+        set
+    }
+
     /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0 == [0; 4]
     }
 
+    /// Whether the two have an octet in common.
+    pub const fn meets(&self, other: &Self) -> bool {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        a & e | b & f | c & g | d & h != 0
+    }
+
+    /// Whether every octet of this set is in the other.
+    pub const fn lies_within(&self, other: &Self) -> bool {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        a & !e | b & !f | c & !g | d & !h == 0
+    }
+
     /// The octets of the set, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u8> + '_ {
-        (0..=255).filter(|&octet| self.holds(octet))
+        self.0.into_iter().zip([0, 64, 128, 192]).flat_map(|(mut left, first)| {
+            std::iter::from_fn(move || {
+                let next = u8::try_from(left.trailing_zeros()).ok().filter(|_| left != 0)?;
+                left &= left - 1;
+                Some(first + next)
+            })
+        })
     }
 
     /// Adds one octet.
@@ -67,6 +92,26 @@ fn octets(text: &str) -> Result<Vec<u8>, NotationError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sets_are_compared() {
+        let set = OctetSet::of;
+        assert_eq!(set(b"\xffb\x00\x3f\x40ab").iter().collect::<Vec<_>>(), b"\x00\x3f\x40ab\xff");
+        for (one, other, meet, within) in [
+            (&b""[..], &b""[..], false, true),
+            (b"", b"a", false, true),
+            (b"a", b"", false, false),
+            (b"a\xff", b"\xff", true, false),
+            (b"\x00", b"\x00\x41\x81\xc1", true, true),
+            (b"\x01\x41\x81\xc1", b"\x00\x40\x80\xc0", false, false),
+        ] {
+            assert_eq!(
+                (set(one).meets(&set(other)), set(one).lies_within(&set(other))),
+                (meet, within),
+                "{one:?} {other:?}"
+            );
+        }
+    }
 
     #[test]
     fn entries_are_ranges_or_lists() {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::form::Captures;
+use super::form::{Captures, Form};
 use super::part::{Identity, Part};
 use super::provenance::Source;
 
@@ -37,7 +37,7 @@ pub struct Reading<'n, 'd> {
     pub(super) name: &'n [u8],
     pub(super) captures: Captures,
     pub(super) assume: [Option<Assumption>; 3],
-    pub(super) form: &'d str,
+    pub(super) form: &'d Form,
     pub(super) source: &'d Source,
 }
 
@@ -85,7 +85,7 @@ impl<'n, 'd> Reading<'n, 'd> {
     }
 
     /// The form of the rule that reads so.
-    pub const fn form(&self) -> &'d str {
+    pub const fn form(&self) -> &'d Form {
         self.form
     }
 

@@ -123,6 +123,5 @@ fn mailboxes_called<'d>(dialect: &Dialect, directory: &'d Directory, name: &[u8]
             dialect.same(&mailbox.name, name) || mailbox.aliases.iter().any(|alias| dialect.same(alias, name))
         })
     };
-    let found: Vec<&Mailbox> = directory.mailboxes.iter().filter(called).collect();
-    found.into_iter()
+    directory.mailboxes.iter().filter(called)
 }

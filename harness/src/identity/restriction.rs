@@ -50,12 +50,11 @@ pub struct Restriction {
 }
 
 impl Restriction {
-    /// Whether the rule applies here and refuses these octets.
-    pub fn refuses(&self, octets: &[u8], access: Access) -> bool {
+    /// Whether the rule applies here and refuses so many octets, or one of these.
+    pub fn refuses(&self, length: usize, octets: &OctetSet, access: Access) -> bool {
         self.applies.to(access)
-            && (self.longest.is_some_and(|longest| octets.len() > longest)
-                || octets.iter().any(|&octet| {
-                    self.forbids.holds(octet) || self.allows.is_some_and(|allowed| !allowed.holds(octet))
-                }))
+            && (self.longest.is_some_and(|longest| length > longest)
+                || self.forbids.meets(octets)
+                || self.allows.is_some_and(|allowed| !octets.lies_within(&allowed)))
     }
 }

@@ -62,7 +62,7 @@ fn longer_by_a_letter(dialect: &Dialect, name: &[u8], readings: &Readings<'_, '_
     let longer_readings = dialect.read(&longer, access);
     let (Some(reading), Some(other)) = (readings.chosen(), longer_readings.chosen()) else { return };
     // Another rule may be meant for a name with fixed words in it; the same rule must split alike.
-    if reading.form() != other.form() {
+    if reading.form().text() != other.form().text() {
         return;
     }
     for part in Part::ALL {

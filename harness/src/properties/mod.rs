@@ -5,19 +5,26 @@
 //! replayed by `cargo test`. Where octets alone would bounce off a grammar, the first ones choose among what is bundled
 //! (`arbitrary::Unstructured`), and the rest is the text.
 
+mod asked;
 mod challenge;
+mod committed;
 mod differential;
 mod files;
+mod formats;
 mod identity;
 mod output;
 mod secrecy;
+mod seed_files;
+mod seed_talks;
 mod seeds;
 mod server;
 mod session;
+mod talk;
 mod wire;
 mod world;
 
 pub use challenge::sasl_challenge;
+pub use committed::{FOLDERS, committed};
 pub use differential::identity_differential;
 pub use files::{dialect_file, octet_notation, scenario_file, target_file};
 pub use identity::{identity_parse, identity_round_trip};
@@ -64,13 +71,13 @@ pub const ALL: &[Property] = &[
     Property {
         name: "dialect_file",
         check: dialect_file,
-        about: "a dialect or directory file is read, or its mistakes are shown where they are",
+        about: "a dialect or directory file is read, or its mistakes are shown where they are; the login name that a dialect advises opens the account's own mailbox",
         dictionary: "toml.dict",
     },
     Property {
         name: "scenario_file",
         check: scenario_file,
-        about: "a scenario file is read, or its mistakes are shown where they are; no two cases have one id",
+        about: "a scenario file is read, or its mistakes are shown where they are; no two cases have one id, and what they come to with the reference server is judged",
         dictionary: "toml.dict",
     },
     Property {
@@ -113,7 +120,7 @@ pub const ALL: &[Property] = &[
     Property {
         name: "client_session",
         check: client_session,
-        about: "a login comes to an end with any server, to the same however its octets are cut",
+        about: "a login, a survey, a delivery or a dialogue comes to an end with any server, to the same however its octets are cut",
         dictionary: "imap.dict",
     },
     Property {
@@ -125,7 +132,7 @@ pub const ALL: &[Property] = &[
     Property {
         name: "redaction",
         check: redaction,
-        about: "no form of a password that a server repeats is shown",
+        about: "no form of a password that a server repeats is shown: not in a transcript, an outcome, the report for people, JSON Lines, JUnit, records or the scenario of a finding",
         dictionary: "imap.dict",
     },
     Property {
@@ -147,29 +154,12 @@ mod tests {
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(path)
     }
 
-    fn inputs(folder: &str, property: &Property) -> Vec<(String, Vec<u8>)> {
-        let Ok(files) = std::fs::read_dir(fuzz(folder).join(property.name)) else { return Vec::new() };
-        let read = |file: std::io::Result<std::fs::DirEntry>| {
-            let path = file.unwrap().path();
-            (path.display().to_string(), std::fs::read(&path).unwrap())
-        };
-        let mut inputs: Vec<_> = files.map(read).collect();
-        inputs.sort();
-        inputs
-    }
-
     #[test]
-    fn every_seed_and_every_regression_holds() {
+    fn every_committed_input_holds() {
         for property in ALL {
-            let seeds = inputs("seeds", property);
-            assert!(
-                !seeds.is_empty(),
-                "{} has no seeds: cargo run --features fuzzing --example make-seeds",
-                property.name
-            );
-            for (path, input) in seeds.into_iter().chain(inputs("regressions", property)) {
+            for (path, input) in FOLDERS.iter().flat_map(|folder| committed(folder, property).unwrap()) {
                 let held = std::panic::catch_unwind(|| (property.check)(&input));
-                assert!(held.is_ok(), "{path}");
+                assert!(held.is_ok(), "{}", path.display());
             }
         }
     }
@@ -178,8 +168,10 @@ mod tests {
     fn the_seeds_are_those_that_the_scenarios_give() {
         let made = seeds();
         for property in ALL {
-            let kept: Vec<Vec<u8>> = inputs("seeds", property).into_iter().map(|(_, input)| input).collect();
+            let kept: Vec<Vec<u8>> =
+                committed("seeds", property).unwrap().into_iter().map(|(_, input)| input).collect();
             let made: Vec<Vec<u8>> = made[property.name].iter().cloned().collect();
+            assert!(!made.is_empty(), "{} has no seeds", property.name);
             assert!(kept == made, "{}: run cargo run --features fuzzing --example make-seeds", property.name);
         }
     }
@@ -190,13 +182,17 @@ mod tests {
         let readme = std::fs::read_to_string(fuzz("README.md")).unwrap();
         let targets = std::fs::read_dir(fuzz("fuzz_targets")).unwrap().count();
         assert_eq!(targets, ALL.len(), "a target without a property");
-        for Property { name, about, dictionary, .. } in ALL {
+        for property in ALL {
+            let Property { name, about, dictionary, .. } = property;
             let target = std::fs::read_to_string(fuzz("fuzz_targets").join(format!("{name}.rs"))).unwrap();
             assert!(target.contains(&format!("loginspec::properties::{name}(input)")), "{target}");
             assert!(manifest.contains(&format!("name = \"{name}\"")), "{name} is not in fuzz/Cargo.toml");
             assert!(fuzz("dictionaries").join(dictionary).exists(), "{dictionary}");
-            let row = format!("| `{name}` | {about} | `{dictionary}` |");
-            assert!(readme.contains(&row), "fuzz/README.md lacks this row:\n{row}");
+            let seeds = committed("seeds", property).unwrap().len();
+            let row = format!("| `{name}` | {about} | {seeds} | `{dictionary}` | ");
+            let rate = readme.lines().find_map(|line| line.strip_prefix(&row)?.strip_suffix(" |"));
+            let is_rate = |rate: &str| rate.replace(',', "").parse::<u32>().is_ok();
+            assert!(rate.is_some_and(is_rate), "fuzz/README.md lacks this row, with a rate at its end:\n{row}");
         }
     }
 

@@ -6,55 +6,173 @@ use arbitrary::Unstructured;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::world::{cuts, pieces, rest};
-use crate::protocol::{Redactor, Transcript};
+use super::formats::{reported_forms, told};
+use super::world::{MOST_CUTS, cuts, pieces, rest};
+use crate::protocol::transcript::KEPT_OCTETS;
+use crate::protocol::{Mark, Outcome, Outgoing, Proof, Redactor, Reply, ResponseCode, Stage, Transcript};
 use crate::secret::Password;
 
 /// The shortest password that is looked for: shorter ones are parts of words that are no secret.
 const SHORTEST: usize = 6;
+/// The longest.
+const LONGEST: usize = 24;
 
-/// Whatever a server repeats of a password, in whichever form and however it is cut, a transcript does not show it.
+/// Whatever a server repeats of a password, in whichever form and however it is cut, neither a transcript nor an outcome
+/// shows it; nor does a transcript show what the client has sent of it, or anybody's debug output. Nor does a report on
+/// such a conversation, in any format.
 ///
-/// The input: up to four cuts, the password's length and octets, then what the server says, in which each octet above
-/// 0x7f stands for a form of the password.
+/// The input: an octet above 0x7f and what [`told`] takes; or up to four cuts, the password's length and octets, then what
+/// the server says, as [`spell`] takes it.
 pub fn redaction(input: &[u8]) {
-    let _ = echo(&mut Unstructured::new(input));
+    let _ = match input.split_first() {
+        Some((0x80.., rest)) => in_reports(&mut Unstructured::new(rest)),
+        _ => echo(&mut Unstructured::new(input)),
+    };
+}
+
+fn in_reports(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
+    let Some(told) = told(input)? else { return Ok(()) };
+    for form in reported_forms(&told.password) {
+        for (name, text) in &told.reports {
+            assert!(!text.contains(&form), "{form} is in the {name}: {text}");
+        }
+    }
+    Ok(())
 }
 
 fn echo(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     let cuts = cuts(input)?;
-    let length = input.int_in_range(SHORTEST..=24)?;
-    let password: String = input.bytes(length)?.iter().map(|octet| char::from(b'!' + octet % 94)).collect();
+    let length = input.int_in_range(SHORTEST..=LONGEST)?;
+    let password = printable(input.bytes(length)?);
     let forms = forms(&password);
-    let mut said = Vec::new();
-    for &octet in rest(input) {
-        match forms.get(usize::from(octet & 0x7f) % forms.len()) {
-            Some(form) if octet > 0x7f => said.extend_from_slice(form.as_bytes()),
-            _ => said.push(octet),
-        }
-    }
+    let said = spell(rest(input), &forms, b"");
     let redactor = Redactor::new(&[Password::new(password.as_str())]);
     let mut transcript = Transcript::new();
     for piece in pieces(&said, cuts) {
         transcript.received(Duration::ZERO, piece);
     }
-    let shown = transcript.render(&redactor);
-    // What the transcript adds of its own is no form of a password, even where it looks like one.
-    let shown = shown.replace("<password>", "\n").replace("S: [closed]", "");
-    let lines: Vec<&str> = shown.lines().map(|line| line.trim_start_matches("S: ")).collect();
-    for form in &forms {
-        assert!(!lines.iter().any(|line| line.contains(form)), "{form} is in {shown}");
-    }
-    let text = String::from_utf8_lossy(&said);
-    let redacted = redactor.redact_text(&text).replace("<password>", "\n");
-    for form in &forms {
-        assert!(!redacted.contains(form), "{form} is in {redacted}");
+    check(&forms, &transcript.render(&redactor));
+    check(&forms, &redactor.redact_text(&String::from_utf8_lossy(&said)));
+    check_outcomes(&forms, &redactor, &said);
+    check_both_ways(&forms, &redactor, &password, &said);
+    // A flood, now and then: it takes its time, and what is kept of it may end within a password.
+    if length == LONGEST && cuts.len() == MOST_CUTS && !said.is_empty() {
+        let flood = said.repeat(KEPT_OCTETS / said.len() + 1);
+        let mut transcript = Transcript::new();
+        transcript.received(Duration::ZERO, &flood);
+        assert!(transcript.left_out() > 0 && !transcript.is_empty(), "a flood leaves nothing out");
+        check(&forms, &transcript.render(&redactor));
     }
     Ok(())
 }
 
+/// A client that sends the password, and a server that says something to that.
+fn check_both_ways(forms: &[String], redactor: &Redactor, password: &str, said: &[u8]) {
+    let mut sent = Outgoing::plain("PASS ");
+    sent.push_secret(password.as_bytes());
+    sent.push(b"\r\n");
+    sent.meaning = Some("it".to_owned());
+    let debug = format!("{sent:?} {:?}", Password::new(password));
+    assert_eq!(debug, r"Outgoing(PASS <password>\r\n) Password([redacted])");
+    let mut transcript = Transcript::new();
+    transcript.sent(Duration::ZERO, &sent);
+    transcript.received(Duration::from_millis(1), said);
+    transcript.remark(Duration::from_millis(2), "TLS".to_owned());
+    transcript.closed(Duration::from_millis(3));
+    let turns = transcript.turns();
+    assert!(turns.iter().all(|turn| !holds_any(forms, turn.sent)), "a turn holds the password");
+    assert!(transcript.slowest_answer() <= Some(transcript.duration()), "an answer later than the last");
+    let marks = [said.len() / 2, said.len()].map(|index| Mark { index, remark: "here".to_owned() });
+    check(forms, &transcript.render_marked(redactor, &marks));
+    // Without a challenge, in which it may hide, a password is where it is found.
+    if !said.contains(&b'+') {
+        let is_found = redactor.find(said).iter().any(|found| found.contains(&(said.len() / 2)));
+        assert_eq!(transcript.is_secret(said.len() / 2, redactor), is_found, "{}", said.escape_ascii());
+    }
+}
+
+/// What was shown holds no form of the password.
+fn check(forms: &[String], shown: &str) {
+    // What the transcript adds of its own is no form of a password, even where it looks like one.
+    let bare = shown.replace("<password>", "\n").replace("S: [closed]", "").replace("(column", "");
+    let lines: Vec<&str> = bare.lines().map(|line| line.trim_start_matches("S: ")).collect();
+    for form in forms {
+        assert!(!lines.iter().any(|line| line.contains(form)), "{form} is in {shown}");
+    }
+}
+
+/// Everything in an outcome that a server has said.
+fn check_outcomes(forms: &[String], redactor: &Redactor, said: &[u8]) {
+    let reply = || Reply { code: Some(ResponseCode::Other(said.to_vec())), text: said.to_vec() };
+    let coded = Reply { code: Some(ResponseCode::Referral(said.to_vec())), text: Vec::new() };
+    let listed = Reply { code: Some(ResponseCode::Capability(vec![said.to_vec()])), text: Vec::new() };
+    for outcome in [
+        Outcome::Rejected(reply()),
+        Outcome::Rejected(Reply::from_text(said)),
+        Outcome::Bad(coded),
+        Outcome::Unbound(listed),
+        Outcome::Undelivered(reply()),
+        Outcome::Closed { stage: Stage::Login, farewell: Some(reply()) },
+        Outcome::Diverged { step: 0, got: said.to_vec(), index: 0 },
+        Outcome::TlsFailed(String::from_utf8_lossy(said).into_owned()),
+        Outcome::Opened { mailbox: Some(said.to_vec()), proof: Proof::Fingerprint(said.to_vec()) },
+        Outcome::Followed,
+    ] {
+        match redactor.redact_outcome(outcome) {
+            Outcome::Rejected(reply)
+            | Outcome::Bad(reply)
+            | Outcome::Unbound(reply)
+            | Outcome::Undelivered(reply)
+            | Outcome::Closed { farewell: Some(reply), .. } => {
+                check_octets(forms, &reply.text);
+                match reply.code {
+                    Some(ResponseCode::Other(octets) | ResponseCode::Referral(octets)) => check_octets(forms, &octets),
+                    Some(ResponseCode::Capability(words)) => check_octets(forms, &words.concat()),
+                    _ => {}
+                }
+            }
+            Outcome::Diverged { got, .. } => check_octets(forms, &got),
+            Outcome::TlsFailed(reason) => check(forms, &reason),
+            Outcome::Opened { mailbox, proof } => {
+                check_octets(forms, &mailbox.unwrap_or_default());
+                if let Proof::Fingerprint(print) = proof {
+                    check_octets(forms, &print);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn check_octets(forms: &[String], octets: &[u8]) {
+    check(forms, &String::from_utf8_lossy(octets));
+}
+
+fn holds_any(forms: &[String], octets: &[u8]) -> bool {
+    forms.iter().any(|form| octets.windows(form.len()).any(|window| window == form.as_bytes()))
+}
+
+/// A password of printable ASCII.
+pub(super) fn printable(octets: &[u8]) -> String {
+    octets.iter().map(|octet| char::from(b'!' + octet % 94)).collect()
+}
+
+/// What a server says, in which each octet above 0x7f stands for a form of the password, and the last one for what the
+/// client has said.
+pub(super) fn spell(octets: &[u8], forms: &[String], heard: &[u8]) -> Vec<u8> {
+    let mut said = Vec::new();
+    for &octet in octets {
+        match forms.get(usize::from(octet & 0x7f) % forms.len()) {
+            _ if octet == 0xff => said.extend_from_slice(heard),
+            Some(form) if octet > 0x7f => said.extend_from_slice(form.as_bytes()),
+            _ => said.push(octet),
+        }
+    }
+    said
+}
+
 /// A password as it may stand on the wire.
-fn forms(password: &str) -> Vec<String> {
+pub(super) fn forms(password: &str) -> Vec<String> {
     let hex: String = password.bytes().map(|octet| format!("{octet:02x}")).collect();
     let quoted = password.replace('\\', "\\\\").replace('"', "\\\"");
     vec![

@@ -2,20 +2,18 @@
 //! one of each kind. `cargo run --features fuzzing --example make-seeds` writes them into `fuzz/seeds/`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
 use std::sync::Arc;
 
-use super::world::{PASSWORD, bundled, sound, ways};
+use super::seed_files::{DIALOGUE, bundled as bundled_files, cases, faulty};
+use super::seed_talks::{other_talks, talks};
+use super::world::{bundled, sound, target, vocabulary};
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::{Access, Verdict, escape};
-use crate::protocol::sasl::decode_challenge;
-use crate::protocol::{Action, DialogueStep, Login, Secured, Session};
-use crate::reference::{Flow, Session as ServerSession, TlsFacts};
+use crate::protocol::DialogueStep;
+use crate::reference::Session as ServerSession;
 use crate::runner::{Request, ask};
-use crate::scenario::{Vocabulary, bundled_scenarios};
-use crate::secret::Password;
-use crate::source::SourceText;
-use crate::target::{Passwords, Target, read_target, remote_target};
+use crate::scenario::{Verdict as CaseVerdict, bundled_scenarios};
+use crate::target::Target;
 
 /// The longest seed. What is longer in a scenario is there for its length, which a fuzzer finds by itself.
 const LONGEST: usize = 2048;
@@ -41,9 +39,13 @@ pub fn seeds() -> BTreeMap<&'static str, BTreeSet<Vec<u8>>> {
     seeds.insert("identity_differential", of_dialects(&[]));
     seeds.insert("identity_round_trip", identities());
     seeds.insert("octet_notation", names.iter().map(|name| escape(name).into_bytes()).collect());
-    seeds.insert("dialect_file", texts("dialects", 1500));
-    seeds.insert("scenario_file", texts("", 1500));
-    seeds.insert("target_file", BTreeSet::from([TARGET.into()]));
+    let mut dialects = bundled_files(|path| path.starts_with("dialects/") && path.matches('/').count() == 1, 2500);
+    dialects.extend(bundled_files(|path| path == "directory.toml", usize::MAX));
+    dialects.extend(["dialect", "directory"].into_iter().flat_map(faulty));
+    seeds.insert("dialect_file", dialects);
+    let scenarios = cases().into_iter().chain(faulty("scenario"));
+    seeds.insert("scenario_file", scenarios.chain([DIALOGUE.into()]).collect());
+    seeds.insert("target_file", faulty("target").into_iter().chain([TARGET.into()]).collect());
     for (protocol, server, client) in
         [(Protocol::Imap, "imap_response", "reference_imap"), (Protocol::Pop3, "pop3_response", "reference_pop3")]
     {
@@ -53,19 +55,20 @@ pub fn seeds() -> BTreeMap<&'static str, BTreeSet<Vec<u8>>> {
     }
     let talks = talks();
     seeds.insert("sasl_challenge", talks.iter().filter_map(|talk| talk.challenges()).collect());
-    seeds.insert("client_session", talks.iter().map(|talk| [&[talk.way, 0, 1, 0][..], &talk.said].concat()).collect());
+    let logins = talks.iter().map(|talk| [&[talk.way, 0, 1, 0][..], &talk.said].concat());
+    seeds.insert("client_session", logins.chain(other_talks()).collect());
     let pairs = talks.iter().flat_map(|talk| {
         // The sound server, one with a flaw, a wrong password, another role.
         [[0, talk.way, 0, 0, 1, 0, 0], [0, talk.way, 1, 1, 1, 1, 9], [7, talk.way, 0, 2, 0, 0, 0]]
             .map(|head| head.to_vec())
     });
     seeds.insert("session_pair", pairs.collect());
-    seeds.insert("redaction", redaction());
-    seeds.insert(
-        "reports",
-        BTreeSet::from([b"\0a/b[imap]\0about\0RFC 1\0target".to_vec(), b"\x01<\x02&\"'>]]>\xff".to_vec()]),
-    );
-    for found in seeds.values_mut() {
+    let reports = super::formats::seeds().into_iter().map(|seed| [&[0x80][..], &seed].concat());
+    seeds.insert("redaction", redaction().into_iter().chain(reports).collect());
+    let verdicts = (0..CaseVerdict::ALL.len()).filter_map(|verdict| u8::try_from(verdict).ok());
+    let reports = verdicts.map(|verdict| [&[verdict][..], b"a/b[imap]\0about\0RFC 1\0target"].concat());
+    seeds.insert("reports", reports.chain([b"\x01<\x02&\"'>]]>\xff".to_vec()]).collect());
+    for (_, found) in seeds.iter_mut().filter(|(name, _)| **name != "dialect_file") {
         found.retain(|seed| seed.len() <= LONGEST);
     }
     seeds
@@ -112,13 +115,9 @@ sometimes = true
 
 /// Everything that the bundled scenarios ask, of one dialect after the other.
 fn asked() -> Vec<(Protocol, Request)> {
-    let directory = &bundled().1;
-    let vocabulary = Vocabulary {
-        roles: directory.roles().map(str::to_string).collect(),
-        dialects: bundled().0.iter().map(|dialect| dialect.name.clone()).collect(),
-    };
-    let scenarios = bundled_scenarios(&vocabulary).unwrap_or_default();
-    let targets: Vec<Target> = DIALECTS.iter().filter_map(|name| target(name)).collect();
+    let scenarios = bundled_scenarios(vocabulary()).unwrap_or_default();
+    let dialects = DIALECTS.iter().filter_map(|name| bundled().0.iter().find(|dialect| dialect.name == *name));
+    let targets: Vec<Target> = dialects.filter_map(target).collect();
     let mut asked = Vec::new();
     for target in &targets {
         for scenario in &scenarios {
@@ -132,16 +131,6 @@ fn asked() -> Vec<(Protocol, Request)> {
     asked
 }
 
-/// A server that is not there, with the bundled directory.
-fn target(dialect: &str) -> Option<Target> {
-    let text = format!("name = 'x'\ndialect = '{dialect}'\n[imap]\naddress = 'x:1'\n[pop3]\naddress = 'x:2'\n");
-    let account = "[[account]]\nrole = 'same'\nuser = 'Same'\npassword = { text = 'x' }\n";
-    let source = SourceText::new("seed.toml", format!("{text}{account}"));
-    let file = read_target(&source, Path::new(""), Passwords::Ignore, true).ok()?;
-    let dialect = bundled().0.iter().find(|known| known.name == dialect)?.clone();
-    Some(Target { directory: Arc::new(bundled().1.clone()), ..remote_target(file, dialect) })
-}
-
 /// One name of each kind: those that every dialect reads by the same rules are of one kind.
 fn names(asked: &[(Protocol, Request)]) -> BTreeSet<Vec<u8>> {
     let access = Access { protocol: Protocol::Imap, mechanism: Mechanism::Login };
@@ -152,7 +141,7 @@ fn names(asked: &[(Protocol, Request)]) -> BTreeSet<Vec<u8>> {
             let readings = dialect.read(&login.name, access);
             match (readings.verdict, readings.chosen()) {
                 (Verdict::Refused { reason, .. }, _) => format!("refused {reason}"),
-                (_, Some(reading)) => reading.form().to_string(),
+                (_, Some(reading)) => reading.form().text().to_string(),
                 (_, None) => "unspecified".to_string(),
             }
         });
@@ -206,73 +195,18 @@ fn dialogues(asked: &[(Protocol, Request)], protocol: Protocol) -> (BTreeSet<Vec
     (said_kinds.into_values().collect(), sent_kinds.into_values().collect())
 }
 
-/// What a server said in a login.
-struct Talk {
-    way: u8,
-    said: Vec<u8>,
-}
-
-impl Talk {
-    /// The challenges in it, as `sasl_challenge` takes them.
-    fn challenges(&self) -> Option<Vec<u8>> {
-        let lines =
-            self.said.split(|octet| *octet == b'\n').filter_map(|line| line.trim_ascii_end().strip_prefix(b"+ "));
-        let challenges: Vec<Vec<u8>> = lines.filter_map(decode_challenge).collect();
-        (!challenges.is_empty()).then(|| [&[self.way, 1, 1, 0][..], &challenges.join(&b"\0\0"[..])].concat())
-    }
-}
-
-/// Every way of logging in, with a password that is right and one that is not.
-fn talks() -> Vec<Talk> {
-    let mut talks = Vec::new();
-    for (index, &(protocol, mechanism, encoding)) in ways().iter().enumerate() {
-        for password in ["Secret-Same", PASSWORD] {
-            let login = Login::new(protocol, mechanism, "Same", Password::new(password));
-            let mut session = Session::login(Login { encoding, ..login });
-            session.secured(Secured { exporter: Some([7; 32]), ..Secured::default() });
-            let opaque = bundled().0.iter().position(|dialect| dialect.name == "opaque").unwrap_or_default();
-            let authority = sound(u8::try_from(opaque).unwrap_or_default(), false).as_ref().clone().with_seed([0; 32]);
-            let mut server = ServerSession::new(protocol, Arc::new(authority));
-            server.secured(TlsFacts { exporter: Some([7; 32]), certificate: None });
-            let said = listen(session, server);
-            talks.push(Talk { way: u8::try_from(index).unwrap_or_default(), said });
-        }
-    }
-    talks
-}
-
-/// All that the server says until the client has its outcome.
-fn listen(mut client: Session, mut server: ServerSession) -> Vec<u8> {
-    let mut said = Vec::new();
-    server.greeting(&mut said);
-    let (mut heard, mut flow) = (0, Flow::Continue);
-    loop {
-        match client.poll() {
-            Action::Send(outgoing) => flow = server.receive(&outgoing.octets, &mut said),
-            Action::Receive if heard < said.len() => {
-                client.receive(said.get(heard..).unwrap_or_default());
-                heard = said.len();
-            }
-            Action::Receive if flow == Flow::Close => client.closed(),
-            Action::Receive => client.timed_out(),
-            Action::StartTls => client.tls_failed(String::new()),
-            Action::Finished => return said,
-        }
-    }
-}
-
-/// The texts of bundled files under a folder, up to a length.
-fn texts(folder: &str, longest: usize) -> BTreeSet<Vec<u8>> {
-    let files = crate::bundled::FILES.iter().filter(|(path, _)| match folder {
-        "" => !path.starts_with("dialects/") && path.contains('/'),
-        folder => path.starts_with(folder) && path.matches('/').count() == 1,
-    });
-    files.map(|(_, text)| text.as_bytes().to_vec()).filter(|text| text.len() <= longest).collect()
-}
-
-/// A password and what a server makes of it, once for each form.
+/// A password and what a server makes of it, once for each form: as it is, in a challenge, and in a flood.
 fn redaction() -> BTreeSet<Vec<u8>> {
+    let long = [b' '; 120];
     (0x80..0x87)
-        .map(|form| [&[0, 6][..], b"Secret-Use0", b"r1 -ERR ", &[form], b"\r\n", &[form, form]].concat())
+        .flat_map(|form| {
+            let password: &[u8] = b"Secret-Use0";
+            let longest: &[u8] = b"Secret-Use0Secret-Use012";
+            [
+                [&[0, 6][..], password, b"r1 -ERR ", &[form], b"\r\n", &[form, form]].concat(),
+                [&[0, 6][..], password, b"r+ ", &[form], b"\r\n", &long, &[form, b'\r'], &long].concat(),
+                [&[4, 1, 2, 3, 4, 18][..], longest, b"-ERR ", &[form]].concat(),
+            ]
+        })
         .collect()
 }

@@ -4,42 +4,104 @@ use std::sync::Arc;
 
 use arbitrary::Unstructured;
 
+use super::talk::{EXPORTER, talk};
 use super::world::{PASSWORD, bundled, cuts, pieces, rest, sound, way};
-use crate::axes::{Encoding, Mechanism, Security};
+use crate::axes::{Encoding, Mechanism, Protocol, Security, Way};
 use crate::identity::{Access, resolve};
 use crate::protocol::hearing::{MOST_SENT, hear};
-use crate::protocol::{Action, Login, Outcome, Secured, Session};
-use crate::reference::{Authority, Flaw, Flaws, Flow, Session as ServerSession, TlsFacts};
+use crate::protocol::{
+    DialogueStep, Expected, Login, Outcome, Outgoing, Secured, Session, Word, WordPattern, canary_message,
+};
+use crate::reference::{Authority, Flaw, Flaws, Session as ServerSession};
+use crate::scenario::describe;
 use crate::secret::Password;
 
-/// A channel that is bound.
-const EXPORTER: [u8; 32] = [7; 32];
+/// What a client wants of a server, and what protects the connection meanwhile.
+pub(super) const WANTED: &[(Wanted, Security)] = &[
+    (Wanted::Login, Security::Plaintext),
+    (Wanted::Login, Security::Starttls),
+    (Wanted::Survey, Security::Plaintext),
+    (Wanted::Survey, Security::Starttls),
+    (Wanted::Delivery, Security::Plaintext),
+    (Wanted::Delivery, Security::Starttls),
+    (Wanted::Dialogue, Security::Plaintext),
+    (Wanted::Dialogue, Security::Starttls),
+];
 
-/// A hostile server's octets come to the same however they are cut, to an end, and to no more than so many deviations.
+/// Who wants it.
+pub(super) const NAME: &[u8] = br"Domain1\User1\Mailbox1";
+
+#[derive(Clone, Copy)]
+pub(super) enum Wanted {
+    Login,
+    Survey,
+    Delivery,
+    Dialogue,
+}
+
+/// A hostile server's octets come to the same however they are cut, to an end, and to no more than so many deviations,
+/// whether the client logs in, asks what there is, delivers a canary or follows a script.
 ///
-/// The input: the way of logging in, the security, whether the server closes at the end, up to four cuts, the octets.
+/// The input: the way of logging in, what is wanted and the security, whether the server closes at the end, up to four
+/// cuts, the octets.
 pub fn client_session(input: &[u8]) {
     let _ = hostile_server(&mut Unstructured::new(input));
 }
 
 fn hostile_server(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
-    let (protocol, mechanism, encoding) = way(input)?;
-    let security = *input.choose(&[Security::Plaintext, Security::Starttls])?;
+    let way = way(input)?;
+    let wanted = *input.choose(WANTED)?;
     let closes = input.arbitrary()?;
     let cuts = cuts(input)?;
     let stream = rest(input);
-    let session = || {
-        let login = Login::new(protocol, mechanism, br"Domain1\User1", Password::new(PASSWORD));
-        let mut session = Session::login(Login { encoding, security, ..login });
-        if security == Security::Plaintext {
-            session.secured(Secured { exporter: Some(EXPORTER), ..Secured::default() });
-        }
-        session
-    };
-    let whole = hear(session(), &[stream], closes);
-    let cut = hear(session(), &pieces(stream, cuts), closes);
+    let whole = hear(client(way, wanted), &[stream], closes);
+    let cut = hear(client(way, wanted), &pieces(stream, cuts), closes);
     assert!(whole == cut, "cuts make a difference: {whole:?} and {cut:?}");
+    let (_, _, outcome) = whole;
+    assert!(!outcome.word().is_empty() && !describe(&outcome).is_empty(), "nothing is said of {outcome:?}");
     Ok(())
+}
+
+/// A client that wants something.
+pub(super) fn client((protocol, mechanism, encoding): Way, (wanted, security): (Wanted, Security)) -> Session {
+    let login = Login::new(protocol, mechanism, NAME, Password::new(PASSWORD));
+    let login = Login { encoding, security, ..login };
+    let mut session = match wanted {
+        Wanted::Login => Session::login(login),
+        Wanted::Survey => Session::survey(protocol, security),
+        Wanted::Delivery => Session::delivery(login, canary()),
+        Wanted::Dialogue => Session::dialogue(protocol, security, script(protocol)),
+    };
+    if security == Security::Plaintext {
+        session.secured(Secured { exporter: Some(EXPORTER), ..Secured::default() });
+    }
+    session
+}
+
+fn canary() -> Vec<u8> {
+    canary_message(b"Mailbox1", "Mon, 1 Jan 2024 00:00:00 +0000", "1").unwrap_or_default()
+}
+
+/// A script with every kind of step and of word.
+fn script(protocol: Protocol) -> Vec<DialogueStep> {
+    let line = |words: &[WordPattern]| Expected::Line { words: words.to_vec() };
+    let words = |words: &[&str]| WordPattern::words(words.iter().map(|word| word.as_bytes()));
+    let starts = |octets: &[u8]| WordPattern::OneOf(vec![Word { octets: octets.to_vec(), is_prefix: true }]);
+    let (greeting, ok, asks, begins) = match protocol {
+        Protocol::Imap => (words(&["*"]), words(&["a"]), "a NOOP\r\n", "a STARTTLS\r\n"),
+        Protocol::Pop3 => (words(&["+OK"]), words(&["+OK"]), "CAPA\r\n", "STLS\r\n"),
+    };
+    let unless = WordPattern::NoneOf(vec![Word::new("STARTTLS"), Word::new("STLS")]);
+    vec![
+        DialogueStep::Expect(vec![line(&[greeting]), Expected::Closed]),
+        DialogueStep::Send(Outgoing::plain(asks)),
+        DialogueStep::PassOver { without: vec![Word::new("BYE")] },
+        DialogueStep::Expect(vec![line(&[ok.clone(), WordPattern::Gap, starts(b"done")]), line(&[ok.clone(), unless])]),
+        DialogueStep::Send(Outgoing::plain(begins)),
+        DialogueStep::Expect(vec![line(&[ok])]),
+        DialogueStep::StartTls { or_fails: true },
+        DialogueStep::Expect(vec![Expected::Closed]),
+    ]
 }
 
 /// Client and reference server come to what dialect and directory say, however their octets are cut: a login that is not
@@ -75,7 +137,8 @@ fn pair(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     let right = account.token.as_ref().filter(|_| mechanism.takes_token()).unwrap_or(&account.password);
     let password = if is_right { right.clone() } else { Password::new("Wrong-for-everybody") };
     let login = Login { encoding, security, ..Login::new(protocol, mechanism, name, password.clone()) };
-    let outcome = talk(Session::login(login), ServerSession::new(protocol, authority), cuts);
+    let server = ServerSession::new(protocol, authority);
+    let outcome = talk(Session::login(login), server, security, cuts, MOST_SENT).outcome;
     if flaw.is_some() {
         return Ok(());
     }
@@ -112,54 +175,15 @@ fn pair(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     Ok(())
 }
 
-/// Lets the two talk in memory until the client has its outcome. Where neither has anything to say, the client's time is
-/// up.
-fn talk(mut client: Session, mut server: ServerSession, cuts: &[u8]) -> Outcome {
-    let mut said = Vec::new();
-    server.greeting(&mut said);
-    let mut flow = Flow::Continue;
-    let mut sent = 0;
-    loop {
-        match client.poll() {
-            Action::Send(outgoing) => {
-                sent += 1;
-                assert!(sent <= MOST_SENT, "the client sends on and on");
-                for piece in pieces(&outgoing.octets, cuts) {
-                    if flow == Flow::Continue {
-                        flow = server.receive(piece, &mut said);
-                    }
-                }
-            }
-            Action::Receive if said.is_empty() => match flow {
-                Flow::Close => client.closed(),
-                _ => client.timed_out(),
-            },
-            Action::Receive => {
-                let said = std::mem::take(&mut said);
-                for piece in pieces(&said, cuts) {
-                    client.receive(piece);
-                }
-            }
-            Action::StartTls => {
-                said.clear();
-                flow = Flow::Continue;
-                server.secured(TlsFacts { exporter: Some(EXPORTER), certificate: None });
-                client.secured(Secured { exporter: Some(EXPORTER), ..Secured::default() });
-            }
-            Action::Finished => return client.outcome(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::axes::Protocol;
 
     #[test]
     fn the_two_meet() {
         let login = Login::new(Protocol::Imap, Mechanism::Login, "Same", Password::new("Secret-Same"));
-        let outcome = talk(Session::login(login), ServerSession::new(Protocol::Imap, sound(0, false)), &[1, 2, 3]);
-        assert_eq!(outcome.word(), "opened");
+        let server = ServerSession::new(Protocol::Imap, sound(0, false));
+        let talked = talk(Session::login(login), server, Security::Plaintext, &[1, 2, 3], MOST_SENT);
+        assert_eq!(talked.outcome.word(), "opened");
     }
 }

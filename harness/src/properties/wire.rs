@@ -4,12 +4,12 @@ use arbitrary::Unstructured;
 
 use super::world::{cuts, pieces, rest};
 use crate::axes::Protocol;
-use crate::protocol::Deviations;
 use crate::protocol::imap::response as imap;
 use crate::protocol::line::Framer;
 use crate::protocol::pop3::response as pop3;
+use crate::protocol::{Deviations, Reply, ResponseCode};
 
-/// IMAP responses are the same however they are cut. The input: up to four cuts, then the octets.
+/// IMAP responses are the same however they are cut, and their codes known again. The input: up to four cuts, then the octets.
 pub fn imap_response(input: &[u8]) {
     let _ = response(Protocol::Imap, &mut Unstructured::new(input));
 }
@@ -24,7 +24,17 @@ fn response(protocol: Protocol, input: &mut Unstructured<'_>) -> arbitrary::Resu
     let octets = rest(input);
     let whole = read(protocol, &[octets]);
     assert_eq!(whole, read(protocol, &pieces(octets, cuts)), "cuts make a difference: {}", octets.escape_ascii());
+    octets.split(|octet| *octet == b'\n').for_each(check_code);
     Ok(())
+}
+
+/// A response code is known again by its own name.
+fn check_code(text: &[u8]) {
+    let Some(code) = Reply::from_text(text).code else { return };
+    let name = code.to_string();
+    let again = ResponseCode::from_wire(name.as_bytes());
+    // An unknown name is shown with escapes, in which a backslash becomes two.
+    assert!(name.contains('\\') || again.to_string() == name, "{name} became {again}");
 }
 
 /// Everything that can be seen of the octets, up to what ends the session.

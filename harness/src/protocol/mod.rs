@@ -24,7 +24,7 @@ mod secured;
 mod session;
 mod step;
 mod survey;
-mod transcript;
+pub(crate) mod transcript;
 mod transcript_text;
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! JUnit XML, for CI systems.
 //!
 //! A wrong answer is a `<failure>`, a question that could not be asked an `<error>`, the rest is passed or
-//! `<skipped>`. The counts stand in front of the cases, so the cases wait in a temporary file until the run is over:
-//! the memory does not grow with them. Octets were made visible before they came here; XML only needs its own escapes.
+//! `<skipped>`. The counts stand in front of the cases, so the cases wait until the run is over, in a temporary file where
+//! there are many: the memory does not grow with them. Octets were made visible before they came here; XML only needs its own escapes.
 
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 
 use quick_xml::escape::escape;
+use tempfile::SpooledTempFile;
 
 use super::actual;
 use super::finding::{self, Line};
@@ -14,17 +15,20 @@ use super::replay::Replay;
 use crate::runner::{CaseReport, Reporter, RunEvent, Summary};
 use crate::scenario::Verdict;
 
+/// How many octets of cases wait in memory; what is more waits in a file.
+const IN_MEMORY: usize = 1 << 16;
+
 /// Writes JUnit XML.
 pub struct Junit<W> {
     out: W,
-    cases: io::BufWriter<std::fs::File>,
+    cases: io::BufWriter<SpooledTempFile>,
     replay: Replay,
 }
 
 impl<W: Write> Junit<W> {
     /// Writes to `out` when the run is over.
-    pub fn new(out: W) -> io::Result<Self> {
-        Ok(Self { out, cases: io::BufWriter::new(tempfile::tempfile()?), replay: Replay::default() })
+    pub fn new(out: W) -> Self {
+        Self { out, cases: io::BufWriter::new(SpooledTempFile::new(IN_MEMORY)), replay: Replay::default() }
     }
 
     /// The same, with what of the command line is needed to replay a case.

@@ -18,6 +18,8 @@ mod fresh;
 mod governor;
 mod growth;
 mod harm;
+#[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
+mod judged;
 mod ledger;
 mod lock;
 mod paired;
@@ -42,6 +44,8 @@ pub use execute::{RunOptions, run};
 pub(crate) use fresh::fresh;
 pub(crate) use governor::{Gate, Governor};
 pub use harm::Harm;
+#[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
+pub(crate) use judged::judged;
 pub(crate) use ledger::GoodLogin;
 pub use plan::{Plan, Planned, Shard};
 pub(crate) use question::by_dialect;

@@ -59,11 +59,14 @@ impl std::fmt::Display for Mistakes {
 
 impl std::error::Error for Mistakes {}
 
+/// How many mistakes are shown: the whole text is looked through for each, and nobody reads thousands.
+const MOST_SHOWN: usize = 100;
+
 /// Renders mistakes as `rustc` does.
 pub fn render(source: &SourceText, list: &[Mistake], renderer: &Renderer) -> String {
     let text = if source.holds_secrets { veil(&source.text) } else { source.text.clone() };
     let mut shown = Vec::new();
-    for mistake in list {
+    for mistake in list.iter().take(MOST_SHOWN) {
         let span = within(&text, &mistake.span);
         let snippet = Snippet::source(text.as_str())
             .path(source.name.as_str())
@@ -74,6 +77,9 @@ pub fn render(source: &SourceText, list: &[Mistake], renderer: &Renderer) -> Str
             None => group,
         };
         shown.push(renderer.render(&[group]));
+    }
+    if list.len() > MOST_SHOWN {
+        shown.push(format!("… and {} more", list.len() - MOST_SHOWN));
     }
     shown.join("\n\n")
 }
@@ -143,6 +149,16 @@ mod tests {
         let several = Mistakes::new(source, vec![Mistake::new(last_line, "r", "l")]).to_string();
         assert!(!several.contains("geheim"), "{several}");
         assert!(shown.contains("password = { **** = \"******\" }"), "{shown}");
+    }
+
+    #[test]
+    fn thousands_of_mistakes_are_counted_and_not_shown() {
+        let mistakes: Vec<Mistake> = (0..5000).map(|at| Mistake::new(at..at + 1, format!("r{at}"), "l")).collect();
+        let shown = Mistakes::new(SourceText::new("x", "a".repeat(5000)), mistakes).to_string();
+        assert!(
+            shown.contains("r99\n") && !shown.contains("r100") && shown.ends_with("\n\n… and 4900 more"),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -1,0 +1,31 @@
+//! For tests and fuzz targets: what a run would tell of a conversation that was had in memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::checks::Prints;
+use super::event::CaseReport;
+use super::plan::{Plan, Planned};
+use super::question::Question;
+use super::settle::{Answered, Siblings, Tested};
+use crate::scenario::Scenario;
+use crate::target::Target;
+use crate::transport::Conversation;
+
+/// The report on a case, put to this target as this question. Nothing where the case waits for siblings, or is none of the
+/// scenario's.
+pub(crate) fn judged(
+    scenario: &Arc<Scenario>,
+    case: usize,
+    target: &Arc<Target>,
+    question: Question,
+    conversation: Conversation,
+) -> Option<CaseReport> {
+    let planned = Planned { scenario: Arc::clone(scenario), case, target: 0 };
+    let targets = [Arc::clone(target)];
+    let tested = Tested { targets: &targets, troubled: Vec::new() };
+    let took = Duration::ZERO;
+    let answered = Answered { planned, question, conversation, process: None, compared: None, took };
+    let mut siblings = Siblings::new(&Plan::default(), Prints::default());
+    siblings.settle(answered, &tested).pop().map(|settled| settled.report)
+}
