@@ -51,6 +51,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "target",
             "runner",
             "report",
+            "transport",
+            // What a campaign would write of a finding holds no password either.
+            "fuzz",
         ],
     ),
 ];

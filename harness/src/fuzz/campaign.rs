@@ -28,8 +28,9 @@ use super::store::Store;
 const OF_A_KIND: u32 = 4;
 /// How many suspicions are looked into at once.
 const LOOKED_INTO_AT_ONCE: usize = 2;
-/// How long after the end suspicions are still looked into.
+/// How long after the end suspicions are still looked into, at most: no longer than the campaign took, but a little.
 const AFTER_THE_END: Duration = Duration::from_secs(60);
+const A_LITTLE: Duration = Duration::from_secs(5);
 /// How often the server's life is looked at, and the state written down.
 const OFTEN: Duration = Duration::from_millis(250);
 const SELDOM: Duration = Duration::from_secs(2);
@@ -190,7 +191,7 @@ impl Campaign {
             }
             is_over = self.is_over();
             let is_patient = !matches!(self.ended.as_deref(), Some(INTERRUPTED | ENOUGH))
-                && self.start.elapsed() < self.options.time + AFTER_THE_END;
+                && self.start.elapsed() < self.options.time + AFTER_THE_END.min(self.options.time.max(A_LITTLE));
             let is_idle = asking.is_empty() && (looking.is_empty() && self.suspicions.is_empty() || !is_patient);
             if is_over && is_idle {
                 break;

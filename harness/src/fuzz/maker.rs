@@ -6,9 +6,10 @@ use fastrand::Rng;
 
 use super::conversation::Conversation;
 use super::director::keep_to_budget;
-use super::grammar::{Grammar, Person, people};
+use super::grammar::Grammar;
 use super::ground::Ground;
 use super::mutation::mutate;
+use super::people::{Person, people};
 
 /// A conversation learns from those that lie at least so far back: those in between may still be under way, and chance
 /// must have no part in what is made.

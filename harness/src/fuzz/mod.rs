@@ -28,6 +28,7 @@ mod look;
 mod maker;
 mod mutation;
 mod oracle;
+mod people;
 mod play;
 mod reading;
 mod scenario_text;
