@@ -20,7 +20,7 @@ const SEED: u64 = 5;
 /// The dialects in which all flaws show; each also on a server that takes no password without TLS.
 const DIALECTS: &[&str] = &["exchange-5.5", "exchange-2007", "opaque"];
 /// How many conversations each flaw gets. A sound answer takes a thousandth of the deadline.
-const CONVERSATIONS: u64 = 8_000;
+const CONVERSATIONS: u64 = 12_000;
 /// What it may take at most, on a machine that is busy with other tests.
 const TIME: Duration = Duration::from_secs(90);
 const DEADLINE: Duration = Duration::from_millis(400);

@@ -17,8 +17,10 @@ use crate::identity::escape;
 pub(super) enum Observation {
     /// A login was refused in these words.
     Refused {
-        /// Where such refusals are compared with each other.
+        /// Where the words of such refusals are compared with each other, and where their times are: how long a
+        /// refusal takes does not hang on the spelling.
         place: String,
+        carrier: String,
         who: Who,
         words: String,
         took: Duration,
@@ -66,11 +68,12 @@ pub(super) fn observe(conversation: &Conversation, ground: &Ground, heard: &Hear
     // How many challenges there are hangs on the encoding.
     let encoding = attempt.encoding.map_or("", |encoding| encoding.word());
     let secured = if answered.is_secured { " in TLS" } else { "" };
-    let place = format!("{} {protocol} {verb} {encoding}{secured}", ground.target.name);
+    let carrier = format!("{} {protocol} {verb}{secured}", ground.target.name);
+    let place = format!("{carrier} {encoding}");
     if let (Some(who), Some(words)) =
         (who(command, answered, &step.due, conversation, ground), words(command, answered, conversation, ground))
     {
-        seen.push(Observation::Refused { place, who, words, took: answered.took });
+        seen.push(Observation::Refused { place, carrier, who, words, took: answered.took });
     }
     if let (Some(meaning), Some(due)) = (meaning(command, answered, conversation, ground), &step.due)
         && due.must_open | !due.refusals.bad
@@ -180,7 +183,7 @@ pub(super) struct Comparison {
 const REMEMBERED: usize = 200_000;
 /// How many times of each kind are kept, and how many are enough to compare.
 const KEPT_TIMES: usize = 256;
-const ENOUGH: usize = 24;
+const ENOUGH: usize = 12;
 
 impl Comparison {
     /// Takes the observations of a conversation in; gives back what they violate together with an earlier one, and the
@@ -189,8 +192,8 @@ impl Comparison {
         let mut found = Vec::new();
         for observation in seen {
             match observation {
-                Observation::Refused { place, who, words, took } => {
-                    let (times, latest) = self.times.entry((place.clone(), who)).or_default();
+                Observation::Refused { place, carrier, who, words, took } => {
+                    let (times, latest) = self.times.entry((carrier, who)).or_default();
                     if times.len() < KEPT_TIMES {
                         times.push(took);
                     }

@@ -102,7 +102,10 @@ impl Grammar<'_> {
                 Some(person) => person,
                 None => self.person(rng)?,
             };
-            let mut command = self.command(rng, place, is_secured, person)?;
+            let mut command = match self.after_user(rng, place, is_secured, commands.last(), person) {
+                Some(command) => command,
+                None => self.command(rng, place, is_secured, person)?,
+            };
             is_secured |= command.said == Said::StartTls;
             // POP3 has to say that it takes several commands at once (RFC 2449 §6.6).
             let may_pipeline = place.protocol == Protocol::Imap
@@ -115,6 +118,30 @@ impl Grammar<'_> {
             last.pipelined = false;
         }
         Some(commands)
+    }
+
+    /// What belongs behind USER, and behind what came in between.
+    fn after_user(
+        &self,
+        rng: &mut Rng,
+        place: &Place,
+        is_secured: bool,
+        last: Option<&Command>,
+        person: &Person,
+    ) -> Option<Command> {
+        let is_user = last?.verb(place.protocol) == "USER";
+        let is_tls = last?.said == Said::StartTls;
+        if place.protocol != Protocol::Pop3 || !(is_user || is_tls) {
+            return None;
+        }
+        match rng.u8(..8) {
+            0..=3 => {
+                let password = self.password(rng, person, Mechanism::Login)?;
+                Some(Command::new(Said::Lines(vec![joined(&[octets(b"PASS "), password])])))
+            }
+            4..=5 if is_user && place.has_starttls && !is_secured => Some(Command::new(Said::StartTls)),
+            _ => None,
+        }
     }
 
     /// One command of any kind.
