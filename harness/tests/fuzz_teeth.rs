@@ -107,8 +107,12 @@ fn documented() -> BTreeMap<String, bool> {
 #[test]
 fn each_flaw_is_found_as_the_docs_say() {
     let next = AtomicUsize::new(0);
+    let documented = documented();
+    // What is known to be missed is looked for only on request: it takes longer than all others together.
+    let is_asked = |flaw: &&Flaw| std::env::var_os("FUZZ_ALL").is_some() || documented.get(flaw.name()) != Some(&false);
     // The flaw of time is looked for in quiet; the others have each other's company.
-    let (timed, others): (Vec<Flaw>, Vec<Flaw>) = Flaw::ALL.iter().partition(|flaw| **flaw == Flaw::SlowForKnownUsers);
+    let (timed, others): (Vec<Flaw>, Vec<Flaw>) =
+        Flaw::ALL.iter().filter(is_asked).partition(|flaw| **flaw == Flaw::SlowForKnownUsers);
     let rows: Mutex<Vec<Row>> = Mutex::new(timed.into_iter().map(look_for).collect());
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -129,15 +133,17 @@ fn each_flaw_is_found_as_the_docs_say() {
             None => say(&format!("| `{}` | missed | |", flaw.name())),
         }
     }
-    say(&format!("{found} of {} flaws, {:.1} %", rows.len(), 100.0 * found as f64 / rows.len() as f64));
-    let documented = documented();
+    let all = Flaw::ALL.len();
+    say(&format!("{found} of {all} flaws, {:.1} %", 100.0 * found as f64 / all as f64));
+    for flaw in Flaw::ALL {
+        assert!(documented.contains_key(flaw.name()), "docs/fuzzing.md says nothing of {}", flaw.name());
+    }
     for (flaw, found) in &rows {
         let said = documented.get(flaw.name());
-        assert!(said.is_some(), "docs/fuzzing.md says nothing of {}", flaw.name());
         assert!(said != Some(&true) || found.is_some(), "{} is not found any more", flaw.name());
         assert!(found.is_none_or(|(_, steps)| steps <= 6), "{} is not small", flaw.name());
     }
-    assert!(found * 10 > rows.len() * 9, "only {found} of {} flaws were found", rows.len());
+    assert!(found * 10 > all * 9, "only {found} of {all} flaws were found");
 }
 
 #[test]

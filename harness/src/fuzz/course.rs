@@ -178,6 +178,9 @@ impl<'g> Course<'g> {
             fault: attempt.fault,
             certified: self.conversation.certified.as_deref().filter(|_| is_secured),
             is_offered: self.ground.offers(protocol, is_secured, mechanism),
+            offers_plus: mechanism
+                .sasl_name()
+                .is_some_and(|name| self.ground.has(protocol, is_secured, &format!("AUTH={name}-PLUS"))),
         }
     }
 
@@ -186,7 +189,8 @@ impl<'g> Course<'g> {
         let due_of = |mechanism, name: &[u8], authzid: &[u8], password: &[u8]| {
             let is_offered = self.ground.offers(protocol, is_secured, mechanism);
             let access = access(protocol, mechanism);
-            let claim = Claim { access, name, authzid, password, fault: None, certified: None, is_offered };
+            let claim =
+                Claim { access, name, authzid, password, fault: None, certified: None, is_offered, offers_plus: false };
             Due::of(&self.ground.target, &claim)
         };
         let has_plus = ["LITERAL+", "LITERAL-"].iter().any(|word| self.ground.has(protocol, is_secured, word));

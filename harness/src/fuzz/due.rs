@@ -53,6 +53,8 @@ pub(super) struct Claim<'c> {
     pub certified: Option<&'c str>,
     /// Whether the server says that it takes this mechanism now; nothing where it says nothing.
     pub is_offered: Option<bool>,
+    /// Whether the same mechanism bound to the channel is to be had.
+    pub offers_plus: bool,
 }
 
 impl Due {
@@ -175,7 +177,7 @@ impl Due {
 fn is_wrong(fault: Fault, claim: &Claim<'_>) -> bool {
     match fault {
         // Where no -PLUS is offered the client is right to say so.
-        Fault::ChannelBindingDowngrade => false,
+        Fault::ChannelBindingDowngrade => claim.offers_plus,
         // A first response in the wrong form says nothing about the last one.
         Fault::TruncatedBase64 => claim.name.len() + claim.password.len() > 2,
         _ => true,

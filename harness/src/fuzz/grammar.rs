@@ -208,7 +208,9 @@ impl Grammar<'_> {
             let other = self.person(rng)?;
             attempt.authzid = Some(self.name(rng, other, (place.protocol, mechanism))?);
         }
-        if rng.u8(..6) == 0 {
+        // What is said seldom is worth being wrong in more often.
+        let is_wrong = if mechanism.is_scram() || mechanism == Mechanism::DigestMd5 { 2 } else { 6 };
+        if rng.u8(..is_wrong) == 0 {
             let fits = Fault::ALL.iter().copied().filter(|fault| fault.fits(mechanism));
             // 64 KiB are worth a try now and then, and no more.
             let fits: Vec<Fault> = fits.filter(|fault| *fault != Fault::Oversize || rng.u8(..20) == 0).collect();
