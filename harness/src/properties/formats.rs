@@ -23,6 +23,8 @@ use crate::transport::Conversation;
 
 /// Every password begins so, as no word of a report does.
 const BEGIN: &str = "zQ7x";
+/// Every password ends so, as no way to write an octet begins.
+const END: &str = "Q";
 
 /// Who logs in.
 const ROLE: &str = "same";
@@ -68,7 +70,7 @@ pub(super) fn told(input: &mut Unstructured<'_>) -> arbitrary::Result<Option<Tol
     let case = input.choose_index(scenario.cases.len())?;
     let cuts = cuts(input)?;
     let length = input.int_in_range(2..=20)?;
-    let password = format!("{BEGIN}{}", printable(input.bytes(length)?));
+    let password = format!("{BEGIN}{}{END}", printable(input.bytes(length)?));
     let target = Arc::new(with_password(target, &password));
     let asked = scenario.cases.get(case).and_then(|case| ask(case, &target, false).ok());
     let Some(question) = asked else { return Ok(None) };
