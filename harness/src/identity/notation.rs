@@ -137,7 +137,10 @@ fn octets_by_name(name: &str) -> Option<Result<Vec<u8>, String>> {
         "crlf" => b"\r\n".to_vec(),
         "sp" => vec![b' '],
         _ => {
-            if let Some((octet, count)) = name.rsplit_once('*').filter(|(octet, _)| !octet.is_empty()) {
+            // What has a text of its own within, `{base64:a*b}`, may hold an asterisk.
+            let is_repeated =
+                |(octet, _): &(&str, &str)| !octet.is_empty() && (octet.len() == 1 || !octet.contains(':'));
+            if let Some((octet, count)) = name.rsplit_once('*').filter(is_repeated) {
                 return Some(repeated(octet, count));
             }
             let digits = name.strip_prefix('x')?;

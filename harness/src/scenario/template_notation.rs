@@ -7,19 +7,34 @@ use crate::identity::escape;
 impl Template {
     /// The text as a file would hold it: [`Template::parse`] gives the template back.
     pub fn notation(&self) -> String {
-        self.pieces().iter().map(notation).collect()
+        self.pieces().iter().map(|piece| notation(piece, false)).collect()
+    }
+
+    /// The same within braces, where a brace that stands for itself would be taken for one of theirs.
+    fn notation_within(&self) -> String {
+        self.pieces().iter().map(|piece| notation(piece, true)).collect()
     }
 }
 
-fn notation(piece: &Piece) -> String {
+fn notation(piece: &Piece, is_within: bool) -> String {
     match piece {
+        Piece::Octets(octets) if is_within => {
+            let plain = octets.split_inclusive(|octet| matches!(octet, b'{' | b'}'));
+            plain
+                .map(|part| match part {
+                    [before @ .., b'{'] => escape(before) + "{x7b}",
+                    [before @ .., b'}'] => escape(before) + "{x7d}",
+                    part => escape(part),
+                })
+                .collect()
+        }
         Piece::Octets(octets) => escape(octets),
         Piece::Value { role, value, spelling } => {
             let role = role.as_ref().map_or_else(String::new, |role| format!("{role}."));
             format!("{{{role}{}{}}}", value.word(), word(*spelling))
         }
-        Piece::Base64(inner) => format!("{{base64:{}}}", inner.notation()),
-        Piece::Length(inner) => format!("{{len:{}}}", inner.notation()),
+        Piece::Base64(inner) => format!("{{base64:{}}}", inner.notation_within()),
+        Piece::Length(inner) => format!("{{len:{}}}", inner.notation_within()),
         Piece::Each => "{each}".to_string(),
     }
 }
@@ -46,6 +61,8 @@ mod tests {
             r"{domain}\{user|swapcase}\{same.mailbox|first3}",
             "{base64:{nul}{user}{nul}{renamed.password|upper}{xff}} {{{len:{same.password}x}}}",
             "a {{brace}} {x0d}{x0a}é{each}",
+            "{base64:{user}*{same.user}} {len:a*b}",
+            "{base64:{x7b}{user}} {len:{x7d}{x7b}}{{",
             "",
         ] {
             let template = Template::parse(text, &roles).unwrap();
