@@ -24,8 +24,11 @@ pub struct Ground {
     /// The time, as NTLM tells it.
     pub(super) filetime: u64,
     /// What finds passwords in replies: made once for each set of them.
-    redactors: Mutex<HashMap<Vec<(String, u8)>, Arc<Redactor>>>,
+    redactors: Mutex<HashMap<Secrets, Arc<Redactor>>>,
 }
+
+/// Whose secrets: roles, and which of their values.
+type Secrets = Vec<(String, u8)>;
 
 /// Where conversations begin: a protocol, and what protects the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +158,7 @@ impl Ground {
         if said.is_empty() {
             return None;
         }
-        let key = said.iter().map(|(role, value)| ((*role).to_string(), *value as u8)).collect();
+        let key: Secrets = said.iter().map(|(role, value)| ((*role).to_string(), *value as u8)).collect();
         // A redactor is only ever put in whole.
         let mut redactors = self.redactors.lock().unwrap_or_else(PoisonError::into_inner);
         let made = || Arc::new(Redactor::new(&self.passwords_of(&said)));
