@@ -24,13 +24,22 @@ pub(super) struct Director {
     next_source: AtomicU32,
     /// How many conversations were had, whatever for.
     pub had: AtomicU64,
+    /// How many conversations are had alone: whoever has one sees to the server.
+    alone: AtomicU32,
 }
 
 impl Director {
     pub fn new(grounds: Vec<Arc<Ground>>, deadlines: Deadlines, jobs: usize) -> Self {
         let targets: Vec<_> = grounds.iter().map(|ground| Arc::clone(&ground.target)).collect();
         let governor = Governor::new(&targets, deadlines, jobs, true);
-        Self { grounds, governor, base: deadlines, next_source: AtomicU32::new(0), had: AtomicU64::new(0) }
+        Self {
+            grounds,
+            governor,
+            base: deadlines,
+            next_source: AtomicU32::new(0),
+            had: AtomicU64::new(0),
+            alone: AtomicU32::new(0),
+        }
     }
 
     /// Which processes there are before anything is asked.
@@ -64,6 +73,19 @@ impl Director {
         }
         let log_in = |account| -> GoodLogin<'_> { Box::pin(self.log_in_well(ground, gate, account)) };
         let _charges = gate.ledger.charge(&charged(ground, conversation), &log_in).await?;
+        self.alone.fetch_add(1, Ordering::Relaxed);
+        let found = self.watched(ground, gate, conversation, nonce).await;
+        self.alone.fetch_sub(1, Ordering::Relaxed);
+        found
+    }
+
+    async fn watched(
+        &self,
+        ground: &Arc<Ground>,
+        gate: &Gate,
+        conversation: &Conversation,
+        nonce: [u8; 16],
+    ) -> Result<(Scene, Option<String>), String> {
         let _alone = gate.alone().await;
         gate.make_fit().await?;
         let before = gate.look().await;
@@ -106,6 +128,10 @@ impl Director {
     /// Sees to servers that we can look into: starts what has ended, ends what spins. Tells how many processes have spun.
     pub async fn see_to_servers(&self) -> Vec<String> {
         let mut told = Vec::new();
+        // What spins under somebody's eyes is not to be taken away.
+        if self.alone.load(Ordering::Relaxed) > 0 {
+            return told;
+        }
         for (gate, ground) in self.governor.gates.iter().zip(&self.grounds) {
             if !ground.target.is_watched() {
                 continue;

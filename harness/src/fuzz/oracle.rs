@@ -166,8 +166,9 @@ pub(super) fn judge(conversation: &Conversation, ground: &Ground, heard: &Heard)
     if !course.is_blurred {
         bench.strays(heard);
         bench.form(heard);
+        // Where it is not clear what was said as what, the password may have been said as a tag.
+        bench.repeated(heard);
     }
-    bench.repeated(heard);
     bench.found
 }
 
