@@ -9,6 +9,7 @@ use super::code::ResponseCode;
 use super::imap::command::quoted_escapes;
 use super::outcome::{Outcome, Proof, Reply};
 use super::outgoing::PLACEHOLDER;
+use crate::identity::escape;
 use crate::secret::Password;
 
 /// The shortest form that is masked: masking every single letter of a short password would leave no text, and would
@@ -31,7 +32,8 @@ struct Form {
 }
 
 impl Redactor {
-    /// A redactor for these passwords: as they are, escaped for a quoted string, in hexadecimal, and in BASE64 both
+    /// A redactor for these passwords: as they are, escaped for a quoted string, in our own notation for octets (what is
+    /// told of a server's words is in it before it is looked through), in hexadecimal, and in BASE64 both
     /// alone and inside of a longer text (PLAIN's message, say) at each of the three alignments.
     pub fn new(passwords: &[Password]) -> Self {
         let mut forms = Vec::new();
@@ -41,6 +43,7 @@ impl Redactor {
             push_form(&mut forms, hex.to_ascii_uppercase().into_bytes(), false, false);
             push_form(&mut forms, hex.into_bytes(), false, false);
             push_form(&mut forms, quoted_escapes(octets), false, false);
+            push_form(&mut forms, escape(octets).into_bytes(), false, false);
             push_form(&mut forms, octets.to_vec(), false, false);
             for alignment in 0..3 {
                 push_base64(&mut forms, octets, alignment);
@@ -199,6 +202,7 @@ mod tests {
     fn every_form_is_masked() {
         assert_eq!(redacted("Secret-1", "no Secret-1 here"), "no <password> here");
         assert_eq!(redacted(r#"a"b\c"#, r#"LOGIN "x" "a\"b\\c""#), r#"LOGIN "x" "<password>""#);
+        assert_eq!(redacted("a{b}", "said a{b}, shown a{{b}}"), "said <password>, shown <password>");
         assert_eq!(redacted("abc", "616263 and 4a 616263"), "<password> and 4a <password>");
         assert_eq!(redacted("jkl", "6A6B6C"), "<password>");
         assert_eq!(redacted("test", "AHRlc3QAdGVzdA=="), "A<password>A<password>==");
