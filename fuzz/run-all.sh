@@ -12,7 +12,8 @@ if [ $# -lt 1 ]; then
     echo "usage: fuzz/run-all.sh MINUTES [AT_ONCE]" >&2
     exit 2
 fi
-export WANTED=$(($1 * 60)) TURN=60 BINARIES="${BINARIES:-}"
+# 72 is how libFuzzer ends when it is interrupted.
+export WANTED=$(($1 * 60)) TURN=60 INTERRUPTED=72 BINARIES="${BINARIES:-}"
 at_once="${2:-2}"
 
 if [ -z "$BINARIES" ]; then
@@ -44,7 +45,7 @@ turn() {
     # A hang is told by the wall clock: 60 seconds of it leave room on a busy machine.
     cpu="$({ time "$BINARIES/$target" "$corpus" "fuzz/seeds/$target" -max_len="$longest" \
         -dict="fuzz/dictionaries/$dictionary" -max_total_time="$TURN" -timeout=60 -rss_limit_mb=2048 \
-        -artifact_prefix="$artifacts/" >"$artifacts/log" 2>&1 || touch "$corpus.failed"; } 2>&1)"
+        -artifact_prefix="$artifacts/" >"$artifacts/log" 2>&1 || [ $? -eq "$INTERRUPTED" ] || touch "$corpus.failed"; } 2>&1)"
     echo "$(seconds_of "$target") $cpu" | awk '{ printf "%.1f\n", $1 + $2 + $3 }' >"$corpus.new-seconds"
     mv "$corpus.new-seconds" "$corpus.seconds"
     echo "$target: $(seconds_of "$target") of $WANTED s, $(find "$corpus" -type f | wc -l) inputs in its corpus"
