@@ -52,10 +52,13 @@ pub(super) fn observe(conversation: &Conversation, ground: &Ground, heard: &Hear
     {
         seen.push(Observation::Challenged { place: "APOP".to_string(), challenge: stamp.to_vec() });
     }
-    for (command, answered) in conversation.commands.iter().zip(&heard.answers) {
+    // Where it is not clear which answer belongs to what, a challenge may be another command's.
+    let course = Course::new(conversation, ground);
+    let is_clear = !conversation.commands.iter().any(|command| course.is_unclear(command));
+    for (command, answered) in conversation.commands.iter().zip(&heard.answers).filter(|_| is_clear) {
         if let Said::Login(attempt) = &command.said
             && matches!(attempt.mechanism, Mechanism::CramMd5 | Mechanism::DigestMd5)
-            && let Some(challenge) = answered.challenges.first()
+            && let Some(challenge) = answered.challenges.first().filter(|challenge| !challenge.is_empty())
         {
             let place = format!("{protocol} {}", attempt.mechanism);
             seen.push(Observation::Challenged { place, challenge: challenge.clone() });
