@@ -48,9 +48,12 @@ where
         strays: Vec::new(),
         tag: 0,
     };
-    let (greeting, is_preauth) = stage.greet().await;
+    let (mut greeting, is_preauth) = stage.greet().await;
+    if equipment.security == Security::Starttls && !greeting.is_end() {
+        greeting = stage.begin_tls().await;
+    }
     let mut answers: Vec<Answered> = commands.iter().map(|_| unsaid()).collect();
-    let mut is_over = greeting.is_end();
+    let mut is_over = greeting.is_end() || stage.is_laid_open();
     let mut at = 0;
     while !is_over && at < commands.len() {
         let rest = commands.get(at..).unwrap_or_default();
@@ -124,6 +127,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stage<'_, S> {
                 _ => (Answer::Broken(GREETING), false),
             },
         }
+    }
+
+    /// Begins TLS before anything else is said: the target wants it so.
+    async fn begin_tls(&mut self) -> Answer {
+        let answers = self.say(&[Command::new(Said::StartTls)]).await;
+        answers.into_iter().next().map_or(Answer::Unsaid, |answered| answered.answer)
+    }
+
+    /// Whether what is said now would not be protected as the target wants it.
+    const fn is_laid_open(&self) -> bool {
+        !matches!(self.equipment.security, Security::Plaintext) && self.secured.is_none()
     }
 
     fn open(&mut self, command: &Command) -> Option<Open> {
@@ -203,14 +217,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stage<'_, S> {
             }
         } else if begins_tls && group.len() > 1 && group.first().is_some_and(|first| !first.answered.answer.is_end()) {
             // The server has not agreed, so the rest was said, and is answered.
-            self.hear_rest(&mut group, began).await;
+            let all = group.len();
+            self.hear(&mut group, all, began).await;
         }
         group.into_iter().map(|open| open.answered).collect()
-    }
-
-    async fn hear_rest(&mut self, group: &mut [Open], began: Instant) {
-        let all = group.len();
-        self.hear(group, all, began).await;
     }
 
     /// Takes in what the server says until the first `awaited` commands are answered.
@@ -350,3 +360,7 @@ fn has_lines(message: &[u8]) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+#[path = "play_tests.rs"]
+mod tests;
