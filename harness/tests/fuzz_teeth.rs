@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use loginspec::fuzz::{Finding, FuzzEvent, FuzzReporter, Ground, Options, Outcome, fuzz};
+use loginspec::fuzz::{CampaignSummary, Finding, FuzzEvent, FuzzReporter, Ground, Options, fuzz};
 use loginspec::identity::bundled_directory;
 use loginspec::reference::{Flaw, Flaws};
 use loginspec::target::{find_dialect, start_reference};
@@ -33,7 +33,7 @@ impl FuzzReporter for Quiet {
 }
 
 /// A campaign against the reference server with these flaws, until something is proven.
-fn campaign(flaws: Flaws, conversations: u64, findings: Option<usize>) -> Outcome {
+fn campaign(flaws: Flaws, conversations: u64, findings: Option<usize>) -> CampaignSummary {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let folder = tempfile::tempdir().unwrap();
     runtime.block_on(async {
@@ -65,7 +65,7 @@ fn campaign(flaws: Flaws, conversations: u64, findings: Option<usize>) -> Outcom
     })
 }
 
-fn proven(outcome: &Outcome) -> Option<&Finding> {
+fn proven(outcome: &CampaignSummary) -> Option<&Finding> {
     outcome.findings.iter().map(|(finding, _)| finding).find(|finding| finding.is_proven())
 }
 

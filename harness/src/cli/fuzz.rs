@@ -12,7 +12,7 @@ use super::exit_code::{CliError, ExitStatus};
 use super::prepared::{Prepared, TargetArgs, prepare};
 use super::run::{duration, flaw_parser, on_a_worker, watch_for_interrupt};
 use crate::fuzz::{
-    Finding, FuzzEvent, FuzzReporter, Ground, INTERRUPTED, Options, Outcome, Progress, fuzz as run_campaign,
+    CampaignSummary, Ended, Finding, FuzzEvent, FuzzReporter, Ground, Options, Progress, fuzz as run_campaign,
 };
 use crate::reference::{Flaw, Flaws};
 use crate::target::{Passwords, Target};
@@ -82,7 +82,7 @@ pub(super) fn fuzz(args: FuzzArgs) -> Result<ExitStatus, CliError> {
     let timeout = args.timeout.unwrap_or(if prepared.is_abroad() { ABROAD } else { AT_HOME });
     let flaws: Flaws = args.flaw.iter().copied().collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(async {
+    let summary = runtime.block_on(async {
         let interrupt = watch_for_interrupt()?;
         let mut early = interrupt.clone();
         let targets = tokio::select! {
@@ -109,12 +109,12 @@ pub(super) fn fuzz(args: FuzzArgs) -> Result<ExitStatus, CliError> {
             resume: args.resume,
             interrupt,
         };
-        let outcome = on_a_worker(async move { run_campaign(grounds, options, &mut Shown::new()).await }).await;
-        outcome.map_err(|source| CliError::Report { name: args.out.display().to_string(), source })
+        let summary = on_a_worker(async move { run_campaign(grounds, options, &mut Shown::new()).await }).await;
+        summary.map_err(|source| CliError::Report { name: args.out.display().to_string(), source })
     })?;
     runtime.shutdown_timeout(Duration::from_millis(200));
-    summarize(&outcome)?;
-    Ok(status(&outcome))
+    summarize(&summary)?;
+    Ok(status(&summary))
 }
 
 /// Nobody fuzzes other people's servers by a slip of the finger.
@@ -223,18 +223,18 @@ fn found(finding: &Finding, path: &Path) -> String {
     )
 }
 
-fn summarize(outcome: &Outcome) -> io::Result<()> {
+fn summarize(summary: &CampaignSummary) -> io::Result<()> {
     let mut out = anstream::AutoStream::auto(io::stdout());
-    let Progress { conversations, elapsed, .. } = &outcome.progress;
-    writeln!(out, "\nStates that were reached, and what was answered in them:\n\n{}", outcome.map.to_text())?;
-    if let Some(why) = &outcome.ended {
+    let Progress { conversations, elapsed, .. } = &summary.progress;
+    writeln!(out, "\nStates that were reached, and what was answered in them:\n\n{}", summary.map.to_text())?;
+    if let Some(why) = &summary.ended {
         writeln!(out, "ended early: {why}")?;
     }
-    for gone in &outcome.gone {
+    for gone in &summary.gone {
         writeln!(out, "no finding: {gone}")?;
     }
     let seconds = elapsed.as_secs_f64().max(0.001);
-    let waiting = match outcome.waiting {
+    let waiting = match summary.waiting {
         0 => String::new(),
         waiting => format!("; {waiting} suspicions not looked into yet (--resume)"),
     };
@@ -242,18 +242,18 @@ fn summarize(outcome: &Outcome) -> io::Result<()> {
         out,
         "{} findings in {conversations} conversations, {seconds:.1} s, {:.0}/s ({} with all that were had to look into \
          them){waiting}",
-        outcome.findings.len(),
+        summary.findings.len(),
         *conversations as f64 / seconds,
-        outcome.had
+        summary.had
     )
 }
 
-fn status(outcome: &Outcome) -> ExitStatus {
-    match outcome.ended.as_deref() {
-        Some(INTERRUPTED) => ExitStatus::Interrupted,
-        Some(why) if why.contains("no connection") => ExitStatus::Unreachable,
-        _ if !outcome.findings.is_empty() => ExitStatus::Unexpected,
-        _ if outcome.progress.conversations == 0 => ExitStatus::NothingRan,
+fn status(summary: &CampaignSummary) -> ExitStatus {
+    match summary.ended {
+        Some(Ended::Interrupted) => ExitStatus::Interrupted,
+        Some(Ended::Gone(_)) => ExitStatus::Unreachable,
+        _ if !summary.findings.is_empty() => ExitStatus::Unexpected,
+        _ if summary.progress.conversations == 0 => ExitStatus::NothingRan,
         _ => ExitStatus::Success,
     }
 }

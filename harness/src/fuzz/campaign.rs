@@ -16,7 +16,7 @@ use super::bench::{Bench, Finding, Suspicion};
 use super::comparison::Comparison;
 use super::conversation::Conversation;
 use super::director::Director;
-use super::event::{FuzzEvent, FuzzReporter, Options, Outcome, Progress};
+use super::event::{CampaignSummary, Ended, FuzzEvent, FuzzReporter, Options, Progress};
 use super::ground::Ground;
 use super::maker::{Maker, WINDOW};
 use super::oracle::{Oracle, Violation};
@@ -38,7 +38,11 @@ const SELDOM: Duration = Duration::from_secs(2);
 const GONE: u32 = 64;
 
 /// Fuzzes until time is up, or somebody wants it to end.
-pub async fn fuzz(grounds: Vec<Ground>, options: Options, reporter: &mut dyn FuzzReporter) -> io::Result<Outcome> {
+pub async fn fuzz(
+    grounds: Vec<Ground>,
+    options: Options,
+    reporter: &mut dyn FuzzReporter,
+) -> io::Result<CampaignSummary> {
     let grounds: Vec<Arc<Ground>> = grounds.into_iter().map(Arc::new).collect();
     let store = Store::open(&options.folder)?;
     let mut campaign = Campaign::begin(grounds, options, store)?;
@@ -77,13 +81,9 @@ pub(super) struct Campaign {
     pub(super) gone: Vec<String>,
     pub(super) numbered: usize,
     pub(super) unconnected: u32,
-    pub(super) ended: Option<String>,
+    pub(super) ended: Option<Ended>,
     pub(super) start: Instant,
 }
-
-/// Why a campaign ended that somebody interrupted, and one that has found as much as it was to find.
-pub const INTERRUPTED: &str = "interrupted";
-const ENOUGH: &str = "enough was found";
 
 type Looking = JoinSet<(u64, String, Option<Finding>)>;
 
@@ -131,7 +131,7 @@ impl Campaign {
         Ok(campaign)
     }
 
-    async fn run(&mut self, reporter: &mut dyn FuzzReporter) -> io::Result<Outcome> {
+    async fn run(&mut self, reporter: &mut dyn FuzzReporter) -> io::Result<CampaignSummary> {
         self.director.note_baselines().await;
         self.start = Instant::now();
         let mut asking: JoinSet<(u64, Conversation, Result<Scene, String>)> = JoinSet::new();
@@ -144,7 +144,7 @@ impl Campaign {
         loop {
             while !is_over && self.may_begin(asking.len()) {
                 let Some(conversation) = self.maker.make(self.next) else {
-                    self.ended = Some("the targets have no account to speak of".to_string());
+                    self.ended = Some(Ended::Nobody);
                     break;
                 };
                 let (index, director) = (self.next, Arc::clone(&self.director));
@@ -178,7 +178,7 @@ impl Campaign {
                     }
                     reporter.event(&FuzzEvent::Progress(&self.progress(last_rate)));
                     if self.ended.is_none() && self.options.stop_file.exists() {
-                        self.ended = Some(format!("{} is there", self.options.stop_file.display()));
+                        self.ended = Some(Ended::Stopped(self.options.stop_file.clone()));
                     }
                     if last_look.elapsed() >= SELDOM {
                         self.see_to_it(reporter).await?;
@@ -186,11 +186,11 @@ impl Campaign {
                     }
                 }
                 () = interrupted(&mut interrupt), if self.ended.is_none() => {
-                    self.ended = Some(INTERRUPTED.to_string());
+                    self.ended = Some(Ended::Interrupted);
                 }
             }
             is_over = self.is_over();
-            let is_patient = !matches!(self.ended.as_deref(), Some(INTERRUPTED | ENOUGH))
+            let is_patient = !matches!(self.ended, Some(Ended::Interrupted | Ended::Enough))
                 && self.start.elapsed() < self.options.time + AFTER_THE_END.min(self.options.time.max(A_LITTLE));
             let is_idle = asking.is_empty() && (looking.is_empty() && self.suspicions.is_empty() || !is_patient);
             if is_over && is_idle {
@@ -202,7 +202,7 @@ impl Campaign {
         }
         self.save()?;
         let progress = self.progress(last_rate);
-        Ok(Outcome {
+        Ok(CampaignSummary {
             had: self.director.had.load(Ordering::Relaxed),
             findings: std::mem::take(&mut self.findings),
             gone: std::mem::take(&mut self.gone),
@@ -241,7 +241,7 @@ impl Campaign {
                 Err(reason) => {
                     self.unconnected += 1;
                     if self.unconnected >= GONE {
-                        self.ended = Some(format!("{GONE} conversations in a row had no connection: {reason}"));
+                        self.ended = Some(Ended::Gone(reason));
                     }
                     continue;
                 }
@@ -299,7 +299,7 @@ impl Campaign {
 
     fn look_into_some(&mut self, looking: &mut Looking) {
         while looking.len() < LOOKED_INTO_AT_ONCE
-            && !matches!(self.ended.as_deref(), Some(INTERRUPTED | ENOUGH))
+            && !matches!(self.ended, Some(Ended::Interrupted | Ended::Enough))
             && let Some(suspicion) = self.worst()
         {
             let bench = Arc::clone(&self.bench);
@@ -340,7 +340,7 @@ impl Campaign {
                     self.findings.push((finding, path));
                     let proven = self.findings.iter().filter(|(finding, _)| finding.is_proven()).count();
                     if self.options.findings.is_some_and(|enough| proven >= enough) {
-                        self.ended.get_or_insert_with(|| ENOUGH.to_string());
+                        self.ended.get_or_insert(Ended::Enough);
                     }
                 }
             }

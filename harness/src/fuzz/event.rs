@@ -72,9 +72,37 @@ pub struct Progress {
     pub left: Duration,
 }
 
+/// Why a campaign ended before its time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Ended {
+    /// Somebody interrupted it.
+    #[error("interrupted")]
+    Interrupted,
+    /// As much was found as was to be found.
+    #[error("enough was found")]
+    Enough,
+    /// The file that ends it is there.
+    #[error("{} is there", .0.display())]
+    Stopped(PathBuf),
+    /// Nobody answers any more, for this reason.
+    #[error("nobody answers any more: {0}")]
+    Gone(String),
+    /// A login that should work does not: the target, and what it comes to.
+    #[error("the good login at {target} comes to this: {reason}")]
+    NoGoodLogin {
+        /// The target's name.
+        target: String,
+        /// What it comes to.
+        reason: String,
+    },
+    /// The targets have no account to speak of.
+    #[error("the targets have no account to speak of")]
+    Nobody,
+}
+
 /// What came of a campaign.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct CampaignSummary {
     /// How far it came.
     pub progress: Progress,
     /// Every conversation that was had, for whatever reason.
@@ -88,5 +116,5 @@ pub struct Outcome {
     /// What was reached.
     pub map: StateMap,
     /// Why it ended, where it was not time.
-    pub ended: Option<String>,
+    pub ended: Option<Ended>,
 }

@@ -2,7 +2,7 @@
 //! server; whatever violates one becomes a small scenario file.
 //!
 //! - [`Ground`]: a target, and what was learned of it before
-//! - [`fuzz`]: a campaign, with its [`Options`], its [`FuzzEvent`]s and its [`Outcome`]
+//! - [`fuzz`]: a campaign, with its [`Options`], its [`FuzzEvent`]s and its [`CampaignSummary`]
 //! - [`Oracle`]: the rules; a [`Finding`] is a violation of one that was seen again
 //!
 //! A conversation ([`conversation`]) is made by a grammar or by changing an earlier one (`grammar`, `mutation`, `maker`),
@@ -44,8 +44,8 @@ mod wire;
 mod written;
 
 pub use bench::Finding;
-pub use campaign::{INTERRUPTED, fuzz};
-pub use event::{FuzzEvent, FuzzReporter, Options, Outcome, Progress};
+pub use campaign::fuzz;
+pub use event::{CampaignSummary, Ended, FuzzEvent, FuzzReporter, Options, Progress};
 pub use ground::Ground;
 pub use oracle::Oracle;
 pub use state_map::StateMap;
