@@ -150,3 +150,27 @@ fn a_server_that_is_not_there_is_told() {
     assert_eq!(output.status.code(), Some(3), "{}", text(&output));
     assert!(text(&output).contains("failed to reach gone"), "{}", text(&output));
 }
+
+#[test]
+fn nothing_is_asked_of_a_server_that_lets_nobody_in() {
+    let folder = TempDir::new().unwrap();
+    let mut server = Command::new(cargo_bin("loginspec"))
+        .args(["serve", "--dialect", "opaque", "--imap", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(server.stdout.take().unwrap()));
+    let address = lines.find_map(|line| line.unwrap().strip_prefix("imap ").map(str::to_string)).unwrap();
+    let target = format!(
+        "name = \"ours\"\ndialect = \"opaque\"\n[imap]\naddress = \"{address}\"\nsecurity = \"plaintext\"\n\
+         [[account]]\nrole = \"same\"\ndomain = \"Domain1\"\nuser = \"Same\"\nmailbox = \"Same\"\n\
+         password = {{ text = \"mistyped\" }}\n"
+    );
+    std::fs::write(folder.path().join("ours.toml"), target).unwrap();
+    let output = loginspec(folder.path(), &["fuzz", "--target", "ours.toml", "--time", "20s", "--out", "f"]);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output));
+    assert!(text(&output).contains("the good login at ours comes to this: rejected"), "{}", text(&output));
+    assert_eq!(findings(&folder.path().join("f")), Vec::<PathBuf>::new());
+}

@@ -226,6 +226,9 @@ fn found(finding: &Finding, path: &Path) -> String {
 fn summarize(summary: &CampaignSummary) -> io::Result<()> {
     let mut out = anstream::AutoStream::auto(io::stdout());
     let Progress { conversations, elapsed, .. } = &summary.progress;
+    if let Some(why @ Ended::NoGoodLogin { .. }) = &summary.ended {
+        return writeln!(out, "nothing was fuzzed: {why}\n  `loginspec run` with the same target says more");
+    }
     writeln!(out, "\nStates that were reached, and what was answered in them:\n\n{}", summary.map.to_text())?;
     if let Some(why) = &summary.ended {
         writeln!(out, "ended early: {why}")?;
@@ -252,6 +255,7 @@ fn status(summary: &CampaignSummary) -> ExitStatus {
     match summary.ended {
         Some(Ended::Interrupted) => ExitStatus::Interrupted,
         Some(Ended::Gone(_)) => ExitStatus::Unreachable,
+        Some(Ended::NoGoodLogin { .. }) => ExitStatus::NothingRan,
         _ if !summary.findings.is_empty() => ExitStatus::Unexpected,
         _ if summary.progress.conversations == 0 => ExitStatus::NothingRan,
         _ => ExitStatus::Success,

@@ -76,6 +76,26 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// A finding of which no more is known than this.
+    pub(super) fn new(oracle: Oracle, what: String, target: String, conversation: u64, shape: String) -> Self {
+        Self {
+            oracle,
+            what,
+            target,
+            conversation,
+            steps: 0,
+            shape,
+            seen_again: 0,
+            tried: 0,
+            harm: None,
+            scenario: None,
+            verdicts: None,
+            is_ours: false,
+            doubt: None,
+            transcript: String::new(),
+        }
+    }
+
     /// Whether its scenario fails on the target and passes on a sound server, or does not apply there: one that takes
     /// what it does not offer has broken a rule that is none for who offers it.
     pub fn is_proven(&self) -> bool {
@@ -115,7 +135,7 @@ impl Bench {
         let smallest = if is_compared || is_about_server {
             conversation
         } else {
-            if self.again(&conversation, &violation).await == 0 {
+            if !self.shows_again(&conversation, &violation).await {
                 return None;
             }
             self.shrink(&ground, conversation, &violation, began, &mut tried).await
@@ -147,22 +167,10 @@ impl Bench {
     }
 
     fn finding(&self, ground: &Ground, conversation: &Conversation, violation: &Violation, index: u64) -> Finding {
-        Finding {
-            oracle: violation.oracle,
-            what: violation.what.clone(),
-            target: ground.target.name.clone(),
-            conversation: index,
-            steps: steps(conversation),
-            shape: format!("{} {}", violation.oracle.word(), shape(conversation)),
-            seen_again: 0,
-            tried: 0,
-            harm: None,
-            scenario: None,
-            verdicts: None,
-            is_ours: false,
-            doubt: None,
-            transcript: String::new(),
-        }
+        let Violation { oracle, what, .. } = violation;
+        let shape = format!("{} {}", oracle.word(), shape(conversation));
+        let target = ground.target.name.clone();
+        Finding { steps: steps(conversation), ..Finding::new(*oracle, what.clone(), target, index, shape) }
     }
 
     /// The sound twin of a conversation's target.
@@ -187,19 +195,14 @@ impl Bench {
         Some((format!("the sound reference server does the same: {}", own.what), transcript))
     }
 
-    /// How often the violation shows of three times, each on a fresh connection.
-    async fn again(&self, conversation: &Conversation, violation: &Violation) -> u32 {
-        let mut seen = 0;
+    /// Whether the violation shows once more, of three times, each on a fresh connection.
+    async fn shows_again(&self, conversation: &Conversation, violation: &Violation) -> bool {
         for _ in 0..AGAIN {
-            if let Ok(scene) = self.director.perform(conversation, self.nonce()).await
-                && same(&scene.violations, violation).is_some()
-            {
-                seen += 1;
-                // Once is enough to go on; how steady it is will be told of the smallest.
-                break;
+            if self.shows(conversation, violation).await {
+                return true;
             }
         }
-        seen
+        false
     }
 
     /// The smallest conversation that still shows the violation: whatever can be left out is.
@@ -277,6 +280,10 @@ impl Bench {
             return;
         };
         finding.steps = steps;
+        if let Err(reason) = self.director.settle(conversation).await {
+            finding.doubt = Some(format!("the scenario was not tried: {reason}"));
+            return;
+        }
         let file = self.scratch.join(format!("trial-{}.toml", finding.conversation));
         let text = self.scenario(finding, &case);
         if let Err(error) = std::fs::write(&file, &text) {

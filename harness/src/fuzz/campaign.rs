@@ -132,6 +132,12 @@ impl Campaign {
     }
 
     async fn run(&mut self, reporter: &mut dyn FuzzReporter) -> io::Result<CampaignSummary> {
+        // Thousands of logins at a server that does not even let the good one in would show nothing, and lock accounts.
+        for (index, target) in self.names.iter().enumerate() {
+            if let Err(reason) = self.director.canary(index).await {
+                self.ended.get_or_insert(Ended::NoGoodLogin { target: target.clone(), reason });
+            }
+        }
         self.director.note_baselines().await;
         self.start = Instant::now();
         let mut asking: JoinSet<(u64, Conversation, Result<Scene, String>)> = JoinSet::new();
@@ -140,7 +146,7 @@ impl Campaign {
         often.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut last_look, mut last_count, mut last_rate) = (Instant::now(), (Instant::now(), self.judged), 0);
         let mut interrupt = self.options.interrupt.clone();
-        let mut is_over = false;
+        let mut is_over = self.is_over();
         loop {
             while !is_over && self.may_begin(asking.len()) {
                 let Some(conversation) = self.maker.make(self.next) else {
@@ -197,10 +203,12 @@ impl Campaign {
                 break;
             }
         }
-        for index in 0..self.names.len() {
-            self.check_canary(index, reporter).await?;
+        if !matches!(self.ended, Some(Ended::NoGoodLogin { .. })) {
+            for index in 0..self.names.len() {
+                self.check_canary(index, reporter).await?;
+            }
+            self.save()?;
         }
-        self.save()?;
         let progress = self.progress(last_rate);
         Ok(CampaignSummary {
             had: self.director.had.load(Ordering::Relaxed),
@@ -370,20 +378,8 @@ impl Campaign {
             return Ok(());
         }
         let finding = Finding {
-            oracle: Oracle::CanaryDies,
-            what: what.clone(),
-            target: name,
-            conversation: self.judged,
-            steps: 0,
-            shape: kind,
-            seen_again: 0,
-            tried: 0,
-            harm: None,
-            scenario: None,
-            verdicts: None,
-            is_ours: false,
             doubt: Some("which conversation did it is not known".to_string()),
-            transcript: String::new(),
+            ..Finding::new(Oracle::CanaryDies, what, name, self.judged, kind)
         };
         self.numbered += 1;
         let path = self.store.keep(self.numbered, &finding)?;

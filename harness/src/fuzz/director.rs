@@ -115,14 +115,25 @@ impl Director {
         let (Some(ground), Some(gate)) = (self.grounds.get(target), self.governor.gates.get(target)) else {
             return Ok(());
         };
-        let mut last = Ok(());
-        for _ in 0..3 {
-            last = self.good_login(ground, gate, None).await;
-            if last.is_ok() {
-                break;
+        for _ in 1..TRIES {
+            match self.good_login(ground, gate, None).await {
+                // What was lost on the way may come another time; a refusal is one, and the next may lock the account.
+                Err(GoodLoginError::Lost(_)) => {}
+                // Where nobody can log in by name and password there is nothing to go by.
+                Ok(()) | Err(GoodLoginError::NoWay) => return Ok(()),
+                Err(GoodLoginError::Refused(reason)) => return Err(reason),
             }
         }
-        last
+        self.good_login(ground, gate, None).await.map_err(|error| error.to_string())
+    }
+
+    /// Sees to it that no account named in a conversation is close to its limit: somebody else keeps count from here on.
+    pub async fn settle(&self, conversation: &Conversation) -> Result<(), String> {
+        let (ground, gate) = self.place(conversation)?;
+        for account in charged(ground, conversation) {
+            self.log_in_well(ground, gate, account).await?;
+        }
+        Ok(())
     }
 
     /// Sees to servers that we can look into: starts what has ended, ends what spins. Tells how many processes have spun.
@@ -163,38 +174,50 @@ impl Director {
 
     async fn log_in_well(&self, ground: &Ground, gate: &Gate, account: usize) -> Result<(), String> {
         let role = ground.target.directory.accounts.get(account).map(|account| account.role.as_str());
-        self.good_login(ground, gate, role).await
+        self.good_login(ground, gate, role).await.map_err(|error| error.to_string())
     }
 
-    async fn good_login(&self, ground: &Ground, gate: &Gate, role: Option<&str>) -> Result<(), String> {
-        let mut reason = None;
-        for place in &ground.places {
+    /// A login that should work, over the first place and mechanism by which there can be one.
+    async fn good_login(&self, ground: &Ground, gate: &Gate, role: Option<&str>) -> Result<(), GoodLoginError> {
+        let ways = ground.places.iter().flat_map(|place| [(place, Mechanism::Login), (place, Mechanism::Plain)]);
+        let found = ways.into_iter().find_map(|(place, mechanism)| {
             let is_secured = place.security != Security::Plaintext;
-            for mechanism in [Mechanism::Login, Mechanism::Plain] {
-                if ground.offers(place.protocol, is_secured, mechanism) == Some(false) {
-                    continue;
-                }
-                let Some((login, _)) = plainest_login(&ground.target, place.protocol, mechanism, role) else {
-                    continue;
-                };
-                let login = Login { security: place.security, fresh: fresh()?, ..login };
-                let tls = ground.target.tls_client(&place.endpoint, None).ok();
-                let deadlines =
-                    Deadlines { reply: gate.deadlines().reply.max(self.base.reply * 4), ..gate.deadlines() };
-                let stream = connect(&place.endpoint.address, None, deadlines.connect).await;
-                let stream = stream.map_err(|error| format!("{}: {error}", place.endpoint.address))?;
-                self.had.fetch_add(1, Ordering::Relaxed);
-                let found = converse(stream, Session::login(login), deadlines, tls.as_ref(), place.security).await;
-                if matches!(found.outcome, Outcome::Opened { .. }) {
-                    return Ok(());
-                }
-                reason = Some(describe(&found.outcome));
-                break;
-            }
+            let is_offered = ground.offers(place.protocol, is_secured, mechanism) != Some(false);
+            let login = plainest_login(&ground.target, place.protocol, mechanism, role).filter(|_| is_offered)?.0;
+            Some((place, login))
+        });
+        let (place, login) = found.ok_or(GoodLoginError::NoWay)?;
+        let login = Login { security: place.security, fresh: fresh().map_err(GoodLoginError::Lost)?, ..login };
+        let tls = ground.target.tls_client(&place.endpoint, None).ok();
+        let deadlines = Deadlines { reply: gate.deadlines().reply.max(self.base.reply * 4), ..gate.deadlines() };
+        let address = &place.endpoint.address;
+        let stream = connect(address, None, deadlines.connect).await;
+        let stream = stream.map_err(|error| GoodLoginError::Lost(format!("{address}: {error}")))?;
+        self.had.fetch_add(1, Ordering::Relaxed);
+        let found = converse(stream, Session::login(login), deadlines, tls.as_ref(), place.security).await;
+        match found.outcome {
+            Outcome::Opened { .. } => Ok(()),
+            refused @ (Outcome::Rejected(_) | Outcome::Bad(_)) => Err(GoodLoginError::Refused(describe(&refused))),
+            other => Err(GoodLoginError::Lost(describe(&other))),
         }
-        // Where nobody can log in by name and password there is nothing to go by.
-        reason.map_or(Ok(()), Err)
     }
+}
+
+/// How often a good login that is lost is tried.
+const TRIES: usize = 3;
+
+/// Why a good login did not work.
+#[derive(Debug, thiserror::Error)]
+enum GoodLoginError {
+    /// Nobody, or not this account, can log in by name and password.
+    #[error("there is no login by name and password that opens its mailbox")]
+    NoWay,
+    /// It was refused.
+    #[error("{0}")]
+    Refused(String),
+    /// There was no answer to it.
+    #[error("{0}")]
+    Lost(String),
 }
 
 /// The accounts, as indices in ascending order, that may be given a wrong password: all that are named in anything but
