@@ -12,7 +12,7 @@ use super::conversation::Conversation;
 use super::director::Director;
 use super::ground::Ground;
 use super::oracle::{Oracle, Violation};
-use super::scenario_text::{Material, case};
+use super::scenario_text::{CaseText, Material, case};
 use super::scene::perform;
 use super::shape::shape;
 use super::simplification::{simpler, steps};
@@ -67,6 +67,8 @@ pub struct Finding {
     pub scenario: Option<String>,
     /// What the scenario comes to on the target, and on a sound server.
     pub verdicts: Option<(Verdict, Verdict)>,
+    /// Whether its scenario says something only of servers that lack a capability.
+    pub is_of_lacking: bool,
     /// Whether the sound reference server does the same, so that the oracle is wrong and not the server.
     pub is_ours: bool,
     /// Why there is no scenario, or why it proves nothing.
@@ -90,6 +92,7 @@ impl Finding {
             harm: None,
             scenario: None,
             verdicts: None,
+            is_of_lacking: false,
             is_ours: false,
             doubt: None,
             transcript: String::new(),
@@ -99,10 +102,9 @@ impl Finding {
     /// Whether its scenario fails on the target and passes on a sound server, or does not apply there: one that takes
     /// what it does not offer has broken a rule that is none for who offers it.
     pub fn is_proven(&self) -> bool {
-        let applies = self.scenario.as_ref().is_some_and(|text| !text.contains("\nlacks = "));
         match self.verdicts {
             Some((Verdict::Fail | Verdict::Warn, Verdict::Pass)) => true,
-            Some((Verdict::Fail | Verdict::Warn, Verdict::Skip)) => !applies,
+            Some((Verdict::Fail | Verdict::Warn, Verdict::Skip)) => self.is_of_lacking,
             _ => false,
         }
     }
@@ -275,17 +277,17 @@ impl Bench {
             return;
         }
         let material = Material { conversation, other, violation, ground, sound: &sound.heard };
-        let Some((case, steps)) = case(&material) else {
+        let Some(CaseText { text, steps, is_of_lacking }) = case(&material) else {
             finding.doubt = Some("no scenario can say it".to_string());
             return;
         };
-        finding.steps = steps;
+        (finding.steps, finding.is_of_lacking) = (steps, is_of_lacking);
         if let Err(reason) = self.director.settle(conversation).await {
             finding.doubt = Some(format!("the scenario was not tried: {reason}"));
             return;
         }
         let file = self.scratch.join(format!("trial-{}.toml", finding.conversation));
-        let text = self.scenario(finding, &case);
+        let text = self.scenario(finding, &text);
         if let Err(error) = std::fs::write(&file, &text) {
             finding.doubt = Some(format!("failed to write {}: {error}", file.display()));
             return;

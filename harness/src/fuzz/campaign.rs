@@ -79,7 +79,6 @@ pub(super) struct Campaign {
     pub(super) shapes: HashSet<String>,
     pub(super) findings: Vec<(Finding, PathBuf)>,
     pub(super) gone: Vec<String>,
-    pub(super) numbered: usize,
     pub(super) unconnected: u32,
     pub(super) ended: Option<Ended>,
     pub(super) start: Instant,
@@ -114,7 +113,6 @@ impl Campaign {
             shapes: HashSet::new(),
             findings: Vec::new(),
             gone: Vec::new(),
-            numbered: 0,
             unconnected: 0,
             ended: None,
             start: Instant::now(),
@@ -258,8 +256,8 @@ impl Campaign {
             for violation in scene.violations {
                 self.suspect(index, &conversation, None, violation);
             }
-            for (violation, earlier) in self.comparison.take(index as usize, scene.observations) {
-                self.suspect(index, &conversation, Some(earlier as u64), violation);
+            for (violation, earlier) in self.comparison.take(index, scene.observations) {
+                self.suspect(index, &conversation, Some(earlier), violation);
             }
             if index % 1024 == 1023 {
                 self.compare_times();
@@ -279,8 +277,8 @@ impl Campaign {
                 what: what.to_string(),
                 shape: format!("{place}: time"),
             };
-            if let Some(conversation) = self.maker.make(known as u64) {
-                self.suspect(known as u64, &conversation, Some(stranger as u64), violation);
+            if let Some(conversation) = self.maker.make(known) {
+                self.suspect(known, &conversation, Some(stranger), violation);
             }
         }
     }
@@ -334,16 +332,14 @@ impl Campaign {
             }
             Some(finding) if finding.is_ours => {
                 if self.shapes.insert(finding.shape.clone()) {
-                    self.numbered += 1;
-                    let path = self.store.keep(self.numbered, &finding)?;
+                    let path = self.store.keep(&finding)?;
                     let doubt = finding.doubt.unwrap_or_default();
                     self.gone.push(format!("{}: {doubt} ({})", finding.oracle.word(), path.display()));
                 }
             }
             Some(finding) => {
                 if self.shapes.insert(finding.shape.clone()) {
-                    self.numbered += 1;
-                    let path = self.store.keep(self.numbered, &finding)?;
+                    let path = self.store.keep(&finding)?;
                     reporter.event(&FuzzEvent::Found(&finding, &path));
                     self.findings.push((finding, path));
                     let proven = self.findings.iter().filter(|(finding, _)| finding.is_proven()).count();
@@ -381,8 +377,7 @@ impl Campaign {
             doubt: Some("which conversation did it is not known".to_string()),
             ..Finding::new(Oracle::CanaryDies, what, name, self.judged, kind)
         };
-        self.numbered += 1;
-        let path = self.store.keep(self.numbered, &finding)?;
+        let path = self.store.keep(&finding)?;
         reporter.event(&FuzzEvent::Found(&finding, &path));
         self.findings.push((finding, path));
         Ok(())

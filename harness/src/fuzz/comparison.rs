@@ -175,11 +175,11 @@ fn meaning(command: &Command, answered: &Answered, conversation: &Conversation, 
 /// What all conversations so far have shown.
 #[derive(Default)]
 pub(super) struct Comparison {
-    refused: HashMap<String, Vec<(Who, String, usize)>>,
-    challenged: HashMap<(String, Vec<u8>), usize>,
-    came_to: HashMap<Vec<u8>, (String, usize)>,
+    refused: HashMap<String, Vec<(Who, String, u64)>>,
+    challenged: HashMap<(String, Vec<u8>), u64>,
+    came_to: HashMap<Vec<u8>, (String, u64)>,
     /// How long refusals took, and the number of a conversation that is one of them.
-    times: HashMap<(String, Who), (Vec<Duration>, usize)>,
+    times: HashMap<(String, Who), (Vec<Duration>, u64)>,
 }
 
 /// How many challenges and meanings are remembered at most.
@@ -191,7 +191,7 @@ const ENOUGH: usize = 12;
 impl Comparison {
     /// Takes the observations of a conversation in; gives back what they violate together with an earlier one, and the
     /// number of that one.
-    pub fn take(&mut self, number: usize, seen: Vec<Observation>) -> Vec<(Violation, usize)> {
+    pub fn take(&mut self, number: u64, seen: Vec<Observation>) -> Vec<(Violation, u64)> {
         let mut found = Vec::new();
         for observation in seen {
             match observation {
@@ -244,7 +244,7 @@ impl Comparison {
     /// conversation of either kind.
     ///
     /// The shortest times are compared: others that talk at the same time make refusals longer, and never shorter.
-    pub fn telling_times(&self) -> Vec<(String, usize, usize)> {
+    pub fn telling_times(&self) -> Vec<(String, u64, u64)> {
         let mut places: Vec<&String> = self.times.keys().map(|(place, _)| place).collect();
         places.sort_unstable();
         places.dedup();

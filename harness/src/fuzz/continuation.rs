@@ -19,7 +19,6 @@ impl Campaign {
         }
         self.maker.learn_again(&state.pool);
         (self.next, self.judged, self.first) = (state.next, state.next, state.next);
-        self.numbered = state.found.len();
         self.shapes = state.found.into_iter().collect();
         self.looked_into = state.looked_into.into_iter().collect();
         self.map.put_back(state.map);

@@ -23,15 +23,30 @@ pub(super) struct Material<'m> {
     pub sound: &'m Heard,
 }
 
-/// The `[[case]]`, and how many steps it has; nothing where no scenario can say it.
-pub(super) fn case(material: &Material<'_>) -> Option<(String, usize)> {
+/// A `[[case]]` as a text.
+pub(super) struct CaseText {
+    pub text: String,
+    /// How many messages the client says.
+    pub steps: usize,
+    /// Whether it says something only of servers that lack a capability.
+    pub is_of_lacking: bool,
+}
+
+impl CaseText {
+    const fn of_login(text: String) -> Self {
+        Self { text, steps: 1, is_of_lacking: false }
+    }
+}
+
+/// The `[[case]]`; nothing where no scenario can say it.
+pub(super) fn case(material: &Material<'_>) -> Option<CaseText> {
     let Material { conversation, violation, .. } = material;
     let only = match conversation.commands.as_slice() {
         [Command { said: Said::Login(attempt), .. }] if conversation.company.is_empty() => Some(attempt.as_ref()),
         _ => None,
     };
     match (violation.oracle, only) {
-        (Oracle::RefusalTells, Some(attempt)) => Some((told_apart(material, attempt)?, 1)),
+        (Oracle::RefusalTells, Some(attempt)) => told_apart(material, attempt).map(CaseText::of_login),
         (Oracle::StaleChallenge, _) => {
             let attempts = conversation.commands.iter().filter_map(|command| match &command.said {
                 Said::Login(attempt) => Some(attempt.as_ref()),
@@ -40,16 +55,17 @@ pub(super) fn case(material: &Material<'_>) -> Option<(String, usize)> {
             // The greeting's timestamp needs somebody who uses it.
             let fallback = super::grammar::plain_attempt(material.ground, violation.shape.starts_with("APOP"))?;
             let attempt = attempts.into_iter().find(|attempt| violation.shape.contains(attempt.mechanism.word()));
-            Some((login(material, attempt.unwrap_or(&fallback), "\"fresh-challenge\"", None), 1))
+            let attempt = attempt.unwrap_or(&fallback);
+            Some(CaseText::of_login(login(material, attempt, "\"fresh-challenge\"", None)))
         }
         (Oracle::UnequalOutcome, Some(attempt)) => {
             let encodings = [Some(*conversation), material.other].into_iter().flatten().filter_map(encoding_of);
             let words: Vec<String> = encodings.map(|encoding| format!("\"{encoding}\"")).collect();
-            Some((login(material, attempt, "\"same\"", Some(words.join(", "))), 1))
+            Some(CaseText::of_login(login(material, attempt, "\"same\"", Some(words.join(", ")))))
         }
         (_, Some(attempt)) if is_offered(material, attempt) => {
             let expectation = expectation(material)?;
-            Some((login(material, attempt, &expectation, None), 1))
+            Some(CaseText::of_login(login(material, attempt, &expectation, None)))
         }
         _ => dialogue(material),
     }
@@ -151,7 +167,7 @@ fn expectation(material: &Material<'_>) -> Option<String> {
 }
 
 /// A dialogue, with the sound server's part in it.
-fn dialogue(material: &Material<'_>) -> Option<(String, usize)> {
+fn dialogue(material: &Material<'_>) -> Option<CaseText> {
     let Material { conversation, ground, sound, violation, .. } = *material;
     let Conversation { protocol, security, .. } = *conversation;
     let role = first_role(conversation).unwrap_or_default();
@@ -222,7 +238,7 @@ fn dialogue(material: &Material<'_>) -> Option<(String, usize)> {
         let _ = writeln!(text, "lacks = [{}]", hidden.join(", "));
     }
     let _ = writeln!(text, "dialogue = '''\n{}'''", script.text);
-    Some((text, script.steps))
+    Some(CaseText { text, steps: script.steps, is_of_lacking: !hidden.is_empty() })
 }
 
 struct Script<'s> {

@@ -77,7 +77,8 @@ impl Store {
     }
 
     /// Keeps a finding: the scenario where there is one, else what is known.
-    pub fn keep(&self, number: usize, finding: &Finding) -> io::Result<PathBuf> {
+    pub fn keep(&self, finding: &Finding) -> io::Result<PathBuf> {
+        let number = self.last_number()? + 1;
         let ending = if finding.scenario.is_some() { "toml" } else { "txt" };
         // What a sound server does as well is the oracle's fault, and kept for whoever mends it.
         let kind = if finding.is_ours { "doubtful" } else { "finding" };
@@ -106,6 +107,17 @@ impl Store {
         Ok(self.folder.join(name))
     }
 
+    /// The highest number of what is kept: a kill may come between a finding and the writing down of how far it is.
+    fn last_number(&self) -> io::Result<u32> {
+        let mut last = 0;
+        for entry in std::fs::read_dir(&self.folder)? {
+            let name = entry?.file_name();
+            let number = name.to_str().and_then(|name| name.split('-').nth(1)?.parse().ok());
+            last = last.max(number.unwrap_or(0));
+        }
+        Ok(last)
+    }
+
     fn replace(&self, name: &str, text: &str) -> io::Result<()> {
         let whole = self.folder.join(name);
         let half = self.folder.join(format!(".{name}.half"));
@@ -117,6 +129,18 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_finding_takes_the_place_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let keep = || {
+            let finding = Finding::new(super::super::Oracle::NoReply, String::new(), String::new(), 1, String::new());
+            Store::open(folder.path()).unwrap().keep(&finding).unwrap()
+        };
+        let kept = [keep(), keep(), keep()];
+        let names: Vec<_> = kept.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, ["finding-001-no-reply.txt", "finding-002-no-reply.txt", "finding-003-no-reply.txt"]);
+    }
 
     #[test]
     fn what_was_written_is_read() {

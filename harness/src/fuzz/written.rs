@@ -76,7 +76,7 @@ pub(crate) fn written(
             ground: &ground,
             sound: &heard,
         };
-        text.extend(case(&material).map(|(case, _)| case));
+        text.extend(case(&material).map(|case| case.text));
     }
     for observation in observe(&conversation, &ground, &heard) {
         if let Observation::Refused { words, .. } = observation {
