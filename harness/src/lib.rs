@@ -2,8 +2,8 @@
 //!
 //! Imports run one way, from the bottom of this list to its top; `tests/layering.rs` keeps it so.
 //!
-//! - [`axes`], [`secret`], [`source`]: the words for a login's other axes; passwords that cannot be printed; files
-//!   that people write, and their mistakes
+//! - [`axes`], [`secret`], [`source`], `notation`: the words for a login's other axes; passwords that cannot be printed;
+//!   files that people write, and their mistakes; octets made visible
 //! - [`identity`]: login names and what is meant by them: dialects, directory, resolution
 //! - [`protocol`]: IMAP, POP3 and SASL from the client's side, octets in and octets out
 //! - [`scenario`]: files to cases; expectation and outcome to verdict
@@ -27,6 +27,7 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod fuzz;
 pub mod identity;
+mod notation;
 #[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod properties;

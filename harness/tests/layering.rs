@@ -8,9 +8,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("axes", &[]),
     ("secret", &[]),
     ("source", &[]),
+    ("notation", &[]),
     ("bundled", &[]),
-    ("identity", &["axes", "secret", "source", "bundled"]),
-    ("protocol", &["axes", "secret"]),
+    ("identity", &["axes", "secret", "source", "notation", "bundled"]),
+    ("protocol", &["axes", "secret", "notation"]),
     ("scenario", &["axes", "secret", "source", "bundled", "identity", "protocol"]),
     ("reference", &["axes", "secret", "identity"]),
     ("transport", &["axes", "secret", "protocol"]),
@@ -59,7 +60,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// The rooms that work without a socket, a clock or tokio.
-const PURE: &[&str] = &["axes", "secret", "source", "bundled", "identity", "protocol", "scenario", "properties"];
+const PURE: &[&str] =
+    &["axes", "secret", "source", "notation", "bundled", "identity", "protocol", "scenario", "properties"];
 
 #[test]
 fn imports_run_one_way() {

@@ -8,12 +8,12 @@ use super::dialect::{Assume, Dialect, Effect, MasterSplit, Rule};
 use super::dialect_fields::{DIALECT_FIELDS, ENDS, PARTS};
 use super::failure::{Cause, Failure, Manner};
 use super::form::{Form, FormError};
-use super::notation::{NotationError, Token, tokens};
 use super::octet_set::OctetSet;
 use super::part::Part;
 use super::provenance::{Confidence, Source};
 use super::restriction::{Restricted, Restriction};
 use crate::axes::{Mechanism, Protocol};
+use crate::notation::{NotationError, Token, tokens};
 use crate::source::{List, Mistake, Mistakes, SourceText, Table, Text, parse};
 
 /// Reads a dialect file; `name` is what the dialect will be called.

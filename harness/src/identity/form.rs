@@ -8,9 +8,9 @@
 
 use std::ops::Range;
 
-use super::notation::{NotationError, Token, tokens};
 use super::octet_set::OctetSet;
 use super::part::{Identity, Part};
+use crate::notation::{NotationError, Token, tokens};
 
 /// The shape of a login name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Sets of octets: separators, alphabets.
 
-use super::notation::{NotationError, Token, tokens};
+use crate::notation::{NotationError, Token, tokens};
 
 /// A set of octets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

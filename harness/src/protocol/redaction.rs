@@ -9,6 +9,7 @@ use super::code::ResponseCode;
 use super::imap::command::quoted_escapes;
 use super::outcome::{Outcome, Proof, Reply};
 use super::outgoing::PLACEHOLDER;
+use crate::notation::escape;
 use crate::secret::Password;
 
 /// The shortest form that is masked: masking every single letter of a short password would leave no text, and would
@@ -42,7 +43,7 @@ impl Redactor {
             push_form(&mut forms, hex.to_ascii_uppercase().into_bytes(), false, false);
             push_form(&mut forms, hex.into_bytes(), false, false);
             push_form(&mut forms, quoted_escapes(octets), false, false);
-            push_form(&mut forms, shown(octets), false, false);
+            push_form(&mut forms, escape(octets).into_bytes(), false, false);
             push_form(&mut forms, octets.to_vec(), false, false);
             for alignment in 0..3 {
                 push_base64(&mut forms, octets, alignment);
@@ -188,39 +189,9 @@ fn is_base64(octet: &u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/')
 }
 
-/// The octets in our own notation, as `identity::escape` writes them; this room knows nothing of that one.
-fn shown(octets: &[u8]) -> Vec<u8> {
-    let mut text = String::new();
-    for chunk in octets.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            match character {
-                '{' => text.push_str("{{"),
-                '}' => text.push_str("}}"),
-                '\0' => text.push_str("{nul}"),
-                _ if character.is_control() => {
-                    let mut buffer = [0; 4];
-                    for octet in character.encode_utf8(&mut buffer).bytes() {
-                        text.push_str(&format!("{{x{octet:02x}}}"));
-                    }
-                }
-                _ => text.push(character),
-            }
-        }
-        text.extend(chunk.invalid().iter().map(|octet| format!("{{x{octet:02x}}}")));
-    }
-    text.into_bytes()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn our_notation_is_the_one_of_identity() {
-        for octets in [&b"a{b}\0\r\x7f"[..], b"\xff\xfe{", "J\u{fc}\u{85}".as_bytes(), b""] {
-            assert_eq!(shown(octets), crate::identity::escape(octets).into_bytes());
-        }
-    }
     use base64::engine::general_purpose::STANDARD;
 
     fn redacted(password: &str, text: &str) -> String {
