@@ -1,29 +1,28 @@
 //! A suspicion becomes a finding: seen again, made small, written as a scenario that fails here and passes on a sound
 //! server.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
 use super::conversation::Conversation;
-use super::director::Director;
+use super::director::{Director, nonce};
 use super::ground::Ground;
 use super::oracle::{Oracle, Violation};
-use super::scenario_text::{CaseText, Material, case};
 use super::scene::perform;
 use super::shape::shape;
 use super::simplification::{simpler, steps};
-use super::sound::{twin, verdict};
+use super::sound::twin;
 use crate::axes::Security;
 use crate::protocol::Redactor;
 use crate::scenario::Verdict;
 use crate::transport::Deadlines;
 
 /// How often a finding is looked at again, small as it is, to tell how steady it is.
-const AGAIN: u32 = 3;
+pub(super) const AGAIN: u32 = 3;
 /// For how long a conversation is made smaller at most.
 const TO_SHRINK: Duration = Duration::from_secs(20);
 /// How many simpler conversations are tried at once.
@@ -40,6 +39,8 @@ pub(super) struct Suspicion {
     pub violation: Violation,
     /// How many of its kind came before it.
     pub nth: u32,
+    /// Where the server has suffered: the conversations of which one did it, and their numbers.
+    pub suspects: Vec<(u64, Conversation)>,
 }
 
 /// A violation that was seen again, in its smallest conversation.
@@ -115,41 +116,47 @@ pub(super) struct Bench {
     pub director: Arc<Director>,
     pub deadlines: Deadlines,
     pub seed: u64,
-    /// Where scenarios are put while they are tried.
-    pub scratch: PathBuf,
     /// The sound twins of the targets, as far as they were needed.
     pub twins: Vec<OnceCell<Arc<Ground>>>,
 }
 
 impl Bench {
     /// Looks into a suspicion; nothing where it is not seen again.
-    pub async fn look_into(&self, suspicion: Suspicion) -> Option<Finding> {
+    pub async fn look_into(&self, mut suspicion: Suspicion) -> Option<Finding> {
         let ground = Arc::clone(self.director.grounds.get(suspicion.conversation.target)?);
+        if !suspicion.suspects.is_empty() {
+            suspicion = self.find_culprit(suspicion).await?;
+        }
         let Suspicion { index, conversation, other, violation, .. } = suspicion;
         let is_compared = other.is_some();
-        let is_about_server = matches!(violation.oracle, Oracle::CanaryDies | Oracle::ServerHarmed);
         if let Some((doubt, transcript)) = self.is_the_same_with_a_sound_server(&conversation, &violation).await {
             let found = self.finding(&ground, &conversation, &violation, index);
             return Some(Finding { is_ours: true, doubt: Some(doubt), transcript, ..found });
         }
-        let began = Instant::now();
         let mut tried = 0;
-        let smallest = if is_compared || is_about_server {
+        let smallest = if is_compared {
             conversation
         } else {
             if !self.shows_again(&conversation, &violation).await {
                 return None;
             }
-            self.shrink(&ground, conversation, &violation, began, &mut tried).await
+            self.shrink(&ground, conversation, &violation, &mut tried).await
         };
         let (mut seen_again, mut harm, mut transcript, mut shown) = (0, None, String::new(), violation.clone());
         for _ in 0..AGAIN {
-            let Ok((scene, incident)) = self.director.perform_alone(&smallest, self.nonce()).await else { continue };
-            harm = harm.or(incident);
-            if let Some(found) = same(&scene.violations, &violation) {
-                seen_again += 1;
-                shown = found.clone();
+            let had = self.director.perform_alone(&[(&smallest, self.nonce())]).await;
+            let Ok((Some(scene), incident)) = had.map(|(mut scenes, incident)| (scenes.pop(), incident)) else {
+                continue;
+            };
+            match (same(&scene.violations, &violation), &incident) {
+                (Some(found), _) => {
+                    seen_again += 1;
+                    shown = found.clone();
+                }
+                (None, Some(_)) if violation.oracle == Oracle::ServerHarmed => seen_again += 1,
+                (None, _) => {}
             }
+            harm = harm.or(incident);
             if transcript.is_empty() {
                 let passwords = ground.passwords_said(&smallest);
                 transcript = scene.heard.transcript.render(&Redactor::new(&passwords));
@@ -160,6 +167,9 @@ impl Bench {
         }
         if seen_again == 0 {
             return None;
+        }
+        if let Some(harm) = &harm {
+            shown = harmed(shown, harm);
         }
         let mut finding =
             Finding { seen_again, tried, harm, transcript, ..self.finding(&ground, &smallest, &shown, index) };
@@ -176,7 +186,7 @@ impl Bench {
     }
 
     /// The sound twin of a conversation's target.
-    async fn twin(&self, conversation: &Conversation) -> Result<Arc<Ground>, String> {
+    pub(super) async fn twin(&self, conversation: &Conversation) -> Result<Arc<Ground>, String> {
         let found = self.twins.get(conversation.target).zip(self.director.grounds.get(conversation.target));
         let (cell, ground) = found.ok_or("there is no such target")?;
         let made = cell.get_or_try_init(|| async { twin(&ground.target, self.deadlines).await.map(Arc::new) }).await;
@@ -213,9 +223,9 @@ impl Bench {
         ground: &Ground,
         mut conversation: Conversation,
         violation: &Violation,
-        began: Instant,
         tried: &mut usize,
     ) -> Conversation {
+        let began = Instant::now();
         let has_plaintext = ground
             .places
             .iter()
@@ -232,7 +242,7 @@ impl Bench {
                     asking.push(self.shows(candidate, violation));
                 }
                 // In the order of the candidates, so that chance has no part in it.
-                for (candidate, shows) in chunk.iter().zip(at_once(asking).await) {
+                for (candidate, shows) in chunk.iter().zip(join_all(asking).await) {
                     if shows {
                         conversation = candidate.clone();
                         continue 'smaller;
@@ -244,107 +254,22 @@ impl Bench {
     }
 
     async fn shows(&self, conversation: &Conversation, violation: &Violation) -> bool {
-        let scene = self.director.perform(conversation, self.nonce()).await;
+        if violation.oracle == Oracle::ServerHarmed {
+            let had = self.director.perform_alone(&[(conversation, self.nonce())]).await;
+            return had.is_ok_and(|(_, incident)| incident.is_some());
+        }
+        let scene = self.director.perform_again(conversation, self.nonce()).await;
         scene.is_ok_and(|scene| same(&scene.violations, violation).is_some())
     }
 
-    /// Writes the scenario, and proves it on the target and on its sound twin.
-    async fn write(
-        &self,
-        ground: &Arc<Ground>,
-        conversation: &Conversation,
-        other: Option<&Conversation>,
-        violation: &Violation,
-        finding: &mut Finding,
-    ) {
-        let twin = match self.twin(conversation).await {
-            Ok(twin) => twin,
-            Err(reason) => {
-                finding.doubt = Some(reason);
-                return;
-            }
-        };
-        let sound = match perform(&twin, conversation, self.deadlines, None, self.nonce()).await {
-            Ok(scene) => scene,
-            Err(reason) => {
-                finding.doubt = Some(reason);
-                return;
-            }
-        };
-        if let Some(own) = same(&sound.violations, violation) {
-            finding.doubt = Some(format!("the sound reference server does the same: {}", own.what));
-            finding.is_ours = true;
-            return;
-        }
-        let material = Material { conversation, other, violation, ground, sound: &sound.heard };
-        let Some(CaseText { text, steps, is_of_lacking }) = case(&material) else {
-            finding.doubt = Some("no scenario can say it".to_string());
-            return;
-        };
-        (finding.steps, finding.is_of_lacking) = (steps, is_of_lacking);
-        if let Err(reason) = self.director.settle(conversation).await {
-            finding.doubt = Some(format!("the scenario was not tried: {reason}"));
-            return;
-        }
-        let file = self.scratch.join(format!("trial-{}.toml", finding.conversation));
-        let text = self.scenario(finding, &text);
-        if let Err(error) = std::fs::write(&file, &text) {
-            finding.doubt = Some(format!("failed to write {}: {error}", file.display()));
-            return;
-        }
-        let here = verdict(&file, &ground.target, self.deadlines).await;
-        let there = verdict(&file, &twin.target, self.deadlines).await;
-        let _ = std::fs::remove_file(&file);
-        finding.scenario = Some(text);
-        match (here, there) {
-            (Ok((here, why)), Ok((there, why_there))) => {
-                finding.verdicts = Some((here, there));
-                finding.is_ours = matches!(there, Verdict::Fail | Verdict::Warn);
-                if !finding.is_proven() {
-                    finding.doubt = Some(format!(
-                        "the scenario comes to {} here ({why}) and to {} on the sound reference server ({why_there})",
-                        here.word(),
-                        there.word()
-                    ));
-                }
-            }
-            (Err(reason), _) | (_, Err(reason)) => finding.doubt = Some(reason),
-        }
-    }
-
-    fn scenario(&self, finding: &Finding, case: &str) -> String {
-        let Finding { oracle, what, target, .. } = finding;
-        let plain = |text: &str| text.replace(['\n', '\r'], " ");
-        let quoted = |text: &str| plain(text).replace('\\', "\\\\").replace('"', "\\\"");
-        let steadiness = match finding.seen_again {
-            AGAIN => "each time that it was tried again".to_string(),
-            some => format!("{some} times of {AGAIN}: not every time"),
-        };
-        format!(
-            "# Found by `loginspec fuzz --seed {}` as conversation {} with {}; seen {steadiness}.\n\
-             # Oracle {}: {}.\n\
-             title = \"{}\"\nabout = \"Found by fuzzing: {}.\"\ncites = [\"{}\"]\nonce = true\n\n{case}",
-            self.seed,
-            finding.conversation,
-            plain(target),
-            oracle.word(),
-            oracle.rule(),
-            quoted(oracle.rule()),
-            quoted(what),
-            oracle.cites(),
-        )
-    }
-
-    /// Chance for clients' nonces: never the same twice, or a server would be right to refuse.
-    fn nonce(&self) -> [u8; 16] {
-        let count = self.director.had.load(Ordering::Relaxed);
-        let mut rng = fastrand::Rng::with_seed(self.seed ^ count.rotate_left(32));
-        (rng.u128(..)).to_le_bytes()
+    /// Chance for clients' nonces: never the same twice, or a server would be right to refuse. Campaigns count from below.
+    pub(super) fn nonce(&self) -> [u8; 16] {
+        nonce(self.seed, u64::MAX - self.director.had.load(Ordering::Relaxed))
     }
 }
 
 /// The same violation again: by the same oracle, with the same kind of answer, whatever the command.
-fn same<'v>(found: &'v [Violation], violation: &Violation) -> Option<&'v Violation> {
+pub(super) fn same<'v>(found: &'v [Violation], violation: &Violation) -> Option<&'v Violation> {
     let kind = |shape: &str| shape.rsplit_once(": ").map(|(_, kind)| kind.to_string());
     // A process that is ended because it spins closes the connection; left alone it would say nothing.
     let is_same =
@@ -352,20 +277,14 @@ fn same<'v>(found: &'v [Violation], violation: &Violation) -> Option<&'v Violati
     found.iter().find(|other| other.oracle == violation.oracle && is_same(other))
 }
 
-/// Waits for all of them together; their results are in their order.
-async fn at_once<F: Future<Output = bool>>(futures: Vec<F>) -> Vec<bool> {
-    let mut pinned: Vec<_> = futures.into_iter().map(Box::pin).collect();
-    let mut results: Vec<Option<bool>> = pinned.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        for (future, result) in pinned.iter_mut().zip(&mut results) {
-            if result.is_none()
-                && let std::task::Poll::Ready(ready) = future.as_mut().poll(context)
-            {
-                *result = Some(ready);
-            }
+/// What a violation is where the server suffers for it: a command that is never answered because a process spins is
+/// that process's harm.
+fn harmed(violation: Violation, harm: &str) -> Violation {
+    match violation.oracle {
+        Oracle::NoReply => {
+            Violation { oracle: Oracle::ServerHarmed, what: format!("{}; {harm}", violation.what), ..violation }
         }
-        if results.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
-    results.into_iter().map(|result| result.unwrap_or(false)).collect()
+        Oracle::ServerHarmed => Violation { what: harm.to_string(), ..violation },
+        _ => violation,
+    }
 }

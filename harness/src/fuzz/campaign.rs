@@ -15,19 +15,16 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::bench::{Bench, Finding, Suspicion};
 use super::comparison::Comparison;
 use super::conversation::Conversation;
-use super::director::Director;
+use super::director::{Director, nonce};
 use super::event::{CampaignSummary, Ended, FuzzEvent, FuzzReporter, Options, Progress};
 use super::ground::Ground;
 use super::maker::{Maker, WINDOW};
-use super::oracle::{Oracle, Violation};
+use super::oracle::Oracle;
 use super::scene::Scene;
 use super::state_map::StateMap;
 use super::store::Store;
+use super::suspicions::Looking;
 
-/// How many suspicions of one kind are looked into: behind one kind there may be more than one bug.
-const OF_A_KIND: u32 = 4;
-/// How many suspicions are looked into at once.
-const LOOKED_INTO_AT_ONCE: usize = 2;
 /// How long after the end suspicions are still looked into, at most: no longer than the campaign took, but a little.
 const AFTER_THE_END: Duration = Duration::from_secs(60);
 const A_LITTLE: Duration = Duration::from_secs(5);
@@ -84,18 +81,14 @@ pub(super) struct Campaign {
     pub(super) start: Instant,
 }
 
-type Looking = JoinSet<(u64, String, Option<Finding>)>;
-
 impl Campaign {
     fn begin(grounds: Vec<Arc<Ground>>, options: Options, store: Store) -> io::Result<Self> {
         let names: Vec<String> = grounds.iter().map(|ground| ground.target.name.clone()).collect();
         let director = Arc::new(Director::new(grounds.clone(), options.deadlines, options.jobs));
-        let scratch = store.folder().to_path_buf();
         let bench = Arc::new(Bench {
             director: Arc::clone(&director),
             deadlines: options.deadlines,
             seed: options.seed,
-            scratch,
             twins: grounds.iter().map(|_| OnceCell::new()).collect(),
         });
         let mut campaign = Self {
@@ -132,7 +125,7 @@ impl Campaign {
     async fn run(&mut self, reporter: &mut dyn FuzzReporter) -> io::Result<CampaignSummary> {
         // Thousands of logins at a server that does not even let the good one in would show nothing, and lock accounts.
         for (index, target) in self.names.iter().enumerate() {
-            if let Err(reason) = self.director.canary(index).await {
+            if let Err(reason) = self.director.find_good_login(index).await {
                 self.ended.get_or_insert(Ended::NoGoodLogin { target: target.clone(), reason });
             }
         }
@@ -152,7 +145,7 @@ impl Campaign {
                     break;
                 };
                 let (index, director) = (self.next, Arc::clone(&self.director));
-                let nonce = self.nonce(index);
+                let nonce = nonce(self.options.seed, index);
                 asking.spawn(async move {
                     let scene = director.perform(&conversation, nonce).await;
                     (index, conversation, scene)
@@ -268,94 +261,11 @@ impl Campaign {
         }
     }
 
-    fn compare_times(&mut self) {
-        for (place, known, stranger) in self.comparison.telling_times() {
-            let what = "refusals take longer for a name that somebody has than for one that nobody has, or less long";
-            let violation = Violation {
-                oracle: Oracle::RefusalTells,
-                command: Some(0),
-                what: what.to_string(),
-                shape: format!("{place}: time"),
-            };
-            if let Some(conversation) = self.maker.make(known) {
-                self.suspect(known, &conversation, Some(stranger), violation);
-            }
-        }
-    }
-
-    /// Takes a suspicion up, if there are not enough of its kind already.
-    fn suspect(&mut self, index: u64, conversation: &Conversation, other: Option<u64>, violation: Violation) {
-        let kind = format!("{} {}", violation.oracle.word(), violation.shape);
-        let count = self.looked_into.entry(kind).or_insert(0);
-        if *count >= OF_A_KIND {
-            return;
-        }
-        let nth = *count;
-        *count += 1;
-        let other = other.and_then(|index| Some((index, self.maker.make(index)?)));
-        self.suspicions.push_back(Suspicion { index, conversation: conversation.clone(), other, violation, nth });
-    }
-
-    /// The suspicion that is looked into next: the first of its kind, and of those the worst.
-    fn worst(&mut self) -> Option<Suspicion> {
-        let waiting = self.suspicions.iter().enumerate();
-        let (at, _) = waiting.min_by_key(|(at, waiting)| (waiting.nth, waiting.violation.oracle.rank(), *at))?;
-        self.suspicions.remove(at)
-    }
-
-    fn look_into_some(&mut self, looking: &mut Looking) {
-        while looking.len() < LOOKED_INTO_AT_ONCE
-            && !matches!(self.ended, Some(Ended::Interrupted | Ended::Enough))
-            && let Some(suspicion) = self.worst()
-        {
-            let bench = Arc::clone(&self.bench);
-            let (index, shape) = (suspicion.index, suspicion.violation.shape.clone());
-            self.under_way.push(suspicion.clone());
-            looking.spawn(async move { (index, shape, bench.look_into(suspicion).await) });
-        }
-    }
-
-    fn conclude(
-        &mut self,
-        index: u64,
-        shape: String,
-        finding: Option<Finding>,
-        reporter: &mut dyn FuzzReporter,
-    ) -> io::Result<()> {
-        let at = self.under_way.iter().position(|known| known.index == index && known.violation.shape == shape);
-        let suspicion = at.map(|at| self.under_way.swap_remove(at));
-        match finding {
-            None => {
-                if let Some(Suspicion { violation, .. }) = suspicion {
-                    self.gone.push(format!("conversation {index}, {}: {}", violation.oracle.word(), violation.what));
-                }
-            }
-            Some(finding) if finding.is_ours => {
-                if self.shapes.insert(finding.shape.clone()) {
-                    let path = self.store.keep(&finding)?;
-                    let doubt = finding.doubt.unwrap_or_default();
-                    self.gone.push(format!("{}: {doubt} ({})", finding.oracle.word(), path.display()));
-                }
-            }
-            Some(finding) => {
-                if self.shapes.insert(finding.shape.clone()) {
-                    let path = self.store.keep(&finding)?;
-                    reporter.event(&FuzzEvent::Found(&finding, &path));
-                    self.findings.push((finding, path));
-                    let proven = self.findings.iter().filter(|(finding, _)| finding.is_proven()).count();
-                    if self.options.findings.is_some_and(|enough| proven >= enough) {
-                        self.ended.get_or_insert(Ended::Enough);
-                    }
-                }
-            }
-        }
-        self.save()
-    }
-
     /// Whether the servers are well.
     async fn see_to_it(&mut self, reporter: &mut dyn FuzzReporter) -> io::Result<()> {
-        for note in self.director.see_to_servers().await {
-            reporter.event(&FuzzEvent::Note(&note));
+        for (target, harm) in self.director.see_to_servers().await {
+            reporter.event(&FuzzEvent::Note(&harm));
+            self.suspect_harm(target, harm);
         }
         let index = (self.start.elapsed().as_secs() as usize / 2) % self.names.len().max(1);
         self.check_canary(index, reporter).await?;
@@ -394,10 +304,5 @@ impl Campaign {
             elapsed,
             left: self.options.time.saturating_sub(elapsed),
         }
-    }
-
-    fn nonce(&self, index: u64) -> [u8; 16] {
-        let mut rng = fastrand::Rng::with_seed(self.options.seed.rotate_left(17) ^ index);
-        rng.u128(..).to_le_bytes()
     }
 }

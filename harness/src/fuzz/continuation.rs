@@ -28,7 +28,14 @@ impl Campaign {
             if let (Some(oracle), Some(conversation)) = (oracle, self.maker.make(waiting.conversation)) {
                 let violation = Violation { oracle, command: None, what: waiting.what, shape: waiting.shape };
                 let index = waiting.conversation;
-                self.suspicions.push_back(Suspicion { index, conversation, other, violation, nth: 0 });
+                self.suspicions.push_back(Suspicion {
+                    index,
+                    conversation,
+                    other,
+                    violation,
+                    nth: 0,
+                    suspects: Vec::new(),
+                });
             }
         }
         Ok(())
@@ -37,6 +44,7 @@ impl Campaign {
     /// Writes down how far it has come: what was not judged by then is had again by a campaign that goes on, so that
     /// nothing is lost between two times.
     pub(super) fn save(&self) -> io::Result<()> {
+        let is_repeatable = |suspicion: &&Suspicion| suspicion.suspects.is_empty();
         let waiting = |suspicion: &Suspicion| Waiting {
             conversation: suspicion.index,
             compared_with: suspicion.other.as_ref().map(|(index, _)| *index),
@@ -49,7 +57,8 @@ impl Campaign {
             targets: self.names.clone(),
             next: self.judged,
             pool: self.maker.pool(),
-            suspicions: self.under_way.iter().chain(&self.suspicions).map(waiting).collect(),
+            // Which conversation harms a server is known only while it does; it will do so again.
+            suspicions: self.under_way.iter().chain(&self.suspicions).filter(is_repeatable).map(waiting).collect(),
             found: self.shapes.iter().cloned().collect(),
             looked_into: self.looked_into.iter().map(|(kind, count)| (kind.clone(), *count)).collect(),
             map: self.map.to_rows(),

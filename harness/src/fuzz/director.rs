@@ -2,36 +2,41 @@
 //! on the server where we can look into it.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use futures_util::future::join_all;
 
 use super::conversation::{Conversation, Said};
 use super::course::Course;
+use super::good_login::WayIn;
 use super::ground::Ground;
 use super::heard::{Answer, Answered};
 use super::scene::{Scene, perform};
-use crate::axes::{Mechanism, Protocol, Security};
-use crate::protocol::{Login, Outcome, Session};
-use crate::runner::{Gate, GoodLogin, Governor, fresh, plainest_login};
-use crate::scenario::{Piece, Template, describe};
-use crate::transport::{Deadlines, connect, converse};
+use crate::axes::{Protocol, Security};
+use crate::runner::{Gate, GoodLogin, Governor};
+use crate::scenario::{Piece, Template};
+use crate::transport::Deadlines;
 
 /// Sees to it that conversations are had.
 pub(super) struct Director {
     pub grounds: Vec<Arc<Ground>>,
-    governor: Governor,
-    base: Deadlines,
+    pub governor: Governor,
+    pub base: Deadlines,
     next_source: AtomicU32,
     /// How many conversations were had, whatever for.
     pub had: AtomicU64,
     /// How many conversations are had alone: whoever has one sees to the server.
     alone: AtomicU32,
+    /// The good login of each target that was let in at the begin.
+    pub good: Vec<OnceLock<WayIn>>,
 }
 
 impl Director {
     pub fn new(grounds: Vec<Arc<Ground>>, deadlines: Deadlines, jobs: usize) -> Self {
         let targets: Vec<_> = grounds.iter().map(|ground| Arc::clone(&ground.target)).collect();
         let governor = Governor::new(&targets, deadlines, jobs, true);
+        let good = grounds.iter().map(|_| OnceLock::new()).collect();
         Self {
             grounds,
             governor,
@@ -39,6 +44,7 @@ impl Director {
             next_source: AtomicU32::new(0),
             had: AtomicU64::new(0),
             alone: AtomicU32::new(0),
+            good,
         }
     }
 
@@ -52,29 +58,35 @@ impl Director {
     /// One conversation among others.
     pub async fn perform(&self, conversation: &Conversation, nonce: [u8; 16]) -> Result<Scene, String> {
         let (ground, gate) = self.place(conversation)?;
-        if gate.is_idle() {
-            return self.once(ground, gate, conversation, nonce).await;
-        }
-        let _turn = gate.enter().await;
-        let log_in = |account| -> GoodLogin<'_> { Box::pin(self.log_in_well(ground, gate, account)) };
-        let _charges = gate.ledger.charge(&charged(ground, conversation), &log_in).await?;
-        self.once(ground, gate, conversation, nonce).await
+        self.among_others(ground, gate, conversation, nonce, gate.deadlines()).await
     }
 
-    /// One conversation with nobody else at the same time; tells what became of the server where that is remarkable.
+    /// The same, to see again what was seen already: a silence is not waited for as long where we can look into the
+    /// server, for in the end it is seen there who is silent for ever.
+    pub async fn perform_again(&self, conversation: &Conversation, nonce: [u8; 16]) -> Result<Scene, String> {
+        let (ground, gate) = self.place(conversation)?;
+        let deadlines = if ground.target.is_watched() { gate.short_deadlines() } else { gate.deadlines() };
+        self.among_others(ground, gate, conversation, nonce, deadlines).await
+    }
+
+    /// Conversations with nobody else at the same time, all at once; tells what became of the server where that is
+    /// remarkable. They have the same target.
     pub async fn perform_alone(
         &self,
-        conversation: &Conversation,
-        nonce: [u8; 16],
-    ) -> Result<(Scene, Option<String>), String> {
-        let (ground, gate) = self.place(conversation)?;
+        conversations: &[(&Conversation, [u8; 16])],
+    ) -> Result<(Vec<Scene>, Option<String>), String> {
+        let [(first, _), ..] = conversations else { return Ok((Vec::new(), None)) };
+        let (ground, gate) = self.place(first)?;
         if gate.is_idle() {
-            return Ok((self.once(ground, gate, conversation, nonce).await?, None));
+            let had = join_all(
+                conversations
+                    .iter()
+                    .map(|(conversation, nonce)| self.once(ground, gate, conversation, *nonce, gate.deadlines())),
+            );
+            return Ok((had.await.into_iter().collect::<Result<_, _>>()?, None));
         }
-        let log_in = |account| -> GoodLogin<'_> { Box::pin(self.log_in_well(ground, gate, account)) };
-        let _charges = gate.ledger.charge(&charged(ground, conversation), &log_in).await?;
         self.alone.fetch_add(1, Ordering::Relaxed);
-        let found = self.watched(ground, gate, conversation, nonce).await;
+        let found = self.watched(ground, gate, conversations).await;
         self.alone.fetch_sub(1, Ordering::Relaxed);
         found
     }
@@ -83,18 +95,54 @@ impl Director {
         &self,
         ground: &Arc<Ground>,
         gate: &Gate,
-        conversation: &Conversation,
-        nonce: [u8; 16],
-    ) -> Result<(Scene, Option<String>), String> {
+        conversations: &[(&Conversation, [u8; 16])],
+    ) -> Result<(Vec<Scene>, Option<String>), String> {
         let _alone = gate.alone().await;
         gate.make_fit().await?;
-        let before = gate.look().await;
-        let scene = self.once(ground, gate, conversation, nonce).await?;
-        let incident = match &before {
-            Some(before) => gate.incident(before).await?,
-            None => None,
+        let had = async |deadlines: Deadlines| {
+            let had = conversations
+                .iter()
+                .map(|(conversation, nonce)| self.charged_once(ground, gate, conversation, *nonce, deadlines));
+            join_all(had).await.into_iter().collect::<Result<Vec<_>, _>>()
         };
-        Ok((scene, incident))
+        let Some(before) = gate.look().await else { return Ok((had(gate.deadlines()).await?, None)) };
+        // Whoever spins shows it at once; the others get all the time that they need below.
+        let mut scenes = had(gate.short_deadlines()).await?;
+        let mut incident = gate.incident(&before).await?;
+        if incident.is_none() && scenes.iter().any(Scene::is_silent) {
+            scenes = had(gate.deadlines()).await?;
+            incident = gate.incident(&before).await?;
+        }
+        Ok((scenes, incident))
+    }
+
+    async fn among_others(
+        &self,
+        ground: &Arc<Ground>,
+        gate: &Gate,
+        conversation: &Conversation,
+        nonce: [u8; 16],
+        deadlines: Deadlines,
+    ) -> Result<Scene, String> {
+        if gate.is_idle() {
+            return self.once(ground, gate, conversation, nonce, deadlines).await;
+        }
+        let _turn = gate.enter().await;
+        self.charged_once(ground, gate, conversation, nonce, deadlines).await
+    }
+
+    /// One conversation, as soon as the budgets of those who are named in it have room for it.
+    async fn charged_once(
+        &self,
+        ground: &Arc<Ground>,
+        gate: &Gate,
+        conversation: &Conversation,
+        nonce: [u8; 16],
+        deadlines: Deadlines,
+    ) -> Result<Scene, String> {
+        let log_in = |account| -> GoodLogin<'_> { Box::pin(self.log_in_well(ground, gate, account)) };
+        let _charges = gate.ledger.charge(&charged(ground, conversation), &log_in).await?;
+        self.once(ground, gate, conversation, nonce, deadlines).await
     }
 
     async fn once(
@@ -103,28 +151,12 @@ impl Director {
         gate: &Gate,
         conversation: &Conversation,
         nonce: [u8; 16],
+        deadlines: Deadlines,
     ) -> Result<Scene, String> {
         self.had.fetch_add(1, Ordering::Relaxed);
-        let scene = perform(ground, conversation, gate.deadlines(), self.source(ground, conversation), nonce).await?;
+        let scene = perform(ground, conversation, deadlines, self.source(ground, conversation), nonce).await?;
         gate.learn(&scene.heard.transcript);
         Ok(scene)
-    }
-
-    /// Whether a good login works; an error says what it came to.
-    pub async fn canary(&self, target: usize) -> Result<(), String> {
-        let (Some(ground), Some(gate)) = (self.grounds.get(target), self.governor.gates.get(target)) else {
-            return Ok(());
-        };
-        for _ in 1..TRIES {
-            match self.good_login(ground, gate, None).await {
-                // What was lost on the way may come another time; a refusal is one, and the next may lock the account.
-                Err(GoodLoginError::Lost(_)) => {}
-                // Where nobody can log in by name and password there is nothing to go by.
-                Ok(()) | Err(GoodLoginError::NoWay) => return Ok(()),
-                Err(GoodLoginError::Refused(reason)) => return Err(reason),
-            }
-        }
-        self.good_login(ground, gate, None).await.map_err(|error| error.to_string())
     }
 
     /// Sees to it that no account named in a conversation is close to its limit: somebody else keeps count from here on.
@@ -136,24 +168,28 @@ impl Director {
         Ok(())
     }
 
-    /// Sees to servers that we can look into: starts what has ended, ends what spins. Tells how many processes have spun.
-    pub async fn see_to_servers(&self) -> Vec<String> {
+    /// Sees to servers that we can look into: starts what has ended, ends what spins. Tells what they have suffered, by
+    /// the target's index.
+    pub async fn see_to_servers(&self) -> Vec<(usize, String)> {
         let mut told = Vec::new();
         // What spins under somebody's eyes is not to be taken away.
         if self.alone.load(Ordering::Relaxed) > 0 {
             return told;
         }
-        for (gate, ground) in self.governor.gates.iter().zip(&self.grounds) {
+        for (index, (gate, ground)) in self.governor.gates.iter().zip(&self.grounds).enumerate() {
             if !ground.target.is_watched() {
                 continue;
             }
+            let name = &ground.target.name;
             let before = gate.runaways.load(Ordering::Relaxed);
             gate.end_runaways().await;
             if gate.runaways.load(Ordering::Relaxed) > before {
-                told.push(format!("{}: a process spun and was ended", ground.target.name));
+                told.push((index, format!("{name}: a process spun and was ended")));
             }
-            if let Err(reason) = gate.revive().await {
-                told.push(format!("{}: {reason}", ground.target.name));
+            match gate.revive().await {
+                Ok(false) => {}
+                Ok(true) => told.push((index, format!("{name}: the server ended and was started anew"))),
+                Err(reason) => told.push((index, format!("{name}: {reason}"))),
             }
         }
         told
@@ -171,53 +207,11 @@ impl Director {
         let number = self.next_source.fetch_add(1, Ordering::Relaxed);
         is_here.then(|| Ipv4Addr::from(0x7f01_0000 + number % 0x00fe_ffff))
     }
-
-    async fn log_in_well(&self, ground: &Ground, gate: &Gate, account: usize) -> Result<(), String> {
-        let role = ground.target.directory.accounts.get(account).map(|account| account.role.as_str());
-        self.good_login(ground, gate, role).await.map_err(|error| error.to_string())
-    }
-
-    /// A login that should work, over the first place and mechanism by which there can be one.
-    async fn good_login(&self, ground: &Ground, gate: &Gate, role: Option<&str>) -> Result<(), GoodLoginError> {
-        let ways = ground.places.iter().flat_map(|place| [(place, Mechanism::Login), (place, Mechanism::Plain)]);
-        let found = ways.into_iter().find_map(|(place, mechanism)| {
-            let is_secured = place.security != Security::Plaintext;
-            let is_offered = ground.offers(place.protocol, is_secured, mechanism) != Some(false);
-            let login = plainest_login(&ground.target, place.protocol, mechanism, role).filter(|_| is_offered)?.0;
-            Some((place, login))
-        });
-        let (place, login) = found.ok_or(GoodLoginError::NoWay)?;
-        let login = Login { security: place.security, fresh: fresh().map_err(GoodLoginError::Lost)?, ..login };
-        let tls = ground.target.tls_client(&place.endpoint, None).ok();
-        let deadlines = Deadlines { reply: gate.deadlines().reply.max(self.base.reply * 4), ..gate.deadlines() };
-        let address = &place.endpoint.address;
-        let stream = connect(address, None, deadlines.connect).await;
-        let stream = stream.map_err(|error| GoodLoginError::Lost(format!("{address}: {error}")))?;
-        self.had.fetch_add(1, Ordering::Relaxed);
-        let found = converse(stream, Session::login(login), deadlines, tls.as_ref(), place.security).await;
-        match found.outcome {
-            Outcome::Opened { .. } => Ok(()),
-            refused @ (Outcome::Rejected(_) | Outcome::Bad(_)) => Err(GoodLoginError::Refused(describe(&refused))),
-            other => Err(GoodLoginError::Lost(describe(&other))),
-        }
-    }
 }
 
-/// How often a good login that is lost is tried.
-const TRIES: usize = 3;
-
-/// Why a good login did not work.
-#[derive(Debug, thiserror::Error)]
-enum GoodLoginError {
-    /// Nobody, or not this account, can log in by name and password.
-    #[error("there is no login by name and password that opens its mailbox")]
-    NoWay,
-    /// It was refused.
-    #[error("{0}")]
-    Refused(String),
-    /// There was no answer to it.
-    #[error("{0}")]
-    Lost(String),
+/// Chance for clients' nonces, the same for the same seed and number.
+pub(super) fn nonce(seed: u64, number: u64) -> [u8; 16] {
+    fastrand::Rng::with_seed(seed.rotate_left(17) ^ number).u128(..).to_le_bytes()
 }
 
 /// The accounts, as indices in ascending order, that may be given a wrong password: all that are named in anything but

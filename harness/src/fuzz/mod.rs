@@ -8,8 +8,8 @@
 //! A conversation ([`conversation`]) is made by a grammar or by changing an earlier one (`grammar`, `mutation`, `maker`),
 //! had on connections of its own (`wire`, `speaker`, `play`, `scene`), and judged by what each command means where it
 //! stands (`reading`, `due`, `course`, `oracle`), by independent readers (`independent`), and against other conversations
-//! (`comparison`). What is suspicious is tried again, made small (`simplification`) and written down (`scenario_text`),
-//! and proven on the target and on a sound reference server (`bench`, `sound`).
+//! (`comparison`). What is suspicious (`suspicions`, `culprit`) is tried again and made small (`bench`, `simplification`),
+//! written down (`scenario_text`), and proven on the target and on a sound reference server (`proof`, `sound`).
 
 mod bench;
 mod campaign;
@@ -17,9 +17,11 @@ mod comparison;
 mod continuation;
 mod conversation;
 mod course;
+mod culprit;
 mod director;
 mod due;
 mod event;
+mod good_login;
 mod grammar;
 mod ground;
 mod heard;
@@ -30,6 +32,7 @@ mod mutation;
 mod oracle;
 mod people;
 mod play;
+mod proof;
 mod reading;
 mod scenario_text;
 mod scene;
@@ -39,6 +42,7 @@ mod sound;
 mod speaker;
 mod state_map;
 mod store;
+mod suspicions;
 mod wire;
 #[cfg(any(test, feature = "fuzzing"))]
 mod written;

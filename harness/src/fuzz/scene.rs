@@ -10,7 +10,7 @@ use super::conversation::{Conversation, Said};
 use super::course::Course;
 use super::ground::Ground;
 use super::heard::Heard;
-use super::oracle::{Violation, judge};
+use super::oracle::{Oracle, Violation, judge};
 use super::play::{Equipment, play};
 use super::state_map::{Reached, walk};
 use crate::axes::Security;
@@ -26,6 +26,13 @@ pub(super) struct Scene {
     pub violations: Vec<Violation>,
     pub observations: Vec<Observation>,
     pub walked: Vec<Reached>,
+}
+
+impl Scene {
+    /// Whether something was not answered.
+    pub fn is_silent(&self) -> bool {
+        self.violations.iter().any(|violation| violation.oracle == Oracle::NoReply)
+    }
 }
 
 /// Has a conversation. An error says why there was no connection.

@@ -56,10 +56,6 @@ impl Store {
         Ok(Self { folder: folder.to_path_buf() })
     }
 
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// How far an earlier campaign came; nothing where there was none.
     pub fn read(&self) -> io::Result<Option<State>> {
         let text = match std::fs::read_to_string(self.folder.join(STATE)) {
@@ -150,7 +146,7 @@ mod tests {
         let state = State { seed: 7, next: 12, pool: vec![1, 5], ..State::default() };
         store.write(&state).unwrap();
         assert_eq!(store.read().unwrap(), Some(state));
-        std::fs::write(store.folder().join(STATE), "{").unwrap();
+        std::fs::write(store.folder.join(STATE), "{").unwrap();
         assert!(store.read().is_err());
     }
 }

@@ -27,9 +27,26 @@ pub fn advise(
     account: &Account,
     access: Access,
 ) -> Option<(&'static str, Vec<u8>)> {
-    let domain = directory.domains.iter().find(|domain| domain.name == account.domain)?;
-    let mut best: Option<(usize, &'static str, Vec<u8>)> = None;
-    for text in TYPED_FORMS {
+    let names = own_names(dialect, directory, account, access);
+    // Of several that leave as little, the first.
+    names.into_iter().min_by_key(|found| found.guesses).map(|found| (found.form, found.name))
+}
+
+/// A login name by which an account reaches its own mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnName {
+    /// Its form, one of [`TYPED_FORMS`].
+    pub form: &'static str,
+    /// The name itself.
+    pub name: Vec<u8>,
+    /// How much it leaves to the server: two for each assumption, one for the domain or the user that it does not say.
+    pub guesses: usize,
+}
+
+/// Every login name by which an account reaches its own mailbox, the one that says most first.
+pub fn own_names(dialect: &Dialect, directory: &Directory, account: &Account, access: Access) -> Vec<OwnName> {
+    let Some(domain) = directory.domains.iter().find(|domain| domain.name == account.domain) else { return Vec::new() };
+    let own_name = |text: &'static str| {
         let form = Form::parse(text).ok()?;
         let domain_name = if text.contains('@') { domain.dns.as_ref() } else { Some(&domain.name) };
         let identity = Identity {
@@ -37,28 +54,22 @@ pub fn advise(
             user: Some(account.user.clone()),
             mailbox: account.mailbox.clone(),
         };
-        let Ok(name) = form.render(&identity, b'\\') else {
-            continue;
-        };
+        let name = form.render(&identity, b'\\').ok()?;
         let (readings, resolution) = resolve(dialect, directory, &name, access);
         let opens_own = resolution.opens.ok().is_some_and(|opened| Some(opened) == account.mailbox.as_deref());
         let is_this = resolution.account.is_some_and(|found| std::ptr::eq(found, account));
-        let Some(reading) = readings.chosen().filter(|_| opens_own && is_this) else {
-            continue;
-        };
+        let reading = readings.chosen().filter(|_| opens_own && is_this)?;
         // A part that the server drops or reads otherwise is nothing to advise.
         if !form.parts().all(|part| reading.named(part).is_some()) {
-            continue;
+            return None;
         }
         let assumed = reading.assumptions().count();
         // A part that the reading lacks altogether leaves nothing to an assumption, but says less too.
         let unsaid = [Part::Domain, Part::User].into_iter().filter(|&part| reading.named(part).is_none()).count();
         let guesses = 2 * assumed + unsaid;
-        if best.as_ref().is_none_or(|(fewest, ..)| guesses < *fewest) {
-            best = Some((guesses, text, name));
-        }
-    }
-    best.map(|(_, form, name)| (form, name))
+        Some(OwnName { form: text, name, guesses })
+    };
+    TYPED_FORMS.iter().filter_map(|text| own_name(text)).collect()
 }
 
 #[cfg(test)]

@@ -51,5 +51,4 @@ pub use plan::{Plan, Planned, Shard};
 pub(crate) use question::by_dialect;
 pub use question::{Question, Request, ask};
 pub use rules::{AxisPair, Clause, axis_pairs, clauses};
-pub(crate) use sanity::plainest_login;
 pub use seed::{SeedError, SeedOptions, SeedResult, Seeded, seed};

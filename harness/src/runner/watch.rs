@@ -58,15 +58,15 @@ impl Gate {
         self.end(&spinning(&first, &second)).await
     }
 
-    /// Starts the server anew where it has ended, while others ask.
-    pub async fn revive(&self) -> Result<(), String> {
+    /// Starts the server anew where it has ended, while others ask. Tells whether it had.
+    pub async fn revive(&self) -> Result<bool, String> {
         if !self.target.is_watched() {
-            return Ok(());
+            return Ok(false);
         }
         let _one = self.reviving.lock().await;
         match self.look().await {
-            Some(look) if look.vitals.ended.is_some() => self.start_anew().await,
-            _ => Ok(()),
+            Some(look) if look.vitals.ended.is_some() => self.start_anew().await.map(|()| true),
+            _ => Ok(false),
         }
     }
 

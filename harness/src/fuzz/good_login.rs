@@ -1,0 +1,160 @@
+//! Logins that should work: the one that is tried at the begin and again and again, and those that keep an account from
+//! being locked.
+
+use std::sync::atomic::Ordering;
+
+use super::director::Director;
+use super::ground::Ground;
+use crate::axes::{Mechanism, Protocol, Security};
+use crate::identity::{Access, Account, own_names};
+use crate::protocol::{Login, Outcome, Session};
+use crate::runner::{Gate, fresh};
+use crate::scenario::describe;
+use crate::transport::{Deadlines, connect, converse};
+
+/// How often a good login that is lost on the way is tried.
+const TRIES: usize = 3;
+/// How many ways are tried at the begin: a server may misread one form of a name, and that is for the campaign to find.
+const WAYS: usize = 4;
+
+/// A way in that should be open: who logs in, and by which name and mechanism.
+#[derive(Debug, Clone)]
+pub(super) struct WayIn {
+    role: String,
+    protocol: Protocol,
+    security: Security,
+    mechanism: Mechanism,
+    name: Vec<u8>,
+}
+
+impl Director {
+    /// Looks for a good login that works, and remembers it. An error says what the plainest comes to where none does.
+    pub async fn find_good_login(&self, target: usize) -> Result<(), String> {
+        let Some(((ground, gate), good)) =
+            self.grounds.get(target).zip(self.governor.gates.get(target)).zip(self.good.get(target))
+        else {
+            return Ok(());
+        };
+        let mut first = None;
+        // Where nobody can log in by name and password there is nothing to go by.
+        for way in ways(ground) {
+            match self.take_patiently(ground, gate, &way).await {
+                Ok(()) => {
+                    let _ = good.set(way);
+                    return Ok(());
+                }
+                Err(LoginError::Refused(reason)) => first = first.or(Some(reason)),
+                Err(LoginError::Lost(reason)) => return Err(first.unwrap_or(reason)),
+            }
+        }
+        first.map_or(Ok(()), Err)
+    }
+
+    /// Whether the good login still works; an error says what it came to.
+    pub async fn canary(&self, target: usize) -> Result<(), String> {
+        let place = self.grounds.get(target).zip(self.governor.gates.get(target));
+        match place.zip(self.good.get(target).and_then(|good| good.get())) {
+            Some(((ground, gate), way)) => {
+                self.take_patiently(ground, gate, way).await.map_err(|error| error.to_string())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Logs an account in as it should be, so that its server forgets its wrong passwords.
+    pub(super) async fn log_in_well(&self, ground: &Ground, gate: &Gate, account: usize) -> Result<(), String> {
+        let account = ground.target.directory.accounts.get(account);
+        let way = account.and_then(|account| ways_of(ground, account).into_iter().next());
+        let way = way.ok_or("there is no login by name and password that opens its mailbox")?;
+        self.take(ground, gate, &way).await.map_err(|error| error.to_string())
+    }
+
+    /// What was lost on the way may come another time; a refusal is one, and the next may lock the account.
+    async fn take_patiently(&self, ground: &Ground, gate: &Gate, way: &WayIn) -> Result<(), LoginError> {
+        for _ in 1..TRIES {
+            match self.take(ground, gate, way).await {
+                Err(LoginError::Lost(_)) => {}
+                other => return other,
+            }
+        }
+        self.take(ground, gate, way).await
+    }
+
+    async fn take(&self, ground: &Ground, gate: &Gate, way: &WayIn) -> Result<(), LoginError> {
+        let place = ground.places.iter().find(|place| (place.protocol, place.security) == (way.protocol, way.security));
+        let account = ground.target.directory.accounts.iter().find(|account| account.role == way.role);
+        let (place, account) =
+            place.zip(account).ok_or_else(|| LoginError::Lost("its port is not there any more".to_string()))?;
+        let login = Login::new(way.protocol, way.mechanism, way.name.clone(), account.password.clone());
+        let login = Login { security: way.security, fresh: fresh().map_err(LoginError::Lost)?, ..login };
+        let tls = ground.target.tls_client(&place.endpoint, None).ok();
+        let deadlines = gate.deadlines();
+        let deadlines = Deadlines { reply: deadlines.reply.max(self.base.reply * 4), ..deadlines };
+        let address = &place.endpoint.address;
+        let stream = connect(address, None, deadlines.connect).await;
+        let stream = stream.map_err(|error| LoginError::Lost(format!("{address}: {error}")))?;
+        self.had.fetch_add(1, Ordering::Relaxed);
+        let found = converse(stream, Session::login(login), deadlines, tls.as_ref(), way.security).await;
+        match found.outcome {
+            Outcome::Opened { .. } => Ok(()),
+            refused @ (Outcome::Rejected(_) | Outcome::Bad(_)) => Err(LoginError::Refused(describe(&refused))),
+            other => Err(LoginError::Lost(describe(&other))),
+        }
+    }
+}
+
+/// Why a good login did not work.
+#[derive(Debug, thiserror::Error)]
+enum LoginError {
+    /// It was refused.
+    #[error("{0}")]
+    Refused(String),
+    /// There was no answer to it.
+    #[error("{0}")]
+    Lost(String),
+}
+
+/// The ways that are tried at the begin: of each account the plainest, and the one that says least, which a server that
+/// misreads the forms may still read.
+fn ways(ground: &Ground) -> Vec<WayIn> {
+    let accounts = &ground.target.directory.accounts;
+    let (same, others): (Vec<&Account>, _) = accounts.iter().partition(|account| account.role == "same");
+    // Each may be refused, and must not lock its account.
+    let may_be_refused_twice = ground.target.limits.wrong_passwords.is_none_or(|budget| budget >= 2);
+    let ways = same.into_iter().chain(others).flat_map(|account| {
+        let mut ways = ways_of(ground, account);
+        if ways.len() > 1 {
+            ways.drain(1..ways.len() - 1);
+            ways.truncate(1 + usize::from(may_be_refused_twice));
+        }
+        ways
+    });
+    ways.take(WAYS).collect()
+}
+
+/// How an account can log in over the first place and mechanism by which it can: first by the name that leaves least to
+/// the server, and last by the one that leaves most.
+fn ways_of(ground: &Ground, account: &Account) -> Vec<WayIn> {
+    if account.disabled {
+        return Vec::new();
+    }
+    let places = ground.places.iter().flat_map(|place| [(place, Mechanism::Login), (place, Mechanism::Plain)]);
+    let mut found = places.filter_map(|(place, mechanism)| {
+        let is_secured = place.security != Security::Plaintext;
+        if ground.offers(place.protocol, is_secured, mechanism) == Some(false) {
+            return None;
+        }
+        let access = Access { protocol: place.protocol, mechanism };
+        let mut names = own_names(&ground.target.dialect, &ground.target.directory, account, access);
+        names.sort_by_key(|name| name.guesses);
+        let way = |name| WayIn {
+            role: account.role.clone(),
+            protocol: place.protocol,
+            security: place.security,
+            mechanism,
+            name,
+        };
+        Some(names.into_iter().map(|own| way(own.name)).collect::<Vec<_>>()).filter(|ways| !ways.is_empty())
+    });
+    found.next().unwrap_or_default()
+}
