@@ -34,6 +34,10 @@ const SELDOM: Duration = Duration::from_secs(2);
 /// So many conversations in a row without a connection, and nobody is there any more.
 const GONE: u32 = 64;
 
+/// What servers have suffered, by the target's index; and a target's index, and what its good login came to.
+type Watched = (Vec<(usize, String)>, usize, Result<(), String>);
+type Watching = JoinSet<Watched>;
+
 /// Fuzzes until time is up, or somebody wants it to end.
 pub async fn fuzz(
     grounds: Vec<Ground>,
@@ -133,6 +137,7 @@ impl Campaign {
         self.start = Instant::now();
         let mut asking: JoinSet<(u64, Conversation, Result<Scene, String>)> = JoinSet::new();
         let mut looking: Looking = JoinSet::new();
+        let mut watching: Watching = JoinSet::new();
         let mut often = interval(OFTEN);
         often.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut last_look, mut last_count, mut last_rate) = (Instant::now(), (Instant::now(), self.judged), 0);
@@ -166,6 +171,11 @@ impl Campaign {
                         self.conclude(index, shape, finding, reporter)?;
                     }
                 }
+                Some(joined) = watching.join_next() => {
+                    if let Ok(watched) = joined {
+                        self.take_watch(watched, reporter)?;
+                    }
+                }
                 _ = often.tick() => {
                     let (since, counted) = last_count;
                     if since.elapsed() >= Duration::from_secs(1) {
@@ -177,8 +187,8 @@ impl Campaign {
                     if self.ended.is_none() && self.options.stop_file.exists() {
                         self.ended = Some(Ended::Stopped(self.options.stop_file.clone()));
                     }
-                    if last_look.elapsed() >= SELDOM {
-                        self.see_to_it(reporter).await?;
+                    if last_look.elapsed() >= SELDOM && watching.is_empty() {
+                        self.begin_watching(&mut watching);
                         last_look = Instant::now();
                     }
                 }
@@ -186,19 +196,28 @@ impl Campaign {
                     self.ended = Some(Ended::Interrupted);
                 }
             }
+            if matches!(self.ended, Some(Ended::Interrupted)) {
+                // Whatever is under way begins anew when the campaign goes on.
+                break;
+            }
             is_over = self.is_over();
-            let is_patient = !matches!(self.ended, Some(Ended::Interrupted | Ended::Enough))
+            let is_patient = !matches!(self.ended, Some(Ended::Enough))
                 && self.start.elapsed() < self.options.time + AFTER_THE_END.min(self.options.time.max(A_LITTLE));
             let is_idle = asking.is_empty() && (looking.is_empty() && self.suspicions.is_empty() || !is_patient);
             if is_over && is_idle {
                 break;
             }
         }
-        if !matches!(self.ended, Some(Ended::NoGoodLogin { .. })) {
-            for index in 0..self.names.len() {
-                self.check_canary(index, reporter).await?;
+        match self.ended {
+            Some(Ended::NoGoodLogin { .. }) => {}
+            Some(Ended::Interrupted) => self.save()?,
+            _ => {
+                for index in 0..self.names.len() {
+                    let canary = self.director.canary(index).await;
+                    self.take_canary(index, canary, reporter)?;
+                }
+                self.save()?;
             }
-            self.save()?;
         }
         let progress = self.progress(last_rate);
         Ok(CampaignSummary {
@@ -261,19 +280,33 @@ impl Campaign {
         }
     }
 
-    /// Whether the servers are well.
-    async fn see_to_it(&mut self, reporter: &mut dyn FuzzReporter) -> io::Result<()> {
-        for (target, harm) in self.director.see_to_servers().await {
-            reporter.event(&FuzzEvent::Note(&harm));
+    /// Sees to the servers, and to the good login at one after the other, besides all else.
+    fn begin_watching(&self, watching: &mut Watching) {
+        let index = (self.start.elapsed().as_secs() as usize / 2) % self.names.len().max(1);
+        let director = Arc::clone(&self.director);
+        watching.spawn(async move {
+            let harm = director.see_to_servers().await;
+            (harm, index, director.canary(index).await)
+        });
+    }
+
+    fn take_watch(&mut self, (harm, index, canary): Watched, reporter: &mut dyn FuzzReporter) -> io::Result<()> {
+        for (target, harm) in harm {
+            let name = self.names.get(target).map_or("", String::as_str);
+            reporter.event(&FuzzEvent::Note(&format!("{name}: {harm}")));
             self.suspect_harm(target, harm);
         }
-        let index = (self.start.elapsed().as_secs() as usize / 2) % self.names.len().max(1);
-        self.check_canary(index, reporter).await?;
+        self.take_canary(index, canary, reporter)?;
         self.save()
     }
 
-    async fn check_canary(&mut self, index: usize, reporter: &mut dyn FuzzReporter) -> io::Result<()> {
-        let Err(reason) = self.director.canary(index).await else { return Ok(()) };
+    fn take_canary(
+        &mut self,
+        index: usize,
+        canary: Result<(), String>,
+        reporter: &mut dyn FuzzReporter,
+    ) -> io::Result<()> {
+        let Err(reason) = canary else { return Ok(()) };
         let name = self.names.get(index).cloned().unwrap_or_default();
         let what = format!(
             "a good login at {name} worked before, and comes to this after conversation {}: {reason}",

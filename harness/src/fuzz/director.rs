@@ -3,9 +3,10 @@
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures_util::future::join_all;
+use tokio::sync::{RwLockWriteGuard, Semaphore};
 
 use super::conversation::{Conversation, Said};
 use super::course::Course;
@@ -28,6 +29,8 @@ pub(super) struct Director {
     pub had: AtomicU64,
     /// How many conversations are had alone: whoever has one sees to the server.
     alone: AtomicU32,
+    /// What servers have suffered that nobody was told of yet, by the target's index.
+    harm: Mutex<Vec<(usize, String)>>,
     /// The good login of each target that was let in at the begin.
     pub good: Vec<OnceLock<WayIn>>,
 }
@@ -44,6 +47,7 @@ impl Director {
             next_source: AtomicU32::new(0),
             had: AtomicU64::new(0),
             alone: AtomicU32::new(0),
+            harm: Mutex::default(),
             good,
         }
     }
@@ -55,18 +59,16 @@ impl Director {
         }
     }
 
-    /// One conversation among others.
+    /// One conversation among others. A silence is not waited for as long where we can look into the server, for there it
+    /// is seen in the end who is silent for ever.
     pub async fn perform(&self, conversation: &Conversation, nonce: [u8; 16]) -> Result<Scene, String> {
         let (ground, gate) = self.place(conversation)?;
-        self.among_others(ground, gate, conversation, nonce, gate.deadlines()).await
-    }
-
-    /// The same, to see again what was seen already: a silence is not waited for as long where we can look into the
-    /// server, for in the end it is seen there who is silent for ever.
-    pub async fn perform_again(&self, conversation: &Conversation, nonce: [u8; 16]) -> Result<Scene, String> {
-        let (ground, gate) = self.place(conversation)?;
+        if gate.is_idle() {
+            return self.once(ground, gate, conversation, nonce, gate.deadlines()).await;
+        }
+        let _turn = gate.enter().await;
         let deadlines = if ground.target.is_watched() { gate.short_deadlines() } else { gate.deadlines() };
-        self.among_others(ground, gate, conversation, nonce, deadlines).await
+        self.charged_once(ground, gate, conversation, nonce, deadlines).await
     }
 
     /// Conversations with nobody else at the same time, all at once; tells what became of the server where that is
@@ -77,34 +79,19 @@ impl Director {
     ) -> Result<(Vec<Scene>, Option<String>), String> {
         let [(first, _), ..] = conversations else { return Ok((Vec::new(), None)) };
         let (ground, gate) = self.place(first)?;
-        if gate.is_idle() {
-            let had = join_all(
-                conversations
-                    .iter()
-                    .map(|(conversation, nonce)| self.once(ground, gate, conversation, *nonce, gate.deadlines())),
-            );
-            return Ok((had.await.into_iter().collect::<Result<_, _>>()?, None));
-        }
-        self.alone.fetch_add(1, Ordering::Relaxed);
-        let found = self.watched(ground, gate, conversations).await;
-        self.alone.fetch_sub(1, Ordering::Relaxed);
-        found
-    }
-
-    async fn watched(
-        &self,
-        ground: &Arc<Ground>,
-        gate: &Gate,
-        conversations: &[(&Conversation, [u8; 16])],
-    ) -> Result<(Vec<Scene>, Option<String>), String> {
-        let _alone = gate.alone().await;
-        gate.make_fit().await?;
+        let room = Semaphore::new(gate.room().max(1));
         let had = async |deadlines: Deadlines| {
-            let had = conversations
-                .iter()
-                .map(|(conversation, nonce)| self.charged_once(ground, gate, conversation, *nonce, deadlines));
+            let had = conversations.iter().map(async |(conversation, nonce)| {
+                // It is never closed, so there is no error.
+                let _room = room.acquire().await.ok();
+                self.charged_once(ground, gate, conversation, *nonce, deadlines).await
+            });
             join_all(had).await.into_iter().collect::<Result<Vec<_>, _>>()
         };
+        if gate.is_idle() {
+            return Ok((had(gate.deadlines()).await?, None));
+        }
+        let _alone = self.alone(first.target).await?;
         let Some(before) = gate.look().await else { return Ok((had(gate.deadlines()).await?, None)) };
         // Whoever spins shows it at once; the others get all the time that they need below.
         let mut scenes = had(gate.short_deadlines()).await?;
@@ -116,19 +103,17 @@ impl Director {
         Ok((scenes, incident))
     }
 
-    async fn among_others(
-        &self,
-        ground: &Arc<Ground>,
-        gate: &Gate,
-        conversation: &Conversation,
-        nonce: [u8; 16],
-        deadlines: Deadlines,
-    ) -> Result<Scene, String> {
-        if gate.is_idle() {
-            return self.once(ground, gate, conversation, nonce, deadlines).await;
+    /// Keeps everybody else from a target, and makes it fit.
+    pub async fn alone(&self, target: usize) -> Result<Alone<'_>, String> {
+        let gate = self.governor.gates.get(target).ok_or(NO_TARGET)?;
+        let guard = gate.alone().await;
+        self.alone.fetch_add(1, Ordering::Relaxed);
+        let alone = Alone { count: &self.alone, _guard: guard };
+        if let Some(harm) = gate.make_fit().await? {
+            // Others did it, and somebody has to find out who.
+            self.harm.lock().unwrap_or_else(PoisonError::into_inner).push((target, harm));
         }
-        let _turn = gate.enter().await;
-        self.charged_once(ground, gate, conversation, nonce, deadlines).await
+        Ok(alone)
     }
 
     /// One conversation, as soon as the budgets of those who are named in it have room for it.
@@ -171,7 +156,7 @@ impl Director {
     /// Sees to servers that we can look into: starts what has ended, ends what spins. Tells what they have suffered, by
     /// the target's index.
     pub async fn see_to_servers(&self) -> Vec<(usize, String)> {
-        let mut told = Vec::new();
+        let mut told = std::mem::take(&mut *self.harm.lock().unwrap_or_else(PoisonError::into_inner));
         // What spins under somebody's eyes is not to be taken away.
         if self.alone.load(Ordering::Relaxed) > 0 {
             return told;
@@ -180,16 +165,15 @@ impl Director {
             if !ground.target.is_watched() {
                 continue;
             }
-            let name = &ground.target.name;
             let before = gate.runaways.load(Ordering::Relaxed);
             gate.end_runaways().await;
             if gate.runaways.load(Ordering::Relaxed) > before {
-                told.push((index, format!("{name}: a process spun and was ended")));
+                told.push((index, "a process spun and was ended".to_string()));
             }
             match gate.revive().await {
                 Ok(false) => {}
-                Ok(true) => told.push((index, format!("{name}: the server ended and was started anew"))),
-                Err(reason) => told.push((index, format!("{name}: {reason}"))),
+                Ok(true) => told.push((index, "the server ended and was started anew".to_string())),
+                Err(reason) => told.push((index, reason)),
             }
         }
         told
@@ -197,7 +181,7 @@ impl Director {
 
     fn place(&self, conversation: &Conversation) -> Result<(&Arc<Ground>, &Gate), String> {
         let found = self.grounds.get(conversation.target).zip(self.governor.gates.get(conversation.target));
-        found.ok_or_else(|| "there is no such target".to_string())
+        found.ok_or_else(|| NO_TARGET.to_string())
     }
 
     /// One loopback address after the other, so that neither ports nor a server's patience with one address run out.
@@ -206,6 +190,20 @@ impl Director {
             ground.places.iter().any(|place| place.protocol == conversation.protocol && place.endpoint.is_loopback());
         let number = self.next_source.fetch_add(1, Ordering::Relaxed);
         is_here.then(|| Ipv4Addr::from(0x7f01_0000 + number % 0x00fe_ffff))
+    }
+}
+
+const NO_TARGET: &str = "there is no such target";
+
+/// Nobody else has a conversation with a target as long as this is kept.
+pub(super) struct Alone<'d> {
+    count: &'d AtomicU32,
+    _guard: RwLockWriteGuard<'d, ()>,
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -55,6 +55,8 @@ impl Director {
         let place = self.grounds.get(target).zip(self.governor.gates.get(target));
         match place.zip(self.good.get(target).and_then(|good| good.get())) {
             Some(((ground, gate), way)) => {
+                // Whoever is alone with the server may start it anew.
+                let _shared = gate.among_others().await;
                 self.take_patiently(ground, gate, way).await.map_err(|error| error.to_string())
             }
             None => Ok(()),

@@ -132,6 +132,9 @@ impl Oracle {
     }
 }
 
+/// The kind of answer that is OK to what is against the grammar.
+pub(super) const ILLEGAL_OK: &str = "illegal OK";
+
 /// What a server did against a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Violation {
@@ -235,7 +238,7 @@ impl Bench<'_> {
             Answer::Ok(_) if step.is_illegal => {
                 let what = format!("{verb} is against the grammar, and the server says OK");
                 let oracle = if step.due.is_some() { Oracle::TakenWithoutRight } else { Oracle::GrammarMisread };
-                self.find(oracle, at, "illegal OK", what);
+                self.find(oracle, at, ILLEGAL_OK, what);
             }
             Answer::Bad(_) if step.is_legal => {
                 let what = format!("{verb} is within the grammar, and the server calls it wrong in form (BAD)");

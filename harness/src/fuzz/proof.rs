@@ -64,7 +64,14 @@ impl Bench {
             finding.doubt = Some(format!("failed to write {}: {error}", file.display()));
             return;
         }
-        let here = verdict(&file, &ground.target, self.deadlines).await;
+        let here = {
+            // What others do to the server must not be held against this one.
+            let _alone = match ground.target.is_watched() {
+                true => self.director.alone(conversation.target).await.ok(),
+                false => None,
+            };
+            verdict(&file, &ground.target, self.deadlines).await
+        };
         let there = verdict(&file, &twin.target, self.deadlines).await;
         finding.scenario = Some(text);
         match (here, there) {

@@ -15,6 +15,13 @@ pub(super) fn simpler(conversation: &Conversation, plaintext: bool) -> Vec<Conve
         }
     };
     with(&|simpler| simpler.company.clear());
+    // Who keeps company may be who does it.
+    for commands in &conversation.company {
+        with(&|simpler| {
+            simpler.commands.clone_from(commands);
+            simpler.company.clear();
+        });
+    }
     with(&|simpler| simpler.cut = Cut::Whole);
     if plaintext {
         with(&|simpler| simpler.security = Security::Plaintext);

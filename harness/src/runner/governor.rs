@@ -173,6 +173,16 @@ impl Gate {
         Turn { _permit: permit, _shared: Some(self.alone.read().await) }
     }
 
+    /// How many connections there may be at once just now.
+    pub fn room(&self) -> usize {
+        self.given.load(Ordering::Relaxed)
+    }
+
+    /// Waits until nobody has the server for himself, and keeps it so: for what is asked besides conversations.
+    pub async fn among_others(&self) -> RwLockReadGuard<'_, ()> {
+        self.alone.read().await
+    }
+
     /// Waits until nobody else has a conversation, and keeps it so.
     pub async fn alone(&self) -> RwLockWriteGuard<'_, ()> {
         self.alone.write().await

@@ -46,16 +46,19 @@ impl Gate {
     }
 
     /// Makes the server fit for a second look: starts it anew where it has ended, and ends what spins while nobody asks
-    /// anything. An error says why it does not come back.
-    pub async fn make_fit(&self) -> Result<(), String> {
-        let Some(first) = self.look().await else { return Ok(()) };
-        if first.vitals.ended.is_some() {
-            return self.start_anew().await;
+    /// anything. Tells what it had suffered; an error says why it does not come back.
+    pub async fn make_fit(&self) -> Result<Option<String>, String> {
+        let Some(first) = self.look().await else { return Ok(None) };
+        if let Some(why) = &first.vitals.ended {
+            self.start_anew().await?;
+            return Ok(Some(format!("the server has ended: {why}")));
         }
         // Most of the time nothing spins, and one more look is enough to see it.
         tokio::time::sleep(CONFIRM / 2).await;
-        let Some(second) = self.look().await else { return Ok(()) };
-        self.end(&spinning(&first, &second)).await
+        let Some(second) = self.look().await else { return Ok(None) };
+        let spinning = spinning(&first, &second);
+        self.end(&spinning).await?;
+        Ok(spinning.first().map(|(process, ..)| format!("the process {} spun and was ended", process.name)))
     }
 
     /// Starts the server anew where it has ended, while others ask. Tells whether it had.
