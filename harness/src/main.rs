@@ -3,6 +3,10 @@
 
 use std::process::ExitCode;
 
+/// Thousands of short conversations a second make and drop many small things.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     loginspec::cli::main()
 }

@@ -45,6 +45,13 @@ pub struct Conversation {
     pub company: Vec<Vec<Command>>,
 }
 
+impl Conversation {
+    /// Whether there is a handshake in it, from the start or behind STARTTLS.
+    pub(super) fn needs_tls(&self) -> bool {
+        self.security != Security::Plaintext || self.commands.iter().any(|command| command.said == Said::StartTls)
+    }
+}
+
 /// A command, and whether the client waits for its reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {

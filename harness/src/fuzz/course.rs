@@ -5,7 +5,7 @@ use super::due::{Claim, Due, Refusals, access};
 use super::ground::{Filled, Ground};
 use super::heard::{Answer, Answered};
 use super::reading::{Meaning, read};
-use crate::axes::{Encoding, Mechanism, Protocol, Security};
+use crate::axes::{Encoding, Fault, Mechanism, Protocol, Security};
 
 /// So many refusals on one connection a server puts up with at least.
 const PUTS_UP_WITH: usize = 2;
@@ -27,6 +27,8 @@ pub(super) struct Step {
     pub is_whole: bool,
     /// Whether the server closes the connection after its answer.
     ends: bool,
+    /// Whether it is so long that the server may have had enough, now or soon.
+    strains: bool,
     /// Whether nobody can say what the command means, nor where the next one begins.
     pub is_unclear: bool,
     /// What follows from `+OK` to `USER`, and from the end of `PASS`.
@@ -40,6 +42,8 @@ enum Turn {
     Names(Vec<u8>),
     /// It uses it up.
     Uses,
+    /// It says one and uses it up, if the line with the password counts at all.
+    MayUse(Vec<u8>),
     /// The specification does not say (RFC 1939 §7 has `PASS` right behind `USER`).
     #[default]
     Blurs,
@@ -127,11 +131,13 @@ impl<'g> Course<'g> {
         self.user = match (&step.user, &self.user) {
             (Turn::Names(name), _) if is_ok => User::Named(name.clone()),
             (Turn::Names(_) | Turn::Uses, _) => User::Nobody,
+            (Turn::MayUse(name), _) => User::Blurred(name.clone()),
             (Turn::Forgets, _) if is_ok => User::Nobody,
             (_, User::Named(name)) => User::Blurred(name.clone()),
             (_, user) => user.clone(),
         };
         self.failures += usize::from(matches!(answer, Answer::No(_) | Answer::Bad(_)));
+        self.failures += if step.strains { PUTS_UP_WITH } else { 0 };
         if is_ok && self.entered.is_none() && !step.is_unclear {
             self.entered = step.due.clone().map(|due| (index, due));
         }
@@ -161,15 +167,24 @@ impl<'g> Course<'g> {
             let refusals = Refusals { bad: true, ..due.refusals };
             return Step { due: Some(Due { must_open: false, refusals, ..due }), ..Step::default() };
         }
-        Step { due: Some(due), is_whole: true, user: Turn::Uses, ..Step::default() }
+        // A line with a NUL is none (RFC 1939 §3), so that the name may still stand.
+        let may_count = attempt.mechanism != Mechanism::Login || !filled.password.contains(&b'\0');
+        let user = if may_count { Turn::Uses } else { Turn::MayUse(filled.name.clone()) };
+        let strains = attempt.fault == Some(Fault::Oversize);
+        Step { due: Some(due), is_whole: true, user, strains, ..Step::default() }
     }
 
     fn claim<'c>(&'c self, mechanism: Mechanism, filled: &'c Filled, attempt: &Attempt, is_secured: bool) -> Claim<'c> {
         let protocol = self.conversation.protocol;
+        // EXTERNAL has nothing but the authorization identity; this client says the name where it has none.
+        let named = attempt.authzid.as_ref().map_or(&filled.name, |_| &filled.authzid);
         // OAUTHBEARER has one place for the name, and an authorization identity takes it (RFC 7628 §3.1).
         let takes_its_place = mechanism == Mechanism::Oauthbearer && attempt.authzid.is_some();
-        let (name, authzid): (&[u8], &[u8]) =
-            if takes_its_place { (&filled.authzid, b"") } else { (&filled.name, &filled.authzid) };
+        let (name, authzid): (&[u8], &[u8]) = match mechanism {
+            Mechanism::External => (b"", named),
+            _ if takes_its_place => (&filled.authzid, b""),
+            _ => (&filled.name, &filled.authzid),
+        };
         Claim {
             access: access(protocol, mechanism),
             name,
@@ -177,7 +192,10 @@ impl<'g> Course<'g> {
             password: &filled.password,
             fault: attempt.fault,
             certified: self.conversation.certified.as_deref().filter(|_| is_secured),
-            is_offered: self.ground.offers(protocol, is_secured, mechanism),
+            // Nobody has shown a certificate when it was asked what there is, and EXTERNAL may be for those who do.
+            is_offered: self.ground.offers(protocol, is_secured, mechanism).filter(|is_offered| {
+                *is_offered || mechanism != Mechanism::External || self.conversation.certified.is_none()
+            }),
             offers_plus: mechanism
                 .sasl_name()
                 .is_some_and(|name| self.ground.has(protocol, is_secured, &format!("AUTH={name}-PLUS"))),

@@ -163,9 +163,12 @@ impl Due {
             let resolution = resolve(&target.dialect, &target.directory, authzid, claim.access).1;
             resolution.opens.ok().is_some_and(|mailbox| own.iter().any(|own| own == mailbox))
         };
-        // This client sends the login name as the authorization identity where it has none.
-        let named = if claim.authzid.is_empty() { claim.name } else { claim.authzid };
-        if named.is_empty() || is_own(named) { Self::maybe(own) } else { Self::nobody(Refusals::ANY) }
+        // With a fault it says something else, or nothing.
+        if claim.fault.is_some() || claim.authzid.is_empty() || is_own(claim.authzid) {
+            Self::maybe(own)
+        } else {
+            Self::nobody(Refusals::ANY)
+        }
     }
 
     const fn maybe(opens: Vec<Vec<u8>>) -> Self {

@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use super::director::Director;
-use super::ground::Ground;
+use super::ground::{Ground, Place};
 use crate::axes::{Mechanism, Protocol, Security};
 use crate::identity::{Access, Account, own_names};
 use crate::protocol::{Login, Outcome, Session};
@@ -43,8 +43,7 @@ impl Director {
                     let _ = good.set(way);
                     return Ok(());
                 }
-                Err(LoginError::Refused(reason)) => first = first.or(Some(reason)),
-                Err(LoginError::Lost(reason)) => return Err(first.unwrap_or(reason)),
+                Err(LoginError::Refused(reason) | LoginError::Lost(reason)) => first = first.or(Some(reason)),
             }
         }
         first.map_or(Ok(()), Err)
@@ -66,7 +65,7 @@ impl Director {
     /// Logs an account in as it should be, so that its server forgets its wrong passwords.
     pub(super) async fn log_in_well(&self, ground: &Ground, gate: &Gate, account: usize) -> Result<(), String> {
         let account = ground.target.directory.accounts.get(account);
-        let way = account.and_then(|account| ways_of(ground, account).into_iter().next());
+        let way = account.and_then(|account| ways_of(ground, account, false).into_iter().next());
         let way = way.ok_or("there is no login by name and password that opens its mailbox")?;
         self.take(ground, gate, &way).await.map_err(|error| error.to_string())
     }
@@ -117,14 +116,14 @@ enum LoginError {
 }
 
 /// The ways that are tried at the begin: of each account the plainest, and the one that says least, which a server that
-/// misreads the forms may still read.
+/// misreads the forms may still read; and of every other account over the last place, where the first may be shut.
 fn ways(ground: &Ground) -> Vec<WayIn> {
     let accounts = &ground.target.directory.accounts;
     let (same, others): (Vec<&Account>, _) = accounts.iter().partition(|account| account.role == "same");
     // Each may be refused, and must not lock its account.
     let may_be_refused_twice = ground.target.limits.wrong_passwords.is_none_or(|budget| budget >= 2);
-    let ways = same.into_iter().chain(others).flat_map(|account| {
-        let mut ways = ways_of(ground, account);
+    let ways = same.into_iter().chain(others).enumerate().flat_map(|(number, account)| {
+        let mut ways = ways_of(ground, account, number % 2 == 1);
         if ways.len() > 1 {
             ways.drain(1..ways.len() - 1);
             ways.truncate(1 + usize::from(may_be_refused_twice));
@@ -134,13 +133,17 @@ fn ways(ground: &Ground) -> Vec<WayIn> {
     ways.take(WAYS).collect()
 }
 
-/// How an account can log in over the first place and mechanism by which it can: first by the name that leaves least to
-/// the server, and last by the one that leaves most.
-fn ways_of(ground: &Ground, account: &Account) -> Vec<WayIn> {
+/// How an account can log in over the first place, or the last, and the mechanism by which it can: first by the name that
+/// leaves least to the server, and last by the one that leaves most.
+fn ways_of(ground: &Ground, account: &Account, is_backwards: bool) -> Vec<WayIn> {
     if account.disabled {
         return Vec::new();
     }
-    let places = ground.places.iter().flat_map(|place| [(place, Mechanism::Login), (place, Mechanism::Plain)]);
+    let mut places: Vec<&Place> = ground.places.iter().collect();
+    if is_backwards {
+        places.reverse();
+    }
+    let places = places.into_iter().flat_map(|place| [(place, Mechanism::Login), (place, Mechanism::Plain)]);
     let mut found = places.filter_map(|(place, mechanism)| {
         let is_secured = place.security != Security::Plaintext;
         if ground.offers(place.protocol, is_secured, mechanism) == Some(false) {

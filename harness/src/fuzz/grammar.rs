@@ -5,48 +5,10 @@ use fastrand::Rng;
 use super::conversation::{Attempt, Command, Conversation, Cut, Said, joined, octets, value};
 use super::ground::{Ground, Place};
 use super::mutation::disturb;
+use super::names::argument;
 use super::people::Person;
 use crate::axes::{Encoding, Fault, Mechanism, Protocol, Security};
-use crate::scenario::{Piece, Spelling, Template, Value};
-
-/// The forms of login names that are tried: `D` domain, `N` its DNS name, `U` user, `M` mailbox; `V` and `W` are
-/// another's user and mailbox.
-const FORMS: &[&str] = &[
-    "U", "D\\U", "D/U", "D\\U\\M", "D/U/M", "U@N", "U@N/M", "U@D", "U/M", "U%N", "M", "\\U", "N\\U", "D\\U\\W",
-    "D/U/W", "U@N/W", "W", "U\\M", "U\\W", "U/W", "M@N", "U*V", "V*U", "D\\M", "D\\U\\", "D\\\\U", "U+x", "D\\U/M",
-    "D/U\\M",
-];
-
-/// What may stand where nobody expects it in a name.
-const ODD: &[&[u8]] = &[
-    b" ",
-    b"%",
-    b"\0",
-    b"\0x",
-    b"\\",
-    b"*",
-    b"+",
-    b"@",
-    b"/",
-    b"\"",
-    b"{",
-    b"}",
-    b"(",
-    b"]",
-    b"~",
-    b"\t",
-    b"\x7f",
-    b"=",
-    b",",
-    b"\xff",
-    "\u{ff3c}".as_bytes(),
-    "\u{fc}".as_bytes(),
-    "\u{aa}".as_bytes(),
-    b"x",
-    b"%s",
-    b"{5}",
-    b"&AOk-",
-];
+use crate::scenario::Value;
 
 /// A maker of conversations with one target.
 pub(super) struct Grammar<'g> {
@@ -70,7 +32,13 @@ impl Grammar<'_> {
         };
         let is_secured = place.security != Security::Plaintext;
         if is_secured && rng.u8(..4) == 0 {
-            conversation.certified = Some(self.person(rng)?.role.clone());
+            let person = self.person(rng)?;
+            conversation.certified = Some(person.role.clone());
+            // A certificate is worth most where it is what logs in (RFC 4422 Appendix A).
+            if rng.bool() {
+                conversation.commands.push(self.attempt_by(rng, place, person, Mechanism::External)?);
+                return Some(conversation);
+            }
         }
         match rng.u8(..10) {
             0..=4 => conversation.commands.push(self.attempt(rng, place, is_secured)?),
@@ -129,13 +97,16 @@ impl Grammar<'_> {
         last: Option<&Command>,
         person: &Person,
     ) -> Option<Command> {
-        let is_user = last?.verb(place.protocol) == "USER";
+        let verb = last?.verb(place.protocol);
+        let is_user = verb == "USER";
         let is_tls = last?.said == Said::StartTls;
-        if place.protocol != Protocol::Pop3 || !(is_user || is_tls) {
+        // After a PASS that was refused the name may not be used again (RFC 1939 §7).
+        let is_pass = verb == "PASS";
+        if place.protocol != Protocol::Pop3 || !(is_user || is_tls || is_pass) {
             return None;
         }
         match rng.u8(..8) {
-            0..=3 => {
+            0..=3 if !is_pass || rng.bool() => {
                 let password = self.password(rng, person, Mechanism::Login)?;
                 Some(Command::new(Said::Lines(vec![joined(&[octets(b"PASS "), password])])))
             }
@@ -191,6 +162,10 @@ impl Grammar<'_> {
     /// A login attempt.
     fn attempt_of(&self, rng: &mut Rng, place: &Place, is_secured: bool, person: &Person) -> Option<Command> {
         let mechanism = self.mechanism(rng, place.protocol, is_secured);
+        self.attempt_by(rng, place, person, mechanism)
+    }
+
+    fn attempt_by(&self, rng: &mut Rng, place: &Place, person: &Person, mechanism: Mechanism) -> Option<Command> {
         let name = self.name(rng, person, (place.protocol, mechanism))?;
         let mut attempt = Attempt {
             role: person.role.clone(),
@@ -204,7 +179,9 @@ impl Grammar<'_> {
         let encodings: Vec<Encoding> =
             Encoding::ALL.iter().copied().filter(|encoding| encoding.fits(place.protocol, mechanism)).collect();
         attempt.encoding = rng.choice(encodings);
-        if mechanism.is_sasl() && rng.u8(..10) == 0 {
+        // EXTERNAL has nothing else to say.
+        let is_wanted = rng.u8(..10) < if mechanism == Mechanism::External { 4 } else { 1 };
+        if mechanism.is_sasl() && is_wanted {
             let other = self.person(rng)?;
             attempt.authzid = Some(self.name(rng, other, (place.protocol, mechanism))?);
         }
@@ -225,28 +202,7 @@ impl Grammar<'_> {
 
     fn mechanism(&self, rng: &mut Rng, protocol: Protocol, is_secured: bool) -> Mechanism {
         for _ in 0..8 {
-            let mechanism = match rng.u8(..100) {
-                0..=37 => Mechanism::Login,
-                38..=57 => Mechanism::Plain,
-                58..=65 => Mechanism::SaslLogin,
-                66..=72 => Mechanism::CramMd5,
-                73..=77 => Mechanism::DigestMd5,
-                78..=82 => Mechanism::Apop,
-                83..=86 => Mechanism::Ntlm,
-                87..=89 => Mechanism::Xoauth2,
-                90..=92 => Mechanism::Oauthbearer,
-                93..=95 => Mechanism::External,
-                96 => Mechanism::Anonymous,
-                // What takes thousands of hashes to answer is asked seldom.
-                _ => *rng
-                    .choice(&[
-                        Mechanism::ScramSha1,
-                        Mechanism::ScramSha256,
-                        Mechanism::ScramSha1Plus,
-                        Mechanism::ScramSha256Plus,
-                    ])
-                    .unwrap_or(&Mechanism::ScramSha256),
-            };
+            let mechanism = any_mechanism(rng, is_secured);
             let fits = mechanism.fits(protocol)
                 && mechanism.fits_security(if is_secured { Security::Tls } else { Security::Plaintext });
             let is_offered = self.ground.offers(protocol, is_secured, mechanism) != Some(false);
@@ -255,75 +211,6 @@ impl Grammar<'_> {
             }
         }
         Mechanism::Login
-    }
-
-    /// A login name.
-    pub fn name(&self, rng: &mut Rng, person: &Person, way: (Protocol, Mechanism)) -> Option<Template> {
-        let known = person.logins.iter().find(|(protocol, mechanism, _)| (*protocol, *mechanism) == way);
-        let mut name = match (rng.u8(..20), known) {
-            (0..=6, Some((_, _, login))) => login.clone(),
-            (7..=8, _) => octets(b"nobody"),
-            (19, _) => octets(&(0..rng.usize(..12)).map(|_| rng.u8(..)).collect::<Vec<u8>>()),
-            _ => self.form(rng, person)?,
-        };
-        if rng.u8(..3) == 0 {
-            disturb_name(rng, &mut name);
-        }
-        Some(name)
-    }
-
-    fn form(&self, rng: &mut Rng, person: &Person) -> Option<Template> {
-        let other = self.person(rng)?;
-        let form = rng.choice(FORMS)?;
-        let part = |letter: char| {
-            let (person, wanted) = match letter {
-                'D' => (person, Value::Domain),
-                'N' if person.has_dns => (person, Value::Dns),
-                'N' => (person, Value::Domain),
-                'U' => (person, Value::User),
-                'V' => (other, Value::User),
-                'M' => (person, Value::Mailbox),
-                'W' => (other, Value::Mailbox),
-                letter => return octets(letter.to_string().as_bytes()),
-            };
-            match wanted {
-                Value::User if !person.has_account => value(&person.role, Value::Mailbox),
-                Value::Mailbox if !person.has_mailbox => value(&person.role, Value::User),
-                wanted => value(&person.role, wanted),
-            }
-        };
-        Some(joined(&form.chars().map(part).collect::<Vec<Template>>()))
-    }
-
-    /// A password, right more often than not.
-    pub fn password(&self, rng: &mut Rng, person: &Person, mechanism: Mechanism) -> Option<Template> {
-        let secret = |person: &Person| match (mechanism.takes_token(), person.has_token, person.has_account) {
-            (true, true, _) => value(&person.role, Value::Token),
-            (_, _, true) => value(&person.role, Value::Password),
-            _ => octets(b"not-the-password-of-anybody"),
-        };
-        let right = secret(person);
-        let spelt = |spelling: Spelling| {
-            let piece = |piece: &Piece| match piece {
-                Piece::Value { role, value, .. } => Piece::Value { role: role.clone(), value: *value, spelling },
-                other => other.clone(),
-            };
-            Template::of_pieces(right.pieces().iter().map(piece).collect())
-        };
-        Some(match rng.u8(..100) {
-            0..=64 => right,
-            65..=75 => octets(b"not-the-password-of-anybody"),
-            76..=80 => secret(self.person(rng)?),
-            81..=83 => joined(&[right, octets(b"x")]),
-            84..=87 => joined(&[spelt(Spelling::First(8)), octets(b"x")]),
-            88..=89 => spelt(Spelling::First(rng.u8(1..12))),
-            90..=91 => spelt(Spelling::Swapped),
-            92..=95 => octets(b""),
-            96 => joined(&[octets(b" "), right]),
-            97 => joined(&[right, octets(b" ")]),
-            98 => joined(&[right, octets(b"\0x")]),
-            _ => joined(&[octets(rng.choice(ODD)?), right]),
-        })
     }
 
     pub fn person(&self, rng: &mut Rng) -> Option<&Person> {
@@ -339,39 +226,25 @@ impl Grammar<'_> {
     }
 }
 
-/// Something that nobody expects in a name.
-pub(super) fn disturb_name(rng: &mut Rng, name: &mut Template) {
-    let mut pieces = name.pieces().to_vec();
-    match rng.u8(..6) {
-        0 | 1 => {
-            let values: Vec<usize> =
-                (0..pieces.len()).filter(|&at| matches!(pieces.get(at), Some(Piece::Value { .. }))).collect();
-            if let Some(Piece::Value { spelling, .. }) = rng.choice(values).and_then(|at| pieces.get_mut(at)) {
-                *spelling = *rng.choice(&[Spelling::Lower, Spelling::Upper, Spelling::Swapped]).unwrap_or(spelling);
-            }
-        }
-        // A separator in another script (RFC 4013 §2 makes it the same).
-        2 => {
-            for piece in &mut pieces {
-                if let Piece::Octets(octets) = piece
-                    && octets.as_slice() == b"\\"
-                {
-                    *octets = "\u{ff3c}".as_bytes().to_vec();
-                }
-            }
-        }
-        _ => {
-            let odd = rng.choice(ODD).copied().unwrap_or(b"x");
-            let at = if rng.bool() { rng.usize(..=pieces.len()) } else { pieces.len() * rng.usize(..2) };
-            pieces.insert(at, Piece::Octets(odd.to_vec()));
-        }
+fn any_mechanism(rng: &mut Rng, is_secured: bool) -> Mechanism {
+    const SCRAM: [Mechanism; 4] =
+        [Mechanism::ScramSha1, Mechanism::ScramSha256, Mechanism::ScramSha1Plus, Mechanism::ScramSha256Plus];
+    match rng.u8(..100) {
+        // Channel binding is to be had within TLS only, and so are the lies about it.
+        0..=12 if is_secured => *rng.choice(&SCRAM).unwrap_or(&Mechanism::ScramSha256),
+        0..=33 => Mechanism::Login,
+        34..=51 => Mechanism::Plain,
+        52..=58 => Mechanism::SaslLogin,
+        59..=64 => Mechanism::CramMd5,
+        65..=69 => Mechanism::DigestMd5,
+        70..=74 => Mechanism::Apop,
+        75..=78 => Mechanism::Ntlm,
+        79..=81 => Mechanism::Xoauth2,
+        82..=84 => Mechanism::Oauthbearer,
+        85..=89 => Mechanism::External,
+        90..=91 => Mechanism::Anonymous,
+        _ => *rng.choice(&SCRAM).unwrap_or(&Mechanism::ScramSha256),
     }
-    *name = joined(&pieces.into_iter().map(|piece| Template::of_pieces(vec![piece])).collect::<Vec<_>>());
-}
-
-/// An argument of `LOGIN`, bare or within quotes.
-fn argument(rng: &mut Rng, text: Template) -> Template {
-    if rng.bool() { text } else { joined(&[octets(b"\""), text, octets(b"\"")]) }
 }
 
 /// An attempt as lines of octets, where it can be had so.
@@ -384,8 +257,8 @@ pub(super) fn plain_lines(command: Command, protocol: Protocol) -> Vec<Command> 
 
 pub(super) fn cut(rng: &mut Rng) -> Cut {
     match rng.u8(..100) {
-        0..=11 => Cut::Each(rng.usize(1..9)),
-        12 => Cut::Pause { after: rng.usize(1..20), millis: rng.u64(1..8) },
+        0..=7 => Cut::Each(rng.usize(1..9)),
+        8 => Cut::Pause { after: rng.usize(1..20), millis: rng.u64(1..8) },
         _ => Cut::Whole,
     }
 }

@@ -2,7 +2,7 @@
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::conversation::Command;
+use super::conversation::{Command, Cut};
 use super::heard::{Answer, Answered, Opened};
 use super::play::{Stage, unsaid};
 use crate::axes::Protocol;
@@ -12,6 +12,8 @@ use crate::protocol::imap::response::header_fields;
 impl<S: AsyncRead + AsyncWrite + Unpin> Stage<'_, S> {
     /// Asks for the mailbox, and for the canary in it.
     pub(super) async fn look(&mut self) -> Opened {
+        // Whatever cuts were to show is said by now.
+        self.wire.cut = Cut::Whole;
         match self.equipment.protocol {
             Protocol::Imap => self.look_by_imap().await,
             Protocol::Pop3 => self.look_by_pop3().await,

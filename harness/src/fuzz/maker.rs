@@ -43,8 +43,11 @@ impl Maker {
         let mut conversation = if !known.is_empty() && rng.bool() {
             // What was reached last leads on more often.
             let recent = known.len().saturating_sub(64);
-            let at = if rng.bool() { rng.usize(recent..known.len()) } else { rng.usize(..known.len()) };
-            let mut conversation = known.get(at)?.1.clone();
+            let mut draw = || if rng.bool() { rng.usize(recent..known.len()) } else { rng.usize(..known.len()) };
+            // A handshake costs as much as three conversations without one, and what is new is often so in TLS only.
+            let drawn = [draw(), draw(), draw()].map(|at| known.get(at));
+            let plain = drawn.into_iter().flatten().find(|(_, conversation)| !conversation.needs_tls());
+            let mut conversation = plain.or(drawn[0])?.1.clone();
             mutate(&mut rng, &self.grammar(conversation.target)?, &mut conversation);
             conversation
         } else {

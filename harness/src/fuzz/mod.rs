@@ -5,8 +5,8 @@
 //! - [`fuzz`]: a campaign, with its [`Options`], its [`FuzzEvent`]s and its [`CampaignSummary`]
 //! - [`Oracle`]: the rules; a [`Finding`] is a violation of one that was seen again
 //!
-//! A conversation ([`conversation`]) is made by a grammar or by changing an earlier one (`grammar`, `mutation`, `maker`),
-//! had on connections of its own (`wire`, `speaker`, `play`, `scene`), and judged by what each command means where it
+//! A conversation ([`conversation`]) is made by a grammar or by changing an earlier one (`grammar`, `names`, `mutation`,
+//! `maker`), had on connections of its own (`wire`, `speaker`, `play`, `scene`), and judged by what each command means where it
 //! stands (`reading`, `due`, `course`, `oracle`), by independent readers (`independent`), and against other conversations
 //! (`comparison`). What is suspicious (`suspicions`, `culprit`) is tried again and made small (`bench`, `simplification`),
 //! written down (`scenario_text`), and proven on the target and on a sound reference server (`proof`, `sound`).
@@ -29,6 +29,7 @@ mod independent;
 mod look;
 mod maker;
 mod mutation;
+mod names;
 mod oracle;
 mod people;
 mod play;

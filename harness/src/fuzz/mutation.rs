@@ -3,7 +3,8 @@
 use fastrand::Rng;
 
 use super::conversation::{Attempt, Command, Conversation, Said, octets};
-use super::grammar::{Grammar, cut, disturb_name, plain_lines};
+use super::grammar::{Grammar, cut, plain_lines};
+use super::names::disturb_name;
 use crate::axes::{Encoding, Fault, Mechanism, Protocol, Security};
 use crate::scenario::{Piece, Template};
 

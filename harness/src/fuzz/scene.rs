@@ -13,7 +13,6 @@ use super::heard::Heard;
 use super::oracle::{Oracle, Violation, judge};
 use super::play::{Equipment, play};
 use super::state_map::{Reached, walk};
-use crate::axes::Security;
 use crate::protocol::Fresh;
 use crate::transport::{ConnectError, Deadlines, connect};
 
@@ -76,8 +75,7 @@ async fn one(
     let Conversation { protocol, security, .. } = *conversation;
     let place = ground.places.iter().find(|place| (place.protocol, place.security) == (protocol, security));
     let place = place.ok_or_else(|| format!("{} has no port for {protocol}, {security}", ground.target.name))?;
-    let needs_tls =
-        security != Security::Plaintext || conversation.commands.iter().any(|command| command.said == Said::StartTls);
+    let needs_tls = conversation.needs_tls();
     let certified = conversation.certified.as_deref();
     let tls = if needs_tls { Some(ground.target.tls_client(&place.endpoint, certified)?) } else { None };
     let address = &place.endpoint.address;
@@ -88,6 +86,11 @@ async fn one(
         }
         Err(error) => return Err(no_connection(address, &error)),
     };
+    if ground.target.is_reference() {
+        // Thousands of connections a second that linger would fill the tables of the system within a minute. Where it
+        // cannot be set they linger.
+        let _ = stream.set_zero_linger();
+    }
     let offers_plus = conversation.commands.iter().any(|command| match &command.said {
         Said::Login(attempt) => attempt
             .mechanism
@@ -114,3 +117,7 @@ async fn one(
 fn no_connection(address: &str, error: &ConnectError) -> String {
     format!("failed to connect to {address}: {error}")
 }
+
+#[cfg(test)]
+#[path = "scene_tests.rs"]
+mod tests;

@@ -23,7 +23,8 @@ pub(super) struct Wire<S> {
     framer: Framer,
     start: Instant,
     deadlines: Deadlines,
-    cut: Cut,
+    /// How what is said is cut.
+    pub cut: Cut,
     /// Whether an answer may never come, so that it is not waited for long.
     pub is_hasty: bool,
     pub deviations: Deviations,
@@ -104,8 +105,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         let octets = &message.octets;
         let (size, pause) = match self.cut {
             Cut::Whole => (octets.len().max(1), None),
-            // A long message in single octets would take longer than it is worth.
-            Cut::Each(size) => (size.max(1).max(octets.len() / 64), None),
+            // A message in many pieces takes longer than it is worth: each is a system call, here and there.
+            Cut::Each(size) => (size.max(1).max(octets.len() / 16), None),
             Cut::Pause { after, millis } => (after.clamp(1, octets.len().max(1)), Some(Duration::from_millis(millis))),
         };
         let mut rest = octets.as_slice();

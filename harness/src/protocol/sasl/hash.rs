@@ -1,15 +1,25 @@
 //! The hash functions of the mechanisms, over octets.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 use sha1::Sha1;
 use sha2::Sha256;
 
 /// The hash function of a SCRAM mechanism.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum ScramHash {
     Sha1,
     Sha256,
+}
+
+/// How many salted passwords a thread keeps.
+const MOST_KEPT: usize = 256;
+
+thread_local! {
+    static KEPT: RefCell<HashMap<(ScramHash, [u8; 32]), Vec<u8>>> = RefCell::default();
 }
 
 impl ScramHash {
@@ -29,8 +39,30 @@ impl ScramHash {
         }
     }
 
-    /// `Hi(str, salt, i)` (RFC 5802 §2.2).
+    /// `Hi(str, salt, i)` (RFC 5802 §2.2). It is slow on purpose, and a client may keep it (§5.1): this one keeps the last
+    /// few of each thread, under a hash of what they are made from.
     pub(super) fn salted(self, password: &[u8], salt: &[u8], iterations: u32) -> Vec<u8> {
+        let mut made_from = Sha256::new();
+        for part in [password, salt] {
+            made_from.update((part.len() as u64).to_be_bytes());
+            made_from.update(part);
+        }
+        made_from.update(iterations.to_be_bytes());
+        let made_from = (self, made_from.finalize().into());
+        if let Some(salted) = KEPT.with_borrow(|kept| kept.get(&made_from).cloned()) {
+            return salted;
+        }
+        let salted = self.salted_anew(password, salt, iterations);
+        KEPT.with_borrow_mut(|kept| {
+            if kept.len() >= MOST_KEPT {
+                kept.clear();
+            }
+            kept.insert(made_from, salted.clone());
+        });
+        salted
+    }
+
+    fn salted_anew(self, password: &[u8], salt: &[u8], iterations: u32) -> Vec<u8> {
         match self {
             Self::Sha1 => {
                 let mut salted = [0; 20];
@@ -97,6 +129,21 @@ mod tests {
     fn hmac_md5_as_in_rfc_2104() {
         let digest = hmac_md5(b"Jefe", &[b"what do ya ", b"want for nothing?"]);
         assert_eq!(hex(&digest), "750c783e6ab0b503eaa86e310a5db738");
+    }
+
+    #[test]
+    fn what_is_kept_is_what_would_be_made_anew() {
+        // Each of these differs from the others in one thing, or in where the password ends.
+        let asked: [(&[u8], &[u8], u32); 5] =
+            [(b"pw", b"salt", 2), (b"pws", b"alt", 2), (b"pw", b"salt", 3), (b"pw", b"tlas", 2), (b"wp", b"salt", 2)];
+        for _ in 0..2 {
+            for hash in [ScramHash::Sha1, ScramHash::Sha256] {
+                for (password, salt, iterations) in asked {
+                    let anew = hash.salted_anew(password, salt, iterations);
+                    assert_eq!(hash.salted(password, salt, iterations), anew, "{hash:?} {iterations}");
+                }
+            }
+        }
     }
 
     #[test]
