@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use loginspec::fuzz::{Finding, FuzzEvent, FuzzReporter, Ground, Options, Oracle, fuzz};
 use loginspec::runner::{CaseReport, Plan, RunOptions, Summary, run};
 use loginspec::scenario::{Scenario, Selection, Verdict, Vocabulary, bundled_scenarios, read_scenario};
 use loginspec::source::SourceText;
@@ -45,6 +46,7 @@ fn main() {
     };
     let mut trials: Vec<Trial> = loginspec_containers::names().iter().map(observed).collect();
     trials.push(docker("what_spins_grows_dumps_or_ends_is_seen".to_string(), Box::new(what_misbehaves_is_seen)));
+    trials.push(docker("fuzzing_finds_an_endless_loop".to_string(), Box::new(fuzzing_finds_an_endless_loop)));
     libtest_mimic::run(&arguments, trials).exit();
 }
 
@@ -101,6 +103,58 @@ fn what_misbehaves_is_seen() -> Result<(), Failed> {
     }
     assert_eq!((of("refuses").verdict, of("refuses").process.as_deref()), (Verdict::Pass, None));
     assert_eq!((of("opens").verdict, of("opens").process.as_deref()), (Verdict::Pass, None));
+    Ok(())
+}
+
+/// GNU mailutils' imap4d spins for ever on a backslash within quotes, before anybody has logged in. A campaign comes to
+/// that by itself, finds out which conversation does it, and writes a scenario that shows it.
+fn fuzzing_finds_an_endless_loop() -> Result<(), Failed> {
+    /// Ends the campaign as soon as a harm has been proven.
+    struct UntilHarm(tokio::sync::watch::Sender<bool>);
+
+    impl FuzzReporter for UntilHarm {
+        fn event(&mut self, event: &FuzzEvent<'_>) {
+            if matches!(event, FuzzEvent::Found(finding, _) if is_loop(finding)) {
+                self.0.send_replace(true);
+            }
+        }
+    }
+
+    fn is_loop(finding: &Finding) -> bool {
+        finding.oracle == Oracle::ServerHarmed && finding.is_proven() && finding.what.contains("imap4d spins")
+    }
+
+    let folder = tempfile::tempdir()?;
+    let summary = runtime().block_on(async {
+        let target = Arc::new(start_container("mailutils-3.15").await?);
+        let deadlines = Deadlines::from_reply(Duration::from_secs(5));
+        let ground = Ground::explore(Arc::clone(&target), deadlines).await?;
+        let (sender, interrupt) = tokio::sync::watch::channel(false);
+        let options = Options {
+            seed: 1,
+            // On a quiet machine it takes one minute.
+            time: Duration::from_secs(240),
+            conversations: None,
+            findings: None,
+            jobs: 16,
+            deadlines,
+            rate: None,
+            stop_file: folder.path().join("stop"),
+            folder: folder.path().to_path_buf(),
+            resume: false,
+            interrupt,
+        };
+        let summary = fuzz(vec![ground], options, &mut UntilHarm(sender)).await?;
+        if let Some(target) = Arc::into_inner(target) {
+            target.stop().await;
+        }
+        Ok::<_, Failed>(summary)
+    })?;
+    let found: Vec<&str> = summary.findings.iter().map(|(finding, _)| finding.what.as_str()).collect();
+    let (finding, path) =
+        summary.findings.iter().find(|(finding, _)| is_loop(finding)).ok_or_else(|| format!("only {found:?}"))?;
+    let scenario = std::fs::read_to_string(path)?;
+    assert!(finding.steps <= 2 && scenario.contains('\\'), "{scenario}");
     Ok(())
 }
 

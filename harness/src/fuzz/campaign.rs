@@ -19,11 +19,11 @@ use super::director::{Director, nonce};
 use super::event::{CampaignSummary, Ended, FuzzEvent, FuzzReporter, Options, Progress};
 use super::ground::Ground;
 use super::maker::{Maker, WINDOW};
-use super::oracle::Oracle;
 use super::scene::Scene;
 use super::state_map::StateMap;
 use super::store::Store;
 use super::suspicions::Looking;
+use super::watching::Watching;
 
 /// How long after the end suspicions are still looked into, at most: no longer than the campaign took, but a little.
 const AFTER_THE_END: Duration = Duration::from_secs(60);
@@ -33,10 +33,6 @@ const OFTEN: Duration = Duration::from_millis(250);
 const SELDOM: Duration = Duration::from_secs(2);
 /// So many conversations in a row without a connection, and nobody is there any more.
 const GONE: u32 = 64;
-
-/// What servers have suffered, by the target's index; and a target's index, and what its good login came to.
-type Watched = (Vec<(usize, String)>, usize, Result<(), String>);
-type Watching = JoinSet<Watched>;
 
 /// Fuzzes until time is up, or somebody wants it to end.
 pub async fn fuzz(
@@ -208,6 +204,10 @@ impl Campaign {
                 break;
             }
         }
+        // Whoever stops the servers must be the last who holds them.
+        asking.shutdown().await;
+        looking.shutdown().await;
+        watching.shutdown().await;
         match self.ended {
             Some(Ended::NoGoodLogin { .. }) => {}
             Some(Ended::Interrupted) => self.save()?,
@@ -278,52 +278,6 @@ impl Campaign {
                 self.maker.learn(index, conversation);
             }
         }
-    }
-
-    /// Sees to the servers, and to the good login at one after the other, besides all else.
-    fn begin_watching(&self, watching: &mut Watching) {
-        let index = (self.start.elapsed().as_secs() as usize / 2) % self.names.len().max(1);
-        let director = Arc::clone(&self.director);
-        watching.spawn(async move {
-            let harm = director.see_to_servers().await;
-            (harm, index, director.canary(index).await)
-        });
-    }
-
-    fn take_watch(&mut self, (harm, index, canary): Watched, reporter: &mut dyn FuzzReporter) -> io::Result<()> {
-        for (target, harm) in harm {
-            let name = self.names.get(target).map_or("", String::as_str);
-            reporter.event(&FuzzEvent::Note(&format!("{name}: {harm}")));
-            self.suspect_harm(target, harm);
-        }
-        self.take_canary(index, canary, reporter)?;
-        self.save()
-    }
-
-    fn take_canary(
-        &mut self,
-        index: usize,
-        canary: Result<(), String>,
-        reporter: &mut dyn FuzzReporter,
-    ) -> io::Result<()> {
-        let Err(reason) = canary else { return Ok(()) };
-        let name = self.names.get(index).cloned().unwrap_or_default();
-        let what = format!(
-            "a good login at {name} worked before, and comes to this after conversation {}: {reason}",
-            self.judged
-        );
-        let kind = format!("{} {name}", Oracle::CanaryDies.word());
-        if self.looked_into.insert(kind.clone(), 1).is_some() {
-            return Ok(());
-        }
-        let finding = Finding {
-            doubt: Some("which conversation did it is not known".to_string()),
-            ..Finding::new(Oracle::CanaryDies, what, name, self.judged, kind)
-        };
-        let path = self.store.keep(&finding)?;
-        reporter.event(&FuzzEvent::Found(&finding, &path));
-        self.findings.push((finding, path));
-        Ok(())
     }
 
     fn progress(&self, rate: u64) -> Progress {

@@ -105,12 +105,14 @@ impl Grammar<'_> {
         if place.protocol != Protocol::Pop3 || !(is_user || is_tls || is_pass) {
             return None;
         }
+        let pass = |rng: &mut Rng| {
+            let password = self.password(rng, person, Mechanism::Login)?;
+            Some(Command::new(Said::Lines(vec![joined(&[octets(b"PASS "), password])])))
+        };
         match rng.u8(..8) {
-            0..=3 if !is_pass || rng.bool() => {
-                let password = self.password(rng, person, Mechanism::Login)?;
-                Some(Command::new(Said::Lines(vec![joined(&[octets(b"PASS "), password])])))
-            }
-            4..=5 if is_user && place.has_starttls && !is_secured => Some(Command::new(Said::StartTls)),
+            0..=3 if !is_pass || rng.bool() => pass(rng),
+            4..=6 if is_user && place.has_starttls && !is_secured => Some(Command::new(Said::StartTls)),
+            4..=6 if is_tls => pass(rng),
             _ => None,
         }
     }

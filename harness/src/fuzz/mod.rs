@@ -44,6 +44,7 @@ mod speaker;
 mod state_map;
 mod store;
 mod suspicions;
+mod watching;
 mod wire;
 #[cfg(any(test, feature = "fuzzing"))]
 mod written;

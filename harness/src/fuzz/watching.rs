@@ -1,0 +1,68 @@
+//! Looks after the servers while a campaign goes on: whether they are well, and whether a good login still works.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::bench::Finding;
+use super::campaign::Campaign;
+use super::event::{FuzzEvent, FuzzReporter};
+use super::oracle::Oracle;
+
+/// What servers have suffered, by the target's index; and a target's index, and what its good login came to.
+pub(super) type Watched = (Vec<(usize, String)>, usize, Result<(), String>);
+/// Whoever looks after the servers just now.
+pub(super) type Watching = JoinSet<Watched>;
+
+impl Campaign {
+    /// Sees to the servers, and to the good login at one after the other, besides all else.
+    pub(super) fn begin_watching(&self, watching: &mut Watching) {
+        let index = (self.start.elapsed().as_secs() as usize / 2) % self.names.len().max(1);
+        let director = Arc::clone(&self.director);
+        watching.spawn(async move {
+            let harm = director.see_to_servers().await;
+            (harm, index, director.canary(index).await)
+        });
+    }
+
+    pub(super) fn take_watch(
+        &mut self,
+        (harm, index, canary): Watched,
+        reporter: &mut dyn FuzzReporter,
+    ) -> io::Result<()> {
+        for (target, harm) in harm {
+            let name = self.names.get(target).map_or("", String::as_str);
+            reporter.event(&FuzzEvent::Note(&format!("{name}: {harm}")));
+            self.suspect_harm(target, harm);
+        }
+        self.take_canary(index, canary, reporter)?;
+        self.save()
+    }
+
+    pub(super) fn take_canary(
+        &mut self,
+        index: usize,
+        canary: Result<(), String>,
+        reporter: &mut dyn FuzzReporter,
+    ) -> io::Result<()> {
+        let Err(reason) = canary else { return Ok(()) };
+        let name = self.names.get(index).cloned().unwrap_or_default();
+        let what = format!(
+            "a good login at {name} worked before, and comes to this after conversation {}: {reason}",
+            self.judged
+        );
+        let kind = format!("{} {name}", Oracle::CanaryDies.word());
+        if self.looked_into.insert(kind.clone(), 1).is_some() {
+            return Ok(());
+        }
+        let finding = Finding {
+            doubt: Some("which conversation did it is not known".to_string()),
+            ..Finding::new(Oracle::CanaryDies, what, name, self.judged, kind)
+        };
+        let path = self.store.keep(&finding)?;
+        reporter.event(&FuzzEvent::Found(&finding, &path));
+        self.findings.push((finding, path));
+        Ok(())
+    }
+}
