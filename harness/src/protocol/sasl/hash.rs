@@ -18,8 +18,11 @@ pub(super) enum ScramHash {
 /// How many salted passwords a thread keeps.
 const MOST_KEPT: usize = 256;
 
+/// Salted passwords, by the hash function and a hash of what they are made from.
+type Kept = HashMap<(ScramHash, [u8; 32]), Vec<u8>>;
+
 thread_local! {
-    static KEPT: RefCell<HashMap<(ScramHash, [u8; 32]), Vec<u8>>> = RefCell::default();
+    static KEPT: RefCell<Kept> = RefCell::default();
 }
 
 impl ScramHash {
