@@ -22,8 +22,6 @@ use super::maker::{Maker, WINDOW};
 use super::scene::Scene;
 use super::state_map::StateMap;
 use super::store::Store;
-use super::suspicions::Looking;
-use super::watching::Watching;
 
 /// How long after the end suspicions are still looked into, at most: no longer than the campaign took, but a little.
 const AFTER_THE_END: Duration = Duration::from_secs(60);
@@ -53,6 +51,14 @@ async fn interrupted(interrupt: &mut watch::Receiver<bool>) {
         std::future::pending::<()>().await;
     }
 }
+
+/// The suspicions that are being looked into: the conversation's number, the shape, and what was found.
+pub(super) type Looking = JoinSet<(u64, String, Option<Finding>)>;
+
+/// What servers have suffered, by the target's index; and a target's index, and what its good login came to.
+pub(super) type Watched = (Vec<(usize, String)>, usize, Result<(), String>);
+/// Whoever looks after the servers just now.
+pub(super) type Watching = JoinSet<Watched>;
 
 /// A campaign under way.
 pub(super) struct Campaign {

@@ -266,3 +266,11 @@ pub fn joined(texts: &[Template]) -> Template {
     texts.iter().for_each(|text| all.append(text.clone()));
     all
 }
+
+/// An attempt as lines of octets, where it can be had so.
+pub(super) fn plain_lines(command: Command, protocol: Protocol) -> Vec<Command> {
+    match &command.said {
+        Said::Login(attempt) => attempt.lines(protocol).unwrap_or_else(|| vec![command]),
+        _ => vec![command],
+    }
+}

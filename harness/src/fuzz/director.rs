@@ -10,10 +10,10 @@ use tokio::sync::{RwLockWriteGuard, Semaphore};
 
 use super::conversation::{Conversation, Said};
 use super::course::Course;
-use super::good_login::WayIn;
 use super::ground::Ground;
 use super::heard::{Answer, Answered};
 use super::scene::{Scene, perform};
+use super::ways_in::WayIn;
 use crate::axes::{Protocol, Security};
 use crate::runner::{Gate, GoodLogin, Governor};
 use crate::scenario::{Piece, Template};
@@ -67,7 +67,9 @@ impl Director {
             return self.once(ground, gate, conversation, nonce, gate.deadlines()).await;
         }
         let _turn = gate.enter().await;
-        let deadlines = if ground.target.is_watched() { gate.short_deadlines() } else { gate.deadlines() };
+        let is_known = self.had.load(Ordering::Relaxed) >= ACQUAINTED;
+        let is_short = is_known && ground.target.is_watched();
+        let deadlines = if is_short { gate.short_deadlines() } else { gate.deadlines() };
         self.charged_once(ground, gate, conversation, nonce, deadlines).await
     }
 
@@ -192,6 +194,9 @@ impl Director {
         is_here.then(|| Ipv4Addr::from(0x7f01_0000 + number % 0x00fe_ffff))
     }
 }
+
+/// After so many conversations it is known how long a server takes to refuse.
+const ACQUAINTED: u64 = 200;
 
 const NO_TARGET: &str = "there is no such target";
 

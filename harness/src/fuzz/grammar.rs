@@ -2,10 +2,10 @@
 
 use fastrand::Rng;
 
-use super::conversation::{Attempt, Command, Conversation, Cut, Said, joined, octets, value};
+use super::conversation::{Attempt, Command, Conversation, Cut, Said, joined, octets, plain_lines, value};
+use super::disturbance::disturb;
 use super::ground::{Ground, Place};
-use super::mutation::disturb;
-use super::names::argument;
+use super::names::{argument, name, password};
 use super::people::Person;
 use crate::axes::{Encoding, Fault, Mechanism, Protocol, Security};
 use crate::scenario::Value;
@@ -106,7 +106,7 @@ impl Grammar<'_> {
             return None;
         }
         let pass = |rng: &mut Rng| {
-            let password = self.password(rng, person, Mechanism::Login)?;
+            let password = password(rng, self.people, person, Mechanism::Login)?;
             Some(Command::new(Said::Lines(vec![joined(&[octets(b"PASS "), password])])))
         };
         match rng.u8(..8) {
@@ -127,17 +127,17 @@ impl Grammar<'_> {
             55..=62 => Command::line("NOOP"),
             63..=74 if place.has_starttls && (!is_secured || rng.u8(..8) == 0) => Command::new(Said::StartTls),
             63..=84 if !is_imap && rng.bool() => {
-                Command::new(Said::Lines(vec![joined(&[octets(b"USER "), self.name(rng, person, by_name)?])]))
+                Command::new(Said::Lines(vec![joined(&[octets(b"USER "), name(rng, self.people, person, by_name)?])]))
             }
             63..=84 if !is_imap => {
-                let password = self.password(rng, person, Mechanism::Login)?;
+                let password = password(rng, self.people, person, Mechanism::Login)?;
                 Command::new(Said::Lines(vec![joined(&[octets(b"PASS "), password])]))
             }
             63..=84 => {
                 // Both arguments in spellings of their own.
                 let mut line = octets(b"LOGIN ");
                 let (name, password) =
-                    (self.name(rng, person, by_name)?, self.password(rng, person, Mechanism::Login)?);
+                    (name(rng, self.people, person, by_name)?, password(rng, self.people, person, Mechanism::Login)?);
                 line.append(argument(rng, name));
                 line.append(octets(b" "));
                 line.append(argument(rng, password));
@@ -168,14 +168,13 @@ impl Grammar<'_> {
     }
 
     fn attempt_by(&self, rng: &mut Rng, place: &Place, person: &Person, mechanism: Mechanism) -> Option<Command> {
-        let name = self.name(rng, person, (place.protocol, mechanism))?;
         let mut attempt = Attempt {
             role: person.role.clone(),
             mechanism,
             encoding: None,
-            name,
+            name: name(rng, self.people, person, (place.protocol, mechanism))?,
             authzid: None,
-            password: self.password(rng, person, mechanism)?,
+            password: password(rng, self.people, person, mechanism)?,
             fault: None,
         };
         let encodings: Vec<Encoding> =
@@ -185,7 +184,7 @@ impl Grammar<'_> {
         let is_wanted = rng.u8(..10) < if mechanism == Mechanism::External { 4 } else { 1 };
         if mechanism.is_sasl() && is_wanted {
             let other = self.person(rng)?;
-            attempt.authzid = Some(self.name(rng, other, (place.protocol, mechanism))?);
+            attempt.authzid = Some(name(rng, self.people, other, (place.protocol, mechanism))?);
         }
         // What is said seldom is worth being wrong in more often.
         let is_wrong = if mechanism.is_scram() || mechanism == Mechanism::DigestMd5 { 2 } else { 6 };
@@ -246,14 +245,6 @@ fn any_mechanism(rng: &mut Rng, is_secured: bool) -> Mechanism {
         85..=89 => Mechanism::External,
         90..=91 => Mechanism::Anonymous,
         _ => *rng.choice(&SCRAM).unwrap_or(&Mechanism::ScramSha256),
-    }
-}
-
-/// An attempt as lines of octets, where it can be had so.
-pub(super) fn plain_lines(command: Command, protocol: Protocol) -> Vec<Command> {
-    match &command.said {
-        Said::Login(attempt) => attempt.lines(protocol).unwrap_or_else(|| vec![command]),
-        _ => vec![command],
     }
 }
 

@@ -19,6 +19,7 @@ mod conversation;
 mod course;
 mod culprit;
 mod director;
+mod disturbance;
 mod due;
 mod event;
 mod good_login;
@@ -45,6 +46,7 @@ mod state_map;
 mod store;
 mod suspicions;
 mod watching;
+mod ways_in;
 mod wire;
 #[cfg(any(test, feature = "fuzzing"))]
 mod written;

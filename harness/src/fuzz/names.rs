@@ -3,7 +3,6 @@
 use fastrand::Rng;
 
 use super::conversation::{joined, octets, value};
-use super::grammar::Grammar;
 use super::people::Person;
 use crate::axes::{Mechanism, Protocol};
 use crate::scenario::{Piece, Spelling, Template, Value};
@@ -47,75 +46,73 @@ const ODD: &[&[u8]] = &[
     b"&AOk-",
 ];
 
-impl Grammar<'_> {
-    /// A login name.
-    pub fn name(&self, rng: &mut Rng, person: &Person, way: (Protocol, Mechanism)) -> Option<Template> {
-        let known = person.logins.iter().find(|(protocol, mechanism, _)| (*protocol, *mechanism) == way);
-        let mut name = match (rng.u8(..20), known) {
-            (0..=6, Some((_, _, login))) => login.clone(),
-            (7..=8, _) => octets(b"nobody"),
-            (19, _) => octets(&(0..rng.usize(..12)).map(|_| rng.u8(..)).collect::<Vec<u8>>()),
-            _ => self.form(rng, person)?,
+/// A login name.
+pub(super) fn name(rng: &mut Rng, people: &[Person], person: &Person, way: (Protocol, Mechanism)) -> Option<Template> {
+    let known = person.logins.iter().find(|(protocol, mechanism, _)| (*protocol, *mechanism) == way);
+    let mut name = match (rng.u8(..20), known) {
+        (0..=6, Some((_, _, login))) => login.clone(),
+        (7..=8, _) => octets(b"nobody"),
+        (19, _) => octets(&(0..rng.usize(..12)).map(|_| rng.u8(..)).collect::<Vec<u8>>()),
+        _ => form(rng, people, person)?,
+    };
+    if rng.u8(..3) == 0 {
+        disturb_name(rng, &mut name);
+    }
+    Some(name)
+}
+
+fn form(rng: &mut Rng, people: &[Person], person: &Person) -> Option<Template> {
+    let other = rng.choice(people)?;
+    let form = rng.choice(FORMS)?;
+    let part = |letter: char| {
+        let (person, wanted) = match letter {
+            'D' => (person, Value::Domain),
+            'N' if person.has_dns => (person, Value::Dns),
+            'N' => (person, Value::Domain),
+            'U' => (person, Value::User),
+            'V' => (other, Value::User),
+            'M' => (person, Value::Mailbox),
+            'W' => (other, Value::Mailbox),
+            letter => return octets(letter.to_string().as_bytes()),
         };
-        if rng.u8(..3) == 0 {
-            disturb_name(rng, &mut name);
+        match wanted {
+            Value::User if !person.has_account => value(&person.role, Value::Mailbox),
+            Value::Mailbox if !person.has_mailbox => value(&person.role, Value::User),
+            wanted => value(&person.role, wanted),
         }
-        Some(name)
-    }
+    };
+    Some(joined(&form.chars().map(part).collect::<Vec<Template>>()))
+}
 
-    fn form(&self, rng: &mut Rng, person: &Person) -> Option<Template> {
-        let other = self.person(rng)?;
-        let form = rng.choice(FORMS)?;
-        let part = |letter: char| {
-            let (person, wanted) = match letter {
-                'D' => (person, Value::Domain),
-                'N' if person.has_dns => (person, Value::Dns),
-                'N' => (person, Value::Domain),
-                'U' => (person, Value::User),
-                'V' => (other, Value::User),
-                'M' => (person, Value::Mailbox),
-                'W' => (other, Value::Mailbox),
-                letter => return octets(letter.to_string().as_bytes()),
-            };
-            match wanted {
-                Value::User if !person.has_account => value(&person.role, Value::Mailbox),
-                Value::Mailbox if !person.has_mailbox => value(&person.role, Value::User),
-                wanted => value(&person.role, wanted),
-            }
+/// A password, right more often than not.
+pub(super) fn password(rng: &mut Rng, people: &[Person], person: &Person, mechanism: Mechanism) -> Option<Template> {
+    let secret = |person: &Person| match (mechanism.takes_token(), person.has_token, person.has_account) {
+        (true, true, _) => value(&person.role, Value::Token),
+        (_, _, true) => value(&person.role, Value::Password),
+        _ => octets(b"not-the-password-of-anybody"),
+    };
+    let right = secret(person);
+    let spelt = |spelling: Spelling| {
+        let piece = |piece: &Piece| match piece {
+            Piece::Value { role, value, .. } => Piece::Value { role: role.clone(), value: *value, spelling },
+            other => other.clone(),
         };
-        Some(joined(&form.chars().map(part).collect::<Vec<Template>>()))
-    }
-
-    /// A password, right more often than not.
-    pub fn password(&self, rng: &mut Rng, person: &Person, mechanism: Mechanism) -> Option<Template> {
-        let secret = |person: &Person| match (mechanism.takes_token(), person.has_token, person.has_account) {
-            (true, true, _) => value(&person.role, Value::Token),
-            (_, _, true) => value(&person.role, Value::Password),
-            _ => octets(b"not-the-password-of-anybody"),
-        };
-        let right = secret(person);
-        let spelt = |spelling: Spelling| {
-            let piece = |piece: &Piece| match piece {
-                Piece::Value { role, value, .. } => Piece::Value { role: role.clone(), value: *value, spelling },
-                other => other.clone(),
-            };
-            Template::of_pieces(right.pieces().iter().map(piece).collect())
-        };
-        Some(match rng.u8(..100) {
-            0..=64 => right,
-            65..=75 => octets(b"not-the-password-of-anybody"),
-            76..=80 => secret(self.person(rng)?),
-            81..=83 => joined(&[right, octets(b"x")]),
-            84..=87 => joined(&[spelt(Spelling::First(8)), octets(b"x")]),
-            88..=89 => spelt(Spelling::First(rng.u8(1..12))),
-            90..=91 => spelt(Spelling::Swapped),
-            92..=95 => octets(b""),
-            96 => joined(&[octets(b" "), right]),
-            97 => joined(&[right, octets(b" ")]),
-            98 => joined(&[right, octets(b"\0x")]),
-            _ => joined(&[octets(rng.choice(ODD)?), right]),
-        })
-    }
+        Template::of_pieces(right.pieces().iter().map(piece).collect())
+    };
+    Some(match rng.u8(..100) {
+        0..=64 => right,
+        65..=75 => octets(b"not-the-password-of-anybody"),
+        76..=80 => secret(rng.choice(people)?),
+        81..=83 => joined(&[right, octets(b"x")]),
+        84..=87 => joined(&[spelt(Spelling::First(8)), octets(b"x")]),
+        88..=89 => spelt(Spelling::First(rng.u8(1..12))),
+        90..=91 => spelt(Spelling::Swapped),
+        92..=95 => octets(b""),
+        96 => joined(&[octets(b" "), right]),
+        97 => joined(&[right, octets(b" ")]),
+        98 => joined(&[right, octets(b"\0x")]),
+        _ => joined(&[octets(rng.choice(ODD)?), right]),
+    })
 }
 
 /// Something that nobody expects in a name.

@@ -3,10 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
-
 use super::bench::{Finding, Suspicion};
-use super::campaign::Campaign;
+use super::campaign::{Campaign, Looking};
 use super::conversation::Conversation;
 use super::event::{Ended, FuzzEvent, FuzzReporter};
 use super::oracle::{Oracle, Violation};
@@ -17,9 +15,6 @@ const OF_A_KIND: u32 = 4;
 const LOOKED_INTO_AT_ONCE: usize = 2;
 /// How many of the last conversations may have harmed a server, besides those that still go on.
 const SUSPECTED: u64 = 48;
-
-/// The suspicions that are being looked into: the conversation's number, the shape, and what was found.
-pub(super) type Looking = JoinSet<(u64, String, Option<Finding>)>;
 
 impl Campaign {
     pub(super) fn compare_times(&mut self) {

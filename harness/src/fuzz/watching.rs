@@ -3,17 +3,10 @@
 use std::io;
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
-
 use super::bench::Finding;
-use super::campaign::Campaign;
+use super::campaign::{Campaign, Watched, Watching};
 use super::event::{FuzzEvent, FuzzReporter};
 use super::oracle::Oracle;
-
-/// What servers have suffered, by the target's index; and a target's index, and what its good login came to.
-pub(super) type Watched = (Vec<(usize, String)>, usize, Result<(), String>);
-/// Whoever looks after the servers just now.
-pub(super) type Watching = JoinSet<Watched>;
 
 impl Campaign {
     /// Sees to the servers, and to the good login at one after the other, besides all else.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arbitrary::Unstructured;
 
-use super::secrecy::{forms, printable, spell};
+use super::spellings::{forms, printable, spell};
 use super::world::{bundled, cuts, pieces, rest};
 use crate::axes::{Protocol, Security};
 use crate::fuzz::written;

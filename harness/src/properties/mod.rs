@@ -19,6 +19,7 @@ mod seed_talks;
 mod seeds;
 mod server;
 mod session;
+mod spellings;
 mod talk;
 mod wire;
 mod world;

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use super::matrix_view;
 use super::sign::Sign;
 use crate::runner::{CaseReport, Reporter, RunEvent};
 use crate::scenario::Verdict;
@@ -100,16 +99,6 @@ impl Matrix {
     /// Whether no case has named a form.
     pub fn is_empty(&self) -> bool {
         self.seen.is_empty()
-    }
-
-    /// The tables for a terminal, at most 100 columns wide for twenty servers; nothing where nothing was seen.
-    pub fn text(&self) -> String {
-        matrix_view::text(self)
-    }
-
-    /// The same as Markdown, as GitHub shows it.
-    pub fn markdown(&self) -> String {
-        matrix_view::markdown(self)
     }
 
     pub(super) fn version(&self, server: &str) -> Option<&str> {

@@ -8,8 +8,20 @@ use super::matrix_table::{Column, DIFFERS, Note, Sheet, Table, about_role, sheet
 /// The most columns of a terminal that a table takes.
 const WIDTH: usize = 100;
 
+impl Matrix {
+    /// The tables for a terminal, at most 100 columns wide for twenty servers; nothing where nothing was seen.
+    pub fn text(&self) -> String {
+        text(self)
+    }
+
+    /// The same as Markdown, as GitHub shows it.
+    pub fn markdown(&self) -> String {
+        markdown(self)
+    }
+}
+
 /// For a terminal.
-pub(super) fn text(matrix: &Matrix) -> String {
+fn text(matrix: &Matrix) -> String {
     if matrix.is_empty() {
         return String::new();
     }
@@ -53,7 +65,7 @@ pub(super) fn text(matrix: &Matrix) -> String {
 }
 
 /// For GitHub.
-pub(super) fn markdown(matrix: &Matrix) -> String {
+fn markdown(matrix: &Matrix) -> String {
     if matrix.is_empty() {
         return String::new();
     }

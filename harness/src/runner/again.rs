@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::caller::{Pass, PutOff};
+use super::doubt::Doubt;
 use super::governor::Gate;
 use super::plan::Planned;
-use super::second_look::Doubt;
 use super::watch::Look;
 use super::workers::{Found, Workers};
 use crate::scenario::Verdict;

@@ -12,7 +12,7 @@ use tokio::sync::{MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semapho
 
 use super::charged::Secrets;
 use super::ledger::Ledger;
-use super::survey::Place;
+use super::place::Place;
 use crate::protocol::Transcript;
 use crate::target::Target;
 use crate::transport::Deadlines;

@@ -4,8 +4,9 @@
 use super::connection::{From, open};
 use super::fresh::fresh;
 use super::governor::Gate;
+use super::place::Place;
 use super::sanity::{SanityResult, check, mechanism, plainest_login};
-use super::survey::{Place, Survey};
+use super::survey::Survey;
 use crate::protocol::{Login, Outcome, Session};
 
 /// Whether a mailbox is refused as long as another session has it open; nothing where that cannot be told.

@@ -7,15 +7,13 @@ use super::advice;
 use super::connection::{From, OpenError, open};
 use super::event::SurveyFacts;
 use super::governor::Governor;
+use super::place::Place;
 use super::plan::Plan;
 use crate::axes::{Protocol, Security};
 use crate::protocol::{Outcome, Session, Stage};
 use crate::scenario::{Case, describe};
 use crate::target::{Endpoint, Target};
 use crate::transport::Deadlines;
-
-/// One way to talk to a target: its index, the protocol, and what protects the connection.
-pub(crate) type Place = (usize, Protocol, Security);
 
 /// What a survey of one place came to.
 #[derive(Debug, Clone, PartialEq, Eq)]

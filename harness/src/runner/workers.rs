@@ -9,11 +9,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::caller::{Answer, Caller, NoAnswer, Pass, PutOff};
+use super::doubt::Doubt;
 use super::governor::Governor;
 use super::paired::compare;
 use super::plan::Planned;
 use super::question::ask;
-use super::second_look::Doubt;
 use super::settle::Answered;
 use super::survey::Survey;
 use crate::axes::Mechanism;
