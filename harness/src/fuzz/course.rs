@@ -242,7 +242,11 @@ impl<'g> Course<'g> {
             Meaning::OtherSasl => {
                 Step { due: Some(self.ground.safe_due(self.conversation)), may_close: true, ..Step::default() }
             }
-            Meaning::Capabilities => Step { must_succeed: true, is_legal: true, ..whole },
+            // CAPA is for servers that have it (RFC 2449).
+            Meaning::Capabilities => {
+                let must_succeed = protocol == Protocol::Imap || self.ground.tells(protocol, is_secured);
+                Step { must_succeed, is_legal: true, ..whole }
+            }
             Meaning::Noop => Step { must_succeed: true, is_legal: true, ..whole },
             Meaning::Logout => Step { must_succeed: true, may_close: true, ends: true, ..whole },
             Meaning::Mailbox => Step { is_illegal: true, due: Some(Due::illegal()), ..Step::default() },

@@ -81,6 +81,10 @@ impl Due {
         if claim.fault.is_some_and(|fault| is_wrong(fault, claim)) {
             return Self::nobody(Refusals::ANY);
         }
+        // What the dialect says nothing of, and the server offers, it may take from whoever knows the password.
+        if !target.dialect.mechanisms.contains(&claim.access.mechanism) {
+            return Self::maybe(own_mailboxes(target, claim));
+        }
         let by_name = Self::by_name(target, claim);
         if claim.authzid.is_empty() {
             return by_name;

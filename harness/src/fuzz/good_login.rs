@@ -9,7 +9,8 @@ use super::ways_in::{WayIn, ways, ways_of};
 use crate::protocol::{Login, Outcome, Session};
 use crate::runner::{Gate, fresh};
 use crate::scenario::describe;
-use crate::transport::{Deadlines, connect, converse};
+use crate::secret::Password;
+use crate::transport::{Conversation, Deadlines, connect, converse};
 
 /// How often a good login that is lost on the way is tried.
 const TRIES: usize = 3;
@@ -26,6 +27,7 @@ impl Director {
         for way in ways(ground) {
             match self.take_patiently(ground, gate, &way).await {
                 Ok(()) => {
+                    self.learn_refusal(ground, gate, &way).await;
                     let _ = good.set(way);
                     return Ok(());
                 }
@@ -68,11 +70,36 @@ impl Director {
     }
 
     async fn take(&self, ground: &Ground, gate: &Gate, way: &WayIn) -> Result<(), LoginError> {
-        let place = ground.places.iter().find(|place| (place.protocol, place.security) == (way.protocol, way.security));
         let account = ground.target.directory.accounts.iter().find(|account| account.role == way.role);
-        let (place, account) =
-            place.zip(account).ok_or_else(|| LoginError::Lost("its port is not there any more".to_string()))?;
-        let login = Login::new(way.protocol, way.mechanism, way.name.clone(), account.password.clone());
+        let account = account.ok_or_else(|| LoginError::Lost("there is no such account any more".to_string()))?;
+        let found = self.log_in(ground, gate, way, &way.name, account.password.clone()).await?;
+        match found.outcome {
+            Outcome::Opened { .. } => Ok(()),
+            refused @ (Outcome::Rejected(_) | Outcome::Bad(_)) => Err(LoginError::Refused(describe(&refused))),
+            other => Err(LoginError::Lost(describe(&other))),
+        }
+    }
+
+    /// Has nobody log in, to see how long the server takes to refuse: some take their time, and that is no silence.
+    async fn learn_refusal(&self, ground: &Ground, gate: &Gate, way: &WayIn) {
+        let password = Password::new(b"not-the-password-of-anybody");
+        let Ok(found) = self.log_in(ground, gate, way, b"nobody-of-this-name", password).await else { return };
+        if let (Outcome::Rejected(_), Some(took)) = (&found.outcome, found.transcript.slowest_answer()) {
+            gate.learn_refusal(took);
+        }
+    }
+
+    async fn log_in(
+        &self,
+        ground: &Ground,
+        gate: &Gate,
+        way: &WayIn,
+        name: &[u8],
+        password: Password,
+    ) -> Result<Conversation, LoginError> {
+        let place = ground.places.iter().find(|place| (place.protocol, place.security) == (way.protocol, way.security));
+        let place = place.ok_or_else(|| LoginError::Lost("its port is not there any more".to_string()))?;
+        let login = Login::new(way.protocol, way.mechanism, name, password);
         let login = Login { security: way.security, fresh: fresh().map_err(LoginError::Lost)?, ..login };
         let tls = ground.target.tls_client(&place.endpoint, None).ok();
         let deadlines = gate.deadlines();
@@ -81,12 +108,7 @@ impl Director {
         let stream = connect(address, None, deadlines.connect).await;
         let stream = stream.map_err(|error| LoginError::Lost(format!("{address}: {error}")))?;
         self.had.fetch_add(1, Ordering::Relaxed);
-        let found = converse(stream, Session::login(login), deadlines, tls.as_ref(), way.security).await;
-        match found.outcome {
-            Outcome::Opened { .. } => Ok(()),
-            refused @ (Outcome::Rejected(_) | Outcome::Bad(_)) => Err(LoginError::Refused(describe(&refused))),
-            other => Err(LoginError::Lost(describe(&other))),
-        }
+        Ok(converse(stream, Session::login(login), deadlines, tls.as_ref(), way.security).await)
     }
 }
 

@@ -97,6 +97,12 @@ impl Ground {
         self.places.iter().any(|place| place.protocol == protocol)
     }
 
+    /// Whether it says what it can do.
+    pub(super) fn tells(&self, protocol: Protocol, is_secured: bool) -> bool {
+        let mut told = self.offers.iter().filter(|(known, secured, _)| (*known, *secured) == (protocol, is_secured));
+        told.any(|(_, _, words)| !words.is_empty())
+    }
+
     /// Whether it says that it has a capability.
     pub(super) fn has(&self, protocol: Protocol, is_secured: bool, word: &str) -> bool {
         let found = self.offers.iter().find(|(known, secured, _)| (*known, *secured) == (protocol, is_secured));

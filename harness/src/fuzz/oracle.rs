@@ -289,7 +289,10 @@ impl Bench<'_> {
             let is_due = course.is_blurred && ground.safe_due(self.conversation).opens.contains(mailbox);
             if !heard.is_preauth && !is_due {
                 let what = format!("nobody has logged in, and the mailbox {} is open", self.shown(mailbox));
-                self.find(Oracle::TakenWithoutRight, None, "nobody", what);
+                match self.injected() {
+                    Some(at) => self.find(Oracle::PlaintextInTls, Some(at), "executed", what),
+                    None => self.find(Oracle::TakenWithoutRight, None, "nobody", what),
+                }
             }
             return;
         };
@@ -330,14 +333,18 @@ impl Bench<'_> {
         }
     }
 
+    /// Where something was said in one segment with STARTTLS, so that whoever sits in the middle could have said it.
+    fn injected(&self) -> Option<usize> {
+        let commands = &self.conversation.commands;
+        let at = commands.iter().position(|command| command.said == Said::StartTls)?;
+        commands.get(at).filter(|command| command.pipelined).map(|_| at)
+    }
+
     fn strays(&mut self, heard: &Heard) {
         let is_told = self.found.iter().any(|found| found.oracle == Oracle::MalformedReply);
         if let Some(stray) = heard.strays.first().filter(|_| !is_told) {
-            let tls = self.conversation.commands.iter().position(|command| command.said == Said::StartTls);
-            let injected =
-                tls.filter(|&at| self.conversation.commands.get(at).is_some_and(|command| command.pipelined));
             let what = format!("the server answers what nobody has asked: {}", self.shown(stray));
-            match injected {
+            match self.injected() {
                 Some(at) => self.find(Oracle::PlaintextInTls, Some(at), "executed", what),
                 None => self.find(Oracle::GrammarMisread, None, "answers what nobody asked", what),
             }

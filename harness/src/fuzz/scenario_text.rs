@@ -8,7 +8,7 @@ use super::due::Due;
 use super::ground::Ground;
 use super::heard::{Answer, Answered, Heard};
 use super::oracle::{ILLEGAL_OK, Oracle, Violation};
-use crate::axes::{Mechanism, Protocol, Security};
+use crate::axes::{Encoding, Mechanism, Protocol, Security};
 use crate::identity::escape;
 use crate::scenario::{Piece, Template, Value};
 
@@ -45,10 +45,10 @@ pub(super) fn case(material: &Material<'_>) -> Option<CaseText> {
         return None;
     }
     // What is against the grammar is no case of a login: where the name opens its mailbox by the dialect, it would be
-    // excused.
-    let is_illegal = violation.shape.ends_with(ILLEGAL_OK);
+    // excused. And a case of a login does not look for passwords in what the server says.
+    let is_dialogue = violation.shape.ends_with(ILLEGAL_OK) || violation.oracle == Oracle::PasswordRepeated;
     let only = match conversation.commands.as_slice() {
-        [Command { said: Said::Login(attempt), .. }] if !is_illegal => Some(attempt.as_ref()),
+        [Command { said: Said::Login(attempt), .. }] if !is_dialogue => Some(attempt.as_ref()),
         _ => None,
     };
     match (violation.oracle, only) {
@@ -69,7 +69,7 @@ pub(super) fn case(material: &Material<'_>) -> Option<CaseText> {
             let words: Vec<String> = encodings.map(|encoding| format!("\"{encoding}\"")).collect();
             Some(CaseText::of_login(login(material, attempt, "\"same\"", Some(words.join(", ")))))
         }
-        (_, Some(attempt)) if is_offered(material, attempt) => {
+        (_, Some(attempt)) if is_offered(material, attempt) && may_say_at_once(material, attempt) => {
             let expectation = expectation(material)?;
             Some(CaseText::of_login(login(material, attempt, &expectation, None)))
         }
@@ -90,6 +90,13 @@ fn is_offered(material: &Material<'_>, attempt: &Attempt) -> bool {
     // EXTERNAL may be offered to those only who show a certificate.
     attempt.mechanism == Mechanism::External && certified.is_some()
         || material.ground.offers(protocol, security != Security::Plaintext, attempt.mechanism) != Some(false)
+}
+
+/// Nor does it say in the command itself what may not stand there (RFC 4959 §3).
+fn may_say_at_once(material: &Material<'_>, attempt: &Attempt) -> bool {
+    let Conversation { protocol, security, .. } = *material.conversation;
+    (protocol, attempt.encoding) != (Protocol::Imap, Some(Encoding::InitialResponse))
+        || material.ground.has(protocol, security != Security::Plaintext, "SASL-IR")
 }
 
 /// The capabilities that the target must not have, for the case to say anything: it takes what it does not offer.

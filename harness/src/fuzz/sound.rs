@@ -41,6 +41,7 @@ pub(super) async fn verdict(
     let worst = heard.0.iter().max_by_key(|case| rank(case.verdict));
     match worst {
         Some(case) => Ok((case.verdict, case.reason.clone())),
+        None if summary.warnings.is_empty() => Err("no case of it applies to the target".to_string()),
         None => Err(summary.warnings.join("; ")),
     }
 }
