@@ -112,7 +112,9 @@ impl<'g> Course<'g> {
                 None => Step::default(),
             },
         };
-        step.may_close |= self.is_over || self.failures >= PUTS_UP_WITH;
+        // POP3 may close after any refusal (RFC 1939 §4).
+        let puts_up_with = if self.conversation.protocol == Protocol::Pop3 { 1 } else { PUTS_UP_WITH };
+        step.may_close |= self.is_over || self.failures >= puts_up_with;
         if self.is_blurred {
             return Step { is_unclear: true, ..Step::default() };
         }
