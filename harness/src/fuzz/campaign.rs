@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OnceCell, watch};
@@ -96,6 +96,7 @@ impl Campaign {
             deadlines: options.deadlines,
             seed: options.seed,
             twins: grounds.iter().map(|_| OnceCell::new()).collect(),
+            nonces: AtomicU64::new(0),
         });
         let mut campaign = Self {
             maker: Maker::new(options.seed, grounds),
