@@ -112,9 +112,7 @@ impl<'g> Course<'g> {
                 None => Step::default(),
             },
         };
-        // POP3 may close after any refusal (RFC 1939 §4).
-        let puts_up_with = if self.conversation.protocol == Protocol::Pop3 { 1 } else { PUTS_UP_WITH };
-        step.may_close |= self.is_over || self.failures >= puts_up_with;
+        step.may_close |= self.is_over || self.failures >= PUTS_UP_WITH;
         if self.is_blurred {
             return Step { is_unclear: true, ..Step::default() };
         }
@@ -138,8 +136,11 @@ impl<'g> Course<'g> {
             (_, User::Named(name)) => User::Blurred(name.clone()),
             (_, user) => user.clone(),
         };
-        self.failures += usize::from(matches!(answer, Answer::No(_) | Answer::Bad(_)));
-        self.failures += if step.strains { PUTS_UP_WITH } else { 0 };
+        let is_refused = matches!(answer, Answer::No(_) | Answer::Bad(_));
+        // POP3 may close as soon as it has refused a login (RFC 1939 §4).
+        let is_enough =
+            step.strains || is_refused && self.conversation.protocol == Protocol::Pop3 && step.due.is_some();
+        self.failures += if is_enough { PUTS_UP_WITH } else { usize::from(is_refused) };
         if is_ok && self.entered.is_none() && !step.is_unclear {
             self.entered = step.due.clone().map(|due| (index, due));
         }
@@ -194,10 +195,7 @@ impl<'g> Course<'g> {
             password: &filled.password,
             fault: attempt.fault,
             certified: self.conversation.certified.as_deref().filter(|_| is_secured),
-            // Nobody has shown a certificate when it was asked what there is, and EXTERNAL may be for those who do.
-            is_offered: self.ground.offers(protocol, is_secured, mechanism).filter(|is_offered| {
-                *is_offered || mechanism != Mechanism::External || self.conversation.certified.is_none()
-            }),
+            is_offered: self.ground.offers_in(self.conversation, is_secured, mechanism),
             offers_plus: mechanism
                 .sasl_name()
                 .is_some_and(|name| self.ground.has(protocol, is_secured, &format!("AUTH={name}-PLUS"))),

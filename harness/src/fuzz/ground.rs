@@ -122,6 +122,18 @@ impl Ground {
         }
     }
 
+    /// The same in a conversation: EXTERNAL may be offered to those only who show a certificate, and nobody has shown one
+    /// when it was asked what there is.
+    pub(super) fn offers_in(
+        &self,
+        conversation: &Conversation,
+        is_secured: bool,
+        mechanism: Mechanism,
+    ) -> Option<bool> {
+        let is_open = mechanism == Mechanism::External && conversation.certified.is_some();
+        self.offers(conversation.protocol, is_secured, mechanism).filter(|is_offered| *is_offered || !is_open)
+    }
+
     /// The texts of an attempt; nothing where the target lacks a value.
     pub(super) fn filled(&self, protocol: Protocol, attempt: &Attempt) -> Option<Filled> {
         let cast = self.target.players(access(protocol, attempt.mechanism));

@@ -8,7 +8,7 @@ use super::due::Due;
 use super::ground::Ground;
 use super::heard::{Answer, Answered, Heard};
 use super::oracle::{ILLEGAL_OK, Oracle, Violation};
-use crate::axes::{Encoding, Mechanism, Protocol, Security};
+use crate::axes::{Encoding, Protocol, Security};
 use crate::identity::escape;
 use crate::scenario::{Piece, Template, Value};
 
@@ -86,10 +86,8 @@ fn encoding_of(conversation: &Conversation) -> Option<&'static str> {
 
 /// A client asks for no mechanism that is not offered, so that only a dialogue can.
 fn is_offered(material: &Material<'_>, attempt: &Attempt) -> bool {
-    let Conversation { protocol, security, ref certified, .. } = *material.conversation;
-    // EXTERNAL may be offered to those only who show a certificate.
-    attempt.mechanism == Mechanism::External && certified.is_some()
-        || material.ground.offers(protocol, security != Security::Plaintext, attempt.mechanism) != Some(false)
+    let is_secured = material.conversation.security != Security::Plaintext;
+    material.ground.offers_in(material.conversation, is_secured, attempt.mechanism) != Some(false)
 }
 
 /// Nor does it say in the command itself what may not stand there (RFC 4959 §3).
