@@ -219,7 +219,7 @@ impl Campaign {
             Some(Ended::NoGoodLogin { .. }) => {}
             Some(Ended::Interrupted) => self.save()?,
             _ => {
-                for index in 0..self.names.len() {
+                for index in (0..self.names.len()).filter(|&index| !self.is_canary_dead(index)).collect::<Vec<_>>() {
                     let canary = self.director.canary(index).await;
                     self.take_canary(index, canary, reporter)?;
                 }

@@ -28,14 +28,9 @@ impl Campaign {
             if let (Some(oracle), Some(conversation)) = (oracle, self.maker.make(waiting.conversation)) {
                 let violation = Violation { oracle, command: None, what: waiting.what, shape: waiting.shape };
                 let index = waiting.conversation;
-                self.suspicions.push_back(Suspicion {
-                    index,
-                    conversation,
-                    other,
-                    violation,
-                    nth: 0,
-                    suspects: Vec::new(),
-                });
+                let suspects = waiting.suspects.into_iter().filter_map(|index| Some((index, self.maker.make(index)?)));
+                let suspects = suspects.collect();
+                self.suspicions.push_back(Suspicion { index, conversation, other, violation, nth: 0, suspects });
             }
         }
         Ok(())
@@ -44,21 +39,20 @@ impl Campaign {
     /// Writes down how far it has come: what was not judged by then is had again by a campaign that goes on, so that
     /// nothing is lost between two times.
     pub(super) fn save(&self) -> io::Result<()> {
-        let is_repeatable = |suspicion: &&Suspicion| suspicion.suspects.is_empty();
         let waiting = |suspicion: &Suspicion| Waiting {
             conversation: suspicion.index,
             compared_with: suspicion.other.as_ref().map(|(index, _)| *index),
             oracle: suspicion.violation.oracle.word().to_string(),
             what: suspicion.violation.what.clone(),
             shape: suspicion.violation.shape.clone(),
+            suspects: suspicion.suspects.iter().map(|(index, _)| *index).collect(),
         };
         self.store.write(&State {
             seed: self.options.seed,
             targets: self.names.clone(),
             next: self.judged,
             pool: self.maker.pool(),
-            // Which conversation harms a server is known only while it does; it will do so again.
-            suspicions: self.under_way.iter().chain(&self.suspicions).filter(is_repeatable).map(waiting).collect(),
+            suspicions: self.under_way.iter().chain(&self.suspicions).map(waiting).collect(),
             found: self.shapes.iter().cloned().collect(),
             looked_into: self.looked_into.iter().map(|(kind, count)| (kind.clone(), *count)).collect(),
             map: self.map.to_rows(),

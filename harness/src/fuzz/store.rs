@@ -41,6 +41,8 @@ pub(super) struct Waiting {
     pub oracle: String,
     pub what: String,
     pub shape: String,
+    /// The conversations of which one has harmed the server.
+    pub suspects: Vec<u64>,
 }
 
 /// A campaign's folder.
@@ -143,7 +145,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("new")).unwrap();
         assert_eq!(store.read().unwrap(), None);
-        let state = State { seed: 7, next: 12, pool: vec![1, 5], ..State::default() };
+        let waiting = Waiting {
+            conversation: 9,
+            compared_with: Some(2),
+            oracle: "server-harmed".to_string(),
+            what: "it spun".to_string(),
+            shape: "imap: harm".to_string(),
+            suspects: vec![8, 9],
+        };
+        let state = State { seed: 7, next: 12, pool: vec![1, 5], suspicions: vec![waiting], ..State::default() };
         store.write(&state).unwrap();
         assert_eq!(store.read().unwrap(), Some(state));
         std::fs::write(store.folder.join(STATE), "{").unwrap();

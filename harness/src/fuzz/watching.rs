@@ -13,9 +13,10 @@ impl Campaign {
     pub(super) fn begin_watching(&self, watching: &mut Watching) {
         let index = (self.start.elapsed().as_secs() as usize / 2) % self.names.len().max(1);
         let director = Arc::clone(&self.director);
+        let is_dead = self.is_canary_dead(index);
         watching.spawn(async move {
             let harm = director.see_to_servers().await;
-            (harm, index, director.canary(index).await)
+            (harm, index, if is_dead { Ok(()) } else { director.canary(index).await })
         });
     }
 
@@ -33,6 +34,11 @@ impl Campaign {
         self.save()
     }
 
+    /// Whether the good login at a target works no more: it is not tried again, for that may lock its account.
+    pub(super) fn is_canary_dead(&self, index: usize) -> bool {
+        self.names.get(index).is_some_and(|name| self.looked_into.contains_key(&canary_kind(name)))
+    }
+
     pub(super) fn take_canary(
         &mut self,
         index: usize,
@@ -45,7 +51,7 @@ impl Campaign {
             "a good login at {name} worked before, and comes to this after conversation {}: {reason}",
             self.judged
         );
-        let kind = format!("{} {name}", Oracle::CanaryDies.word());
+        let kind = canary_kind(&name);
         if self.looked_into.insert(kind.clone(), 1).is_some() {
             return Ok(());
         }
@@ -58,4 +64,8 @@ impl Campaign {
         self.findings.push((finding, path));
         Ok(())
     }
+}
+
+fn canary_kind(name: &str) -> String {
+    format!("{} {name}", Oracle::CanaryDies.word())
 }
