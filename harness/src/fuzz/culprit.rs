@@ -3,7 +3,7 @@
 
 use super::bench::{Bench, Suspicion};
 use super::conversation::Conversation;
-use super::oracle::{Oracle, Violation};
+use super::oracle::Violation;
 
 impl Bench {
     /// The suspicion with the one conversation that does it; nothing where none does by itself.
@@ -42,13 +42,11 @@ impl Bench {
     async fn harm_of(&self, suspects: &[Suspect]) -> Option<Sign> {
         let asked: Vec<_> = suspects.iter().map(|(_, conversation)| (conversation, self.nonce())).collect();
         let (scenes, harm) = self.director.perform_alone(&asked).await.ok()?;
-        let unanswered =
-            |violations: &[Violation]| violations.iter().find(|violation| violation.oracle == Oracle::NoReply).cloned();
-        let silent = suspects.iter().zip(&scenes).filter(|(_, scene)| unanswered(&scene.violations).is_some());
+        let silent = suspects.iter().zip(&scenes).filter(|(_, scene)| scene.unanswered().is_some());
         Some(Sign {
             harm: harm?,
             silent: silent.map(|((index, _), _)| *index).collect(),
-            unanswered: scenes.iter().find_map(|scene| unanswered(&scene.violations)),
+            unanswered: scenes.iter().find_map(|scene| scene.unanswered().cloned()),
         })
     }
 }

@@ -98,7 +98,7 @@ impl Director {
         // Whoever spins shows it at once; the others get all the time that they need below.
         let mut scenes = had(gate.short_deadlines()).await?;
         let mut incident = gate.incident(&before).await?;
-        if incident.is_none() && scenes.iter().any(Scene::is_silent) {
+        if incident.is_none() && scenes.iter().any(|scene| scene.unanswered().is_some()) {
             scenes = had(gate.deadlines()).await?;
             incident = gate.incident(&before).await?;
         }

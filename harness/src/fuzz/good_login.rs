@@ -14,6 +14,7 @@ use crate::transport::{Conversation, Deadlines, connect, converse};
 
 /// How often a good login that is lost on the way is tried.
 const TRIES: usize = 3;
+
 impl Director {
     /// Looks for a good login that works, and remembers it. An error says what the plainest comes to where none does.
     pub async fn find_good_login(&self, target: usize) -> Result<(), String> {

@@ -28,9 +28,9 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// Whether something was not answered.
-    pub fn is_silent(&self) -> bool {
-        self.violations.iter().any(|violation| violation.oracle == Oracle::NoReply)
+    /// What was not answered.
+    pub fn unanswered(&self) -> Option<&Violation> {
+        self.violations.iter().find(|violation| violation.oracle == Oracle::NoReply)
     }
 }
 

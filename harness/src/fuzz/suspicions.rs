@@ -40,13 +40,7 @@ impl Campaign {
         other: Option<u64>,
         violation: Violation,
     ) {
-        let kind = format!("{} {}", violation.oracle.word(), violation.shape);
-        let count = self.looked_into.entry(kind).or_insert(0);
-        if *count >= OF_A_KIND {
-            return;
-        }
-        let nth = *count;
-        *count += 1;
+        let Some(nth) = self.count(format!("{} {}", violation.oracle.word(), violation.shape)) else { return };
         let other = other.and_then(|index| Some((index, self.maker.make(index)?)));
         self.suspicions.push_back(Suspicion {
             index,
@@ -63,11 +57,8 @@ impl Campaign {
         let numbers = self.judged.saturating_sub(SUSPECTED)..self.next;
         let made = numbers.filter_map(|index| Some((index, self.maker.make(index)?)));
         let suspects: Vec<(u64, Conversation)> = made.filter(|(_, made)| made.target == target).collect();
-        let kind = format!("{} {target}", Oracle::ServerHarmed.word());
-        let count = self.looked_into.entry(kind).or_insert(0);
-        let Some((index, conversation)) = suspects.last().cloned().filter(|_| *count < OF_A_KIND) else { return };
-        let nth = *count;
-        *count += 1;
+        let Some((index, conversation)) = suspects.last().cloned() else { return };
+        let Some(nth) = self.count(format!("{} {target}", Oracle::ServerHarmed.word())) else { return };
         let violation = Violation {
             oracle: Oracle::ServerHarmed,
             command: None,
@@ -75,6 +66,14 @@ impl Campaign {
             shape: format!("{}: harm", conversation.protocol),
         };
         self.suspicions.push_back(Suspicion { index, conversation, other: None, violation, nth, suspects });
+    }
+
+    /// How many of a kind came before this one; nothing where there are enough of them.
+    fn count(&mut self, kind: String) -> Option<u32> {
+        let count = self.looked_into.entry(kind).or_insert(0);
+        let nth = *count;
+        *count = nth.saturating_add(1).min(OF_A_KIND);
+        (nth < OF_A_KIND).then_some(nth)
     }
 
     /// The suspicion that is looked into next: the first of its kind, and of those the worst.
