@@ -7,7 +7,7 @@ use super::director::Director;
 use super::ground::Ground;
 use super::ways_in::{WayIn, ways, ways_of};
 use crate::protocol::{Login, Outcome, Session};
-use crate::runner::{Gate, fresh};
+use crate::runner::{Gate, GoodLogin, fresh};
 use crate::scenario::describe;
 use crate::secret::Password;
 use crate::transport::{Conversation, Deadlines, connect, converse};
@@ -26,8 +26,21 @@ impl Director {
         let mut first = None;
         // Where nobody can log in by name and password there is nothing to go by.
         for way in ways(ground) {
+            // A right login that is refused counts for its account as a wrong password does.
+            let account = ground.target.directory.accounts.iter().position(|account| account.role == way.role);
+            let no_better = |_| -> GoodLogin<'_> { Box::pin(async { Err("its good login was refused".to_string()) }) };
+            let charges = match gate.ledger.charge(account.as_slice(), &no_better).await {
+                Ok(charges) => charges,
+                Err(reason) => {
+                    first = first.or(Some(reason));
+                    continue;
+                }
+            };
             match self.take_patiently(ground, gate, &way).await {
                 Ok(()) => {
+                    for charge in charges {
+                        charge.refund();
+                    }
                     self.learn_refusal(ground, gate, &way).await;
                     let _ = good.set(way);
                     return Ok(());
