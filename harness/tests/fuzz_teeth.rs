@@ -54,12 +54,7 @@ fn campaign(seed: u64, flaws: Flaws, conversations: u64, findings: Option<usize>
             conversations: Some(conversations),
             findings,
             jobs: 48,
-            deadlines,
-            rate: None,
-            stop_file: folder.path().join("stop"),
-            folder: folder.path().to_path_buf(),
-            resume: false,
-            interrupt,
+            ..Options::new(folder.path().to_path_buf(), deadlines, interrupt)
         };
         fuzz(grounds, options, &mut Quiet).await.unwrap()
     })

@@ -131,18 +131,10 @@ fn fuzzing_finds_an_endless_loop() -> Result<(), Failed> {
         let ground = Ground::explore(Arc::clone(&target), deadlines).await?;
         let (sender, interrupt) = tokio::sync::watch::channel(false);
         let options = Options {
-            seed: 1,
             // On a quiet machine it takes one minute.
             time: Duration::from_secs(240),
-            conversations: None,
-            findings: None,
             jobs: 16,
-            deadlines,
-            rate: None,
-            stop_file: folder.path().join("stop"),
-            folder: folder.path().to_path_buf(),
-            resume: false,
-            interrupt,
+            ..Options::new(folder.path().to_path_buf(), deadlines, interrupt)
         };
         let summary = fuzz(vec![ground], options, &mut UntilHarm(sender)).await?;
         if let Some(target) = Arc::into_inner(target) {

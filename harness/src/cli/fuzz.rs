@@ -96,19 +96,19 @@ pub(super) fn fuzz(args: FuzzArgs) -> Result<ExitStatus, CliError> {
             let ground = Ground::explore(target, deadlines).await;
             grounds.push(ground.map_err(|reason| CliError::Unreached { name, reason })?);
         }
-        let options = Options {
+        let mut options = Options {
             seed: args.seed,
             time: args.time,
             conversations: args.conversations,
             findings: args.findings,
             jobs,
-            deadlines,
             rate: args.rate,
-            stop_file: args.stop_file.clone().unwrap_or_else(|| args.out.join("stop")),
-            folder: args.out.clone(),
             resume: args.resume,
-            interrupt,
+            ..Options::new(args.out.clone(), deadlines, interrupt)
         };
+        if let Some(file) = &args.stop_file {
+            options.stop_file.clone_from(file);
+        }
         let summary = on_a_worker(async move { run_campaign(grounds, options, &mut Shown::new()).await }).await;
         summary.map_err(|source| CliError::Report { name: args.out.display().to_string(), source })
     })?;

@@ -36,6 +36,25 @@ pub struct Options {
     pub interrupt: watch::Receiver<bool>,
 }
 
+impl Options {
+    /// A campaign of one minute, from seed 1 on, that nothing ends sooner but a file `stop` in its folder.
+    pub fn new(folder: PathBuf, deadlines: Deadlines, interrupt: watch::Receiver<bool>) -> Self {
+        Self {
+            seed: 1,
+            time: Duration::from_secs(60),
+            conversations: None,
+            findings: None,
+            jobs: 64,
+            deadlines,
+            rate: None,
+            stop_file: folder.join("stop"),
+            folder,
+            resume: false,
+            interrupt,
+        }
+    }
+}
+
 /// What happens in a campaign.
 #[derive(Debug)]
 pub enum FuzzEvent<'e> {
