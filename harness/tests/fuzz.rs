@@ -2,8 +2,12 @@
 //! other people's servers are left alone, and nothing is lost.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use assert_cmd::cargo::cargo_bin;
@@ -138,7 +142,7 @@ fn other_peoples_servers_are_left_alone() {
 fn a_server_that_is_not_there_is_told() {
     let folder = TempDir::new().unwrap();
     // A port that nobody has: bound, and not listened on.
-    let bound = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let bound = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = bound.local_addr().unwrap();
     drop(bound);
     let target = format!(
@@ -159,7 +163,7 @@ fn nothing_is_asked_of_a_server_that_lets_nobody_in() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(server.stdout.take().unwrap()));
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
     let address = lines.find_map(|line| line.unwrap().strip_prefix("imap ").map(str::to_string)).unwrap();
     let target = format!(
         "name = \"ours\"\ndialect = \"opaque\"\n[imap]\naddress = \"{address}\"\nsecurity = \"plaintext\"\n\
@@ -173,4 +177,63 @@ fn nothing_is_asked_of_a_server_that_lets_nobody_in() {
     assert_eq!(output.status.code(), Some(4), "{}", text(&output));
     assert!(text(&output).contains("the good login at ours comes to this: rejected"), "{}", text(&output));
     assert_eq!(findings(&folder.path().join("f")), Vec::<PathBuf>::new());
+}
+
+/// A POP3 server that takes one account's name and password, and locks the account for good after so many refusals.
+fn lock_after(refusals: usize) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let refused = Arc::new(AtomicUsize::new(0));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut out, refused) = (stream.unwrap(), Arc::clone(&refused));
+            std::thread::spawn(move || {
+                let lines = BufReader::new(out.try_clone().unwrap()).split(b'\n');
+                let mut name = Vec::new();
+                out.write_all(b"+OK ready\r\n")?;
+                for line in lines {
+                    let line = line?;
+                    let (command, argument) = line.trim_ascii_end().split_at(line.trim_ascii_end().len().min(5));
+                    let answer = match command.to_ascii_uppercase().as_slice() {
+                        b"CAPA" => "+OK\r\nUSER\r\n.",
+                        b"STAT" => "+OK 0 0",
+                        b"NOOP" | b"QUIT" => "+OK",
+                        b"USER " => {
+                            name = argument.to_vec();
+                            "+OK"
+                        }
+                        b"PASS " if argument == b"p" && name == b"u" && refused.load(Ordering::Relaxed) < refusals => {
+                            "+OK"
+                        }
+                        b"PASS " => {
+                            refused.fetch_add(1, Ordering::Relaxed);
+                            "-ERR refused"
+                        }
+                        _ => "-ERR what?",
+                    };
+                    out.write_all(format!("{answer}\r\n").as_bytes())?;
+                }
+                Ok::<(), std::io::Error>(())
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn an_account_that_gets_locked_is_told_once() {
+    let folder = TempDir::new().unwrap();
+    let target = format!(
+        "name = \"locks\"\ndialect = \"opaque\"\n[pop3]\naddress = \"{}\"\nsecurity = \"plaintext\"\n\
+         [limits]\nno-lockout = true\n\
+         [[account]]\nrole = \"same\"\ndomain = \"D\"\nuser = \"u\"\nmailbox = \"u\"\npassword = {{ text = \"p\" }}\n",
+        lock_after(50)
+    );
+    std::fs::write(folder.path().join("locks.toml"), target).unwrap();
+    let arguments = ["fuzz", "--target", "locks.toml", "--time", "3s", "--out", "f"];
+    let output = loginspec(folder.path(), &arguments);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.matches("found (not proven): canary-dies").count(), 1, "{said}");
+    assert!(said.contains("a good login at locks worked before"), "{said}");
 }
