@@ -224,10 +224,7 @@ impl Bench {
         let began = Instant::now();
         // Who is not answered may have made a process spin: many of them at once slow down everybody else.
         let at_once = if violation.oracle == Oracle::NoReply && ground.target.is_watched() { 1 } else { AT_ONCE };
-        let has_plaintext = ground
-            .places
-            .iter()
-            .any(|place| (place.protocol, place.security) == (conversation.protocol, Security::Plaintext));
+        let has_plaintext = ground.place(conversation.protocol, Security::Plaintext).is_some();
         'smaller: loop {
             let candidates = simpler(&conversation, has_plaintext);
             for chunk in candidates.chunks(at_once) {

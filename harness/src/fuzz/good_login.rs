@@ -111,8 +111,9 @@ impl Director {
         name: &[u8],
         password: Password,
     ) -> Result<Conversation, LoginError> {
-        let place = ground.places.iter().find(|place| (place.protocol, place.security) == (way.protocol, way.security));
-        let place = place.ok_or_else(|| LoginError::Lost("its port is not there any more".to_string()))?;
+        let place = ground
+            .place(way.protocol, way.security)
+            .ok_or_else(|| LoginError::Lost("its port is not there any more".to_string()))?;
         let login = Login::new(way.protocol, way.mechanism, name, password);
         let login = Login { security: way.security, fresh: fresh().map_err(LoginError::Lost)?, ..login };
         let tls = ground.target.tls_client(&place.endpoint, None).ok();

@@ -36,7 +36,7 @@ impl Grammar<'_> {
             conversation.certified = Some(person.role.clone());
             // A certificate is worth most where it is what logs in (RFC 4422 Appendix A).
             if rng.bool() {
-                conversation.commands.push(self.attempt_by(rng, place, person, Mechanism::External)?);
+                conversation.commands.push(self.attempt_by(rng, place.protocol, true, person, Mechanism::External)?);
                 return Some(conversation);
             }
         }
@@ -164,35 +164,39 @@ impl Grammar<'_> {
     /// A login attempt.
     fn attempt_of(&self, rng: &mut Rng, place: &Place, is_secured: bool, person: &Person) -> Option<Command> {
         let mechanism = self.mechanism(rng, place.protocol, is_secured);
-        self.attempt_by(rng, place, person, mechanism)
+        self.attempt_by(rng, place.protocol, is_secured, person, mechanism)
     }
 
-    fn attempt_by(&self, rng: &mut Rng, place: &Place, person: &Person, mechanism: Mechanism) -> Option<Command> {
+    fn attempt_by(
+        &self,
+        rng: &mut Rng,
+        protocol: Protocol,
+        is_secured: bool,
+        person: &Person,
+        mechanism: Mechanism,
+    ) -> Option<Command> {
         let mut attempt = Attempt {
             role: person.role.clone(),
             mechanism,
             encoding: None,
-            name: name(rng, self.people, person, (place.protocol, mechanism))?,
+            name: name(rng, self.people, person, (protocol, mechanism))?,
             authzid: None,
             password: password(rng, self.people, person, mechanism)?,
             fault: None,
         };
         let encodings: Vec<Encoding> =
-            Encoding::ALL.iter().copied().filter(|encoding| encoding.fits(place.protocol, mechanism)).collect();
+            Encoding::ALL.iter().copied().filter(|encoding| encoding.fits(protocol, mechanism)).collect();
         attempt.encoding = rng.choice(encodings);
         // EXTERNAL has nothing else to say.
         let is_wanted = rng.u8(..10) < if mechanism == Mechanism::External { 4 } else { 1 };
         if mechanism.is_sasl() && is_wanted {
             let other = self.person(rng)?;
-            attempt.authzid = Some(name(rng, self.people, other, (place.protocol, mechanism))?);
+            attempt.authzid = Some(name(rng, self.people, other, (protocol, mechanism))?);
         }
         // What is said seldom is worth being wrong in more often.
         let is_wrong = if mechanism.is_scram() || mechanism == Mechanism::DigestMd5 { 2 } else { 6 };
         if rng.u8(..is_wrong) == 0 {
-            let fits = Fault::ALL.iter().copied().filter(|fault| fault.fits(mechanism));
-            // 64 KiB are worth a try now and then, and no more.
-            let fits: Vec<Fault> = fits.filter(|fault| *fault != Fault::Oversize || rng.u8(..20) == 0).collect();
-            attempt.fault = rng.choice(fits);
+            attempt.fault = fault(rng, mechanism, is_secured);
         }
         // What is empty has an initial response of its own, `=` (RFC 4959 §3).
         if rng.u8(..40) == 0 {
@@ -246,6 +250,21 @@ fn any_mechanism(rng: &mut Rng, is_secured: bool) -> Mechanism {
         90..=91 => Mechanism::Anonymous,
         _ => *rng.choice(&SCRAM).unwrap_or(&Mechanism::ScramSha256),
     }
+}
+
+/// What is wrong in an attempt.
+fn fault(rng: &mut Rng, mechanism: Mechanism, is_secured: bool) -> Option<Fault> {
+    let mut fits: Vec<Fault> = Fault::ALL.iter().copied().filter(|fault| fault.fits(mechanism)).collect();
+    // 64 KiB are worth a try now and then, and no more.
+    if rng.u8(..20) > 0 {
+        fits.retain(|fault| *fault != Fault::Oversize);
+    }
+    // Few conversations are within TLS, and nowhere else can it be seen through that a client lies about its channel.
+    let is_of_channel = |fault: &Fault| matches!(fault, Fault::ChannelBindingDowngrade | Fault::WrongChannelBinding);
+    if is_secured && fits.iter().any(is_of_channel) && rng.bool() {
+        fits.retain(is_of_channel);
+    }
+    rng.choice(fits)
 }
 
 pub(super) fn cut(rng: &mut Rng) -> Cut {

@@ -93,6 +93,13 @@ impl Ground {
         }
     }
 
+    /// Where conversations of this kind begin; nothing where they cannot be had.
+    pub(super) fn place(&self, protocol: Protocol, security: Security) -> Option<&Place> {
+        let mut places = self.places.iter().filter(|place| place.protocol == protocol);
+        let is_by_command = |place: &&Place| security == Security::Starttls && place.has_starttls;
+        places.clone().find(|place| place.security == security).or_else(|| places.find(is_by_command))
+    }
+
     fn has_place(&self, protocol: Protocol) -> bool {
         self.places.iter().any(|place| place.protocol == protocol)
     }

@@ -22,8 +22,7 @@ pub(super) fn mutate(rng: &mut Rng, grammar: &Grammar<'_>, conversation: &mut Co
 
 fn step(rng: &mut Rng, grammar: &Grammar<'_>, conversation: &mut Conversation) {
     let Conversation { protocol, security, .. } = *conversation;
-    let place = grammar.ground.places.iter().find(|place| (place.protocol, place.security) == (protocol, security));
-    let Some(place) = place else { return };
+    let Some(place) = grammar.ground.place(protocol, security) else { return };
     let is_secured = security != Security::Plaintext;
     let count = conversation.commands.len();
     match rng.u8(..14) {

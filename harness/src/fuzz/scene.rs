@@ -73,8 +73,9 @@ async fn one(
     nonce: [u8; 16],
 ) -> Result<Heard, String> {
     let Conversation { protocol, security, .. } = *conversation;
-    let place = ground.places.iter().find(|place| (place.protocol, place.security) == (protocol, security));
-    let place = place.ok_or_else(|| format!("{} has no port for {protocol}, {security}", ground.target.name))?;
+    let place = ground
+        .place(protocol, security)
+        .ok_or_else(|| format!("{} has no port for {protocol}, {security}", ground.target.name))?;
     let needs_tls = conversation.needs_tls();
     let certified = conversation.certified.as_deref();
     let tls = if needs_tls { Some(ground.target.tls_client(&place.endpoint, certified)?) } else { None };

@@ -26,6 +26,15 @@ pub(super) fn simpler(conversation: &Conversation, plaintext: bool) -> Vec<Conve
     if plaintext {
         with(&|simpler| simpler.security = Security::Plaintext);
     }
+    // What only goes on within TLS may begin there, as the client of a scenario begins.
+    if conversation.security == Security::Plaintext
+        && let [Command { said: Said::StartTls, pipelined: false }, ..] = conversation.commands.as_slice()
+    {
+        with(&|simpler| {
+            simpler.security = Security::Starttls;
+            simpler.commands.remove(0);
+        });
+    }
     with(&|simpler| simpler.certified = None);
     let count = conversation.commands.len();
     for size in [count / 2, 2, 1] {
@@ -193,4 +202,51 @@ pub(super) fn steps(conversation: &Conversation) -> usize {
             .sum::<usize>()
     };
     of(&conversation.commands) + conversation.company.iter().map(|commands| of(commands)).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::ground::Ground;
+    use super::super::maker::Maker;
+    use super::*;
+    use crate::identity::{bundled_dialect, bundled_directory};
+    use crate::reference::Flaws;
+    use crate::target::start_reference;
+    use crate::transport::Deadlines;
+
+    async fn made() -> Vec<Conversation> {
+        let (dialect, directory) = (bundled_dialect("opaque").unwrap().unwrap(), bundled_directory().unwrap());
+        let target = start_reference(Arc::new(dialect), Arc::new(directory), Flaws::NONE).unwrap();
+        let ground = Ground::explore(Arc::new(target), Deadlines::from_reply(Duration::from_secs(20))).await.unwrap();
+        let maker = Maker::new(3, vec![Arc::new(ground)]);
+        (0..400).map(|index| maker.make(index).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn whatever_is_taken_it_comes_to_an_end() {
+        let mut rng = fastrand::Rng::with_seed(5);
+        for mut conversation in made().await {
+            let mut taken = 0;
+            while let Some(simpler) = rng.choice(simpler(&conversation, true)) {
+                conversation = simpler;
+                taken += 1;
+                assert!(taken < 2000, "{conversation:?}");
+            }
+            assert!(conversation.commands.len() <= 1 && conversation.company.is_empty(), "{conversation:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_goes_on_within_tls_may_begin_there() {
+        let starts = |conversation: &Conversation| {
+            conversation.security == Security::Plaintext
+                && matches!(conversation.commands.as_slice(), [first, _] if *first == Command::new(Said::StartTls))
+        };
+        let conversation = made().await.into_iter().find(starts).unwrap();
+        let begins = simpler(&conversation, true).into_iter().find(|simpler| simpler.security == Security::Starttls);
+        assert_eq!(begins.unwrap().commands, conversation.commands[1..]);
+    }
 }

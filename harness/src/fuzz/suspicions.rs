@@ -95,6 +95,15 @@ impl Campaign {
         }
     }
 
+    /// Whether nothing of its shape is kept yet. What could not be proven does not stand in the way of what can.
+    fn is_new(&mut self, finding: &Finding) -> bool {
+        let Finding { shape, .. } = finding;
+        match finding.is_proven() {
+            true => self.shapes.insert(shape.clone()),
+            false => !self.shapes.contains(shape) && self.shapes.insert(format!("{shape}, not proven")),
+        }
+    }
+
     pub(super) fn conclude(
         &mut self,
         index: u64,
@@ -111,14 +120,14 @@ impl Campaign {
                 }
             }
             Some(finding) if finding.is_ours => {
-                if self.shapes.insert(finding.shape.clone()) {
+                if self.is_new(&finding) {
                     let path = self.store.keep(&finding)?;
                     let doubt = finding.doubt.unwrap_or_default();
                     self.gone.push(format!("{}: {doubt} ({})", finding.oracle.word(), path.display()));
                 }
             }
             Some(finding) => {
-                if self.shapes.insert(finding.shape.clone()) {
+                if self.is_new(&finding) {
                     let path = self.store.keep(&finding)?;
                     reporter.event(&FuzzEvent::Found(&finding, &path));
                     self.findings.push((finding, path));
