@@ -179,8 +179,9 @@ fn nothing_is_asked_of_a_server_that_lets_nobody_in() {
     assert_eq!(findings(&folder.path().join("f")), Vec::<PathBuf>::new());
 }
 
-/// A POP3 server that takes one account's name and password, and locks the account for good after so many refusals.
-fn lock_after(refusals: usize) -> SocketAddr {
+/// A POP3 server that takes one account's name and password, and locks the account for good after so many refusals. Some
+/// repeat what they refuse.
+fn serve_pop3(refusals: usize, repeats: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let refused = Arc::new(AtomicUsize::new(0));
@@ -202,7 +203,11 @@ fn lock_after(refusals: usize) -> SocketAddr {
                             name = argument.to_vec();
                             "+OK"
                         }
-                        b"PASS " if argument == b"p" && name == b"u" && refused.load(Ordering::Relaxed) < refusals => {
+                        b"PASS "
+                            if argument == b"Secret-u"
+                                && name == b"u"
+                                && refused.load(Ordering::Relaxed) < refusals =>
+                        {
                             "+OK"
                         }
                         b"PASS " => {
@@ -211,7 +216,12 @@ fn lock_after(refusals: usize) -> SocketAddr {
                         }
                         _ => "-ERR what?",
                     };
-                    out.write_all(format!("{answer}\r\n").as_bytes())?;
+                    let mut answer = answer.as_bytes().to_vec();
+                    if repeats && answer.starts_with(b"-") {
+                        answer = [b"-ERR cannot do ", line.trim_ascii_end()].concat();
+                    }
+                    answer.extend(b"\r\n");
+                    out.write_all(&answer)?;
                 }
                 Ok::<(), std::io::Error>(())
             });
@@ -220,20 +230,37 @@ fn lock_after(refusals: usize) -> SocketAddr {
     address
 }
 
+/// A target file for it.
+fn target_of(address: SocketAddr) -> String {
+    format!(
+        "name = \"ours\"\ndialect = \"opaque\"\n[pop3]\naddress = \"{address}\"\nsecurity = \"plaintext\"\n\
+         [limits]\nno-lockout = true\n[[account]]\nrole = \"same\"\ndomain = \"D\"\nuser = \"u\"\nmailbox = \"u\"\n\
+         password = {{ text = \"Secret-u\" }}\n"
+    )
+}
+
 #[test]
 fn an_account_that_gets_locked_is_told_once() {
     let folder = TempDir::new().unwrap();
-    let target = format!(
-        "name = \"locks\"\ndialect = \"opaque\"\n[pop3]\naddress = \"{}\"\nsecurity = \"plaintext\"\n\
-         [limits]\nno-lockout = true\n\
-         [[account]]\nrole = \"same\"\ndomain = \"D\"\nuser = \"u\"\nmailbox = \"u\"\npassword = {{ text = \"p\" }}\n",
-        lock_after(50)
-    );
-    std::fs::write(folder.path().join("locks.toml"), target).unwrap();
-    let arguments = ["fuzz", "--target", "locks.toml", "--time", "3s", "--out", "f"];
-    let output = loginspec(folder.path(), &arguments);
+    std::fs::write(folder.path().join("ours.toml"), target_of(serve_pop3(50, false))).unwrap();
+    let output = loginspec(folder.path(), &["fuzz", "--target", "ours.toml", "--time", "3s", "--out", "f"]);
     let said = text(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert_eq!(said.matches("found (not proven): canary-dies").count(), 1, "{said}");
-    assert!(said.contains("a good login at locks worked before"), "{said}");
+    assert!(said.contains("a good login at ours worked before"), "{said}");
+}
+
+#[test]
+fn a_password_that_is_repeated_is_seen_in_base64_too() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("ours.toml"), target_of(serve_pop3(usize::MAX, true))).unwrap();
+    let output = loginspec(folder.path(), &["fuzz", "--target", "ours.toml", "--time", "3s", "--out", "f"]);
+    let said = text(&output);
+    let kept = findings(&folder.path().join("f"));
+    let kept = kept.into_iter().filter(|path| path.to_str().unwrap().contains("password-repeated"));
+    let scenarios: Vec<String> = kept.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    assert!(!said.contains("not proven): password-repeated"), "{said}");
+    for spelling in ["S: -ERR !{password}*", "!{base64:"] {
+        assert!(scenarios.iter().any(|text| text.contains(spelling)), "{spelling}: {scenarios:?}");
+    }
 }

@@ -9,15 +9,17 @@
 //! `maker`), had on connections of its own (`wire`, `speaker`, `play`, `scene`), and judged by what each command means where it
 //! stands (`reading`, `due`, `course`, `oracle`), by independent readers (`independent`), and against other conversations
 //! (`comparison`). What is suspicious (`suspicions`, `culprit`) is tried again and made small (`bench`, `simplification`),
-//! written down (`scenario_text`), and proven on the target and on a sound reference server (`proof`, `sound`).
+//! written down (`scenario_text`, `dialogue_text`, `case_text`), and proven on the target and on a sound reference server (`proof`, `sound`).
 
 mod bench;
 mod campaign;
+mod case_text;
 mod comparison;
 mod continuation;
 mod conversation;
 mod course;
 mod culprit;
+mod dialogue_text;
 mod director;
 mod disturbance;
 mod due;

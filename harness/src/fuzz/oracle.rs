@@ -364,9 +364,14 @@ impl Bench<'_> {
 
     fn repeated(&mut self, heard: &Heard) {
         let Some(redactor) = &self.redactor else { return };
-        if redactor.redact(&heard.before_login) != heard.before_login {
-            let what = "the server repeats the password".to_string();
-            self.find(Oracle::PasswordRepeated, None, "repeated", what);
+        if redactor.find(&heard.before_login).is_empty() {
+            return;
         }
+        let holds = |octets: &[u8]| !redactor.find(octets).is_empty();
+        let at = heard.answers.iter().position(|answered| {
+            answered.answer.reply().is_some_and(|reply| holds(&reply.text))
+                || answered.lines.iter().any(|line| holds(line))
+        });
+        self.find(Oracle::PasswordRepeated, at, "repeated", "the server repeats the password".to_string());
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::bench::{AGAIN, Bench, Finding, same};
+use super::case_text::{CaseText, Material};
 use super::conversation::Conversation;
 use super::ground::Ground;
 use super::oracle::Violation;
-use super::scenario_text::{CaseText, Material, case};
+use super::scenario_text::case;
 use super::scene::perform;
 use super::sound::verdict;
 use crate::scenario::Verdict;

@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::runtime::{Builder, Runtime};
 
+use super::case_text::Material;
 use super::comparison::{Observation, observe};
 use super::conversation::{Attempt, Command, Conversation, Cut, Said, value};
 use super::ground::Ground;
 use super::oracle::judge;
 use super::play::{Equipment, play};
-use super::scenario_text::{Material, case};
+use super::scenario_text::case;
 use crate::axes::{Encoding, Mechanism, Protocol, Security};
 use crate::protocol::Fresh;
 use crate::scenario::Value;
