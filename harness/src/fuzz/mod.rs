@@ -6,10 +6,11 @@
 //! - [`Oracle`]: the rules; a [`Finding`] is a violation of one that was seen again
 //!
 //! A conversation ([`conversation`]) is made by a grammar or by changing an earlier one (`grammar`, `names`, `mutation`,
-//! `maker`), had on connections of its own (`wire`, `speaker`, `play`, `scene`), and judged by what each command means where it
-//! stands (`reading`, `due`, `course`, `oracle`), by independent readers (`independent`), and against other conversations
-//! (`comparison`). What is suspicious (`suspicions`, `culprit`) is tried again and made small (`bench`, `simplification`),
-//! written down (`scenario_text`, `dialogue_text`, `case_text`), and proven on the target and on a sound reference server (`proof`, `sound`).
+//! `maker`) and had on connections of its own (`wire`, `speaker`, `play`, `scene`). It is judged (`oracle`, `judge`) by what
+//! each command means where it stands (`reading`, `due`, `course`), by independent readers (`independent`), and against
+//! other conversations (`comparison`). What is suspicious (`suspicions`, `culprit`) is tried again and made small (`bench`,
+//! `simplification`), written down (`scenario_text`, `dialogue_text`, `case_text`), and proven on the target and on a sound
+//! reference server (`proof`, `sound`).
 
 mod bench;
 mod campaign;
@@ -29,6 +30,7 @@ mod grammar;
 mod ground;
 mod heard;
 mod independent;
+mod judge;
 mod look;
 mod maker;
 mod mutation;

@@ -11,7 +11,7 @@ use super::case_text::Material;
 use super::comparison::{Observation, observe};
 use super::conversation::{Attempt, Command, Conversation, Cut, Said, value};
 use super::ground::Ground;
-use super::oracle::judge;
+use super::judge::judge;
 use super::play::{Equipment, play};
 use super::scenario_text::case;
 use crate::axes::{Encoding, Mechanism, Protocol, Security};
