@@ -107,9 +107,9 @@ fn simpler_attempts(attempt: &Attempt, protocol: Protocol) -> Vec<Attempt> {
         });
     }
     with(&|simpler| simpler.encoding = Encoding::default_for(protocol, simpler.mechanism));
-    // The plainest names of the account, the plainest last: it must never go back and forth between them.
+    // The plainest names of the account, the plainest last, and then none: it must never go back and forth between them.
     let (user, login) = (value(&attempt.role, Value::User), value(&attempt.role, Value::Login));
-    if attempt.name != user {
+    if attempt.name != user && !attempt.name.pieces().is_empty() {
         with(&|simpler| simpler.name = user.clone());
         if attempt.name != login {
             with(&|simpler| simpler.name = login.clone());
@@ -117,11 +117,9 @@ fn simpler_attempts(attempt: &Attempt, protocol: Protocol) -> Vec<Attempt> {
     }
     let own = if attempt.mechanism.takes_token() { Value::Token } else { Value::Password };
     // A wrong password that is plainly wrong is simpler than one that is nearly right, and none is simplest of all.
-    if attempt.password != value(&attempt.role, own) {
+    if attempt.password != value(&attempt.role, own) && !attempt.password.pieces().is_empty() {
         with(&|simpler| simpler.password = value(&simpler.role, own));
-        if !attempt.password.pieces().is_empty() {
-            with(&|simpler| simpler.password = octets(NOBODYS));
-        }
+        with(&|simpler| simpler.password = octets(NOBODYS));
     }
     for text in simpler_texts(&attempt.name, true) {
         with(&|simpler| simpler.name = text.clone());
