@@ -170,7 +170,7 @@ impl Script<'_> {
     /// The canary names this mailbox.
     fn canary(&mut self, mailbox: &[u8]) {
         self.steps += 1;
-        let name = quotable(escape(mailbox)).replace(' ', "{sp}");
+        let name = word(escape(mailbox));
         match self.protocol {
             Protocol::Imap => {
                 self.line("C: Z1 EXAMINE INBOX\nS: Z1 OK");
@@ -183,6 +183,11 @@ impl Script<'_> {
             }
         }
     }
+}
+
+/// A text as a word of a dialogue, which holds no space.
+fn word(text: String) -> String {
+    quotable(text).replace(' ', "{sp}")
 }
 
 /// A command as one or more that do not hang on the server; nothing where they do.
@@ -227,37 +232,81 @@ fn first_role(conversation: &Conversation) -> Option<String> {
     })
 }
 
-/// The passwords and tokens, as they are and within BASE64 as they are said: words that no answer may have.
+/// The words that no answer may have: each password and token, bare and as it was said, with what stood before it in its
+/// word or with all of its BASE64.
 fn secrets_as_said(conversation: &Conversation, role: &str) -> String {
-    fn secrets<'t>(text: &'t Template, found: &mut Vec<&'t Piece>) -> bool {
-        let before = found.len();
-        for piece in text.pieces() {
-            match piece {
-                Piece::Value { value: Value::Password | Value::Token, .. } => found.push(piece),
-                Piece::Base64(inner) if secrets(inner, found) => found.push(piece),
-                _ => {}
-            }
+    let commands = conversation.commands.iter().filter_map(|command| spelt_out(command, conversation.protocol));
+    let mut found: Vec<Template> = Vec::new();
+    for command in commands.flatten() {
+        if let Said::Lines(lines) = &command.said {
+            lines.iter().for_each(|line| note_secrets(line, &mut found));
         }
-        found.len() > before
     }
-    let Conversation { protocol, .. } = *conversation;
-    let commands: Vec<Command> =
-        conversation.commands.iter().filter_map(|command| spelt_out(command, protocol)).flatten().collect();
-    let lines = commands.iter().flat_map(|command| match &command.said {
-        Said::Lines(lines) => lines.as_slice(),
-        Said::Login(_) | Said::StartTls => &[],
-    });
-    let mut found = Vec::new();
-    for line in lines {
-        secrets(line, &mut found);
-    }
-    let mut words = String::new();
-    for piece in found {
-        let text = quotable(short(&Template::of_pieces(vec![piece.clone()]), role).notation());
-        let word = format!(" !{}*", text.replace(' ', "{sp}"));
+    let mut words: Vec<String> = Vec::new();
+    for text in found {
+        let word = format!(" !{}*", word(short(&text, role).notation()));
         if !words.contains(&word) {
-            words.push_str(&word);
+            words.push(word);
         }
     }
-    words
+    words.concat()
+}
+
+fn note_secrets(text: &Template, found: &mut Vec<Template>) {
+    // What stands before it in its word; NUL parts fields as a space parts words.
+    let mut before: &[u8] = b"";
+    for piece in text.pieces() {
+        let known = found.len();
+        match piece {
+            Piece::Value { value: Value::Password | Value::Token, .. } => {
+                found.push(Template::of_pieces(vec![piece.clone()]));
+            }
+            Piece::Base64(inner) => note_secrets(inner, found),
+            _ => {}
+        }
+        let is_whole = matches!(piece, Piece::Base64(_)) || !before.is_empty();
+        if found.len() > known && is_whole {
+            found.push(Template::of_pieces(vec![Piece::Octets(before.to_vec()), piece.clone()]));
+        }
+        before = match piece {
+            Piece::Octets(octets) => octets.rsplit(|octet| *octet <= b' ').next().unwrap_or_default(),
+            _ => b"",
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::axes::{Encoding, Mechanism};
+    use crate::fuzz::conversation::{Attempt, Cut, value};
+
+    fn forbidden(protocol: Protocol, mechanism: Mechanism, encoding: Option<Encoding>) -> String {
+        let role = "same".to_string();
+        let (name, password) = (value(&role, Value::User), value(&role, Value::Password));
+        let attempt = Attempt { role, mechanism, encoding, name, authzid: None, password, fault: None };
+        let conversation = Conversation {
+            target: 0,
+            protocol,
+            security: Security::Plaintext,
+            certified: None,
+            commands: vec![Command::new(Said::Login(Box::new(attempt)))],
+            cut: Cut::Whole,
+            company: Vec::new(),
+        };
+        secrets_as_said(&conversation, "same")
+    }
+
+    #[test]
+    fn a_password_is_forbidden_as_it_was_said() {
+        let (imap, pop3) = (Protocol::Imap, Protocol::Pop3);
+        assert_eq!(forbidden(pop3, Mechanism::Login, None), " !{password}*");
+        assert_eq!(forbidden(imap, Mechanism::Login, Some(Encoding::Atom)), " !{password}*");
+        assert_eq!(forbidden(imap, Mechanism::Login, Some(Encoding::Literal)), " !{password}*");
+        // Who repeats the line repeats the quotes.
+        let quoted = forbidden(imap, Mechanism::Login, Some(Encoding::Quoted));
+        assert_eq!(quoted, " !{password|escaped}* !\"{password|escaped}*");
+        let plain = forbidden(imap, Mechanism::Plain, Some(Encoding::InitialResponse));
+        assert_eq!(plain, " !{password}* !{base64:{nul}{user}{nul}{password}}*");
+    }
 }
