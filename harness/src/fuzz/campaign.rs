@@ -1,7 +1,7 @@
 //! A campaign: conversations one after the other, many at once, until its time is over; what is suspicious is looked
 //! into on the way.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -79,7 +79,8 @@ pub(super) struct Campaign {
     pub(super) suspicions: VecDeque<Suspicion>,
     pub(super) under_way: Vec<Suspicion>,
     pub(super) looked_into: HashMap<String, u32>,
-    pub(super) shapes: HashSet<String>,
+    /// The shapes of what is kept, and whether one of each was proven.
+    pub(super) shapes: HashMap<String, bool>,
     pub(super) findings: Vec<(Finding, PathBuf)>,
     pub(super) gone: Vec<String>,
     pub(super) unconnected: u32,
@@ -110,7 +111,7 @@ impl Campaign {
             suspicions: VecDeque::new(),
             under_way: Vec::new(),
             looked_into: HashMap::new(),
-            shapes: HashSet::new(),
+            shapes: HashMap::new(),
             findings: Vec::new(),
             gone: Vec::new(),
             unconnected: 0,

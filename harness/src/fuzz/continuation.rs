@@ -53,7 +53,7 @@ impl Campaign {
             next: self.judged,
             pool: self.maker.pool(),
             suspicions: self.under_way.iter().chain(&self.suspicions).map(waiting).collect(),
-            found: self.shapes.iter().cloned().collect(),
+            found: self.shapes.iter().map(|(shape, is_proven)| (shape.clone(), *is_proven)).collect(),
             looked_into: self.looked_into.iter().map(|(kind, count)| (kind.clone(), *count)).collect(),
             map: self.map.to_rows(),
         })

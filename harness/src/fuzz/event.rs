@@ -37,7 +37,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// A campaign of one minute, from seed 1 on, that nothing ends sooner but a file `stop` in its folder.
+    /// A campaign of one minute, from seed 1 on, with 64 connections at once, that nothing ends sooner but a file `stop`
+    /// in its folder.
     pub fn new(folder: PathBuf, deadlines: Deadlines, interrupt: watch::Receiver<bool>) -> Self {
         Self {
             seed: 1,

@@ -24,8 +24,8 @@ pub(super) struct State {
     pub pool: Vec<u64>,
     /// What was suspicious and has not been looked into: the conversation, the one it was compared with, and why.
     pub suspicions: Vec<Waiting>,
-    /// The shapes of the findings so far, and whether they could not be proven.
-    pub found: Vec<String>,
+    /// The shapes of what is kept, and whether one of each was proven.
+    pub found: Vec<(String, bool)>,
     /// What was looked into already: the oracle and the kind of answer, and how often.
     pub looked_into: Vec<(String, u32)>,
     /// The states that were reached, and how often: state, command, answer.

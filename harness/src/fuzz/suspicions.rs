@@ -1,5 +1,6 @@
 //! What is suspicious in a campaign: taken up, looked into a few at a time, and concluded.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
@@ -95,15 +96,6 @@ impl Campaign {
         }
     }
 
-    /// Whether nothing of its shape is kept yet. What could not be proven does not stand in the way of what can.
-    fn is_new(&mut self, finding: &Finding) -> bool {
-        let Finding { shape, .. } = finding;
-        match finding.is_proven() {
-            true => self.shapes.insert(shape.clone()),
-            false => !self.shapes.contains(shape) && self.shapes.insert(format!("{shape}, not proven")),
-        }
-    }
-
     pub(super) fn conclude(
         &mut self,
         index: u64,
@@ -120,14 +112,14 @@ impl Campaign {
                 }
             }
             Some(finding) if finding.is_ours => {
-                if self.is_new(&finding) {
+                if is_new(&mut self.shapes, &finding) {
                     let path = self.store.keep(&finding)?;
                     let doubt = finding.doubt.unwrap_or_default();
                     self.gone.push(format!("{}: {doubt} ({})", finding.oracle.word(), path.display()));
                 }
             }
             Some(finding) => {
-                if self.is_new(&finding) {
+                if is_new(&mut self.shapes, &finding) {
                     let path = self.store.keep(&finding)?;
                     reporter.event(&FuzzEvent::Found(&finding, &path));
                     self.findings.push((finding, path));
@@ -139,5 +131,34 @@ impl Campaign {
             }
         }
         self.save()
+    }
+}
+
+/// Whether nothing of its shape is kept yet; notes that it is. What could not be proven does not stand in the way of what
+/// can.
+fn is_new(shapes: &mut HashMap<String, bool>, finding: &Finding) -> bool {
+    let is_proven = finding.is_proven();
+    match shapes.get(&finding.shape) {
+        Some(was_proven) if *was_proven || !is_proven => false,
+        _ => {
+            shapes.insert(finding.shape.clone(), is_proven);
+            true
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Verdict;
+
+    #[test]
+    fn what_is_not_proven_does_not_hide_what_is() {
+        let unproven = Finding::new(Oracle::RightRefused, String::new(), String::new(), 1, "imap LOGIN".to_string());
+        let proven = Finding { verdicts: Some((Verdict::Fail, Verdict::Pass)), ..unproven.clone() };
+        let mut shapes = HashMap::new();
+        let order = [&unproven, &unproven, &proven, &proven, &unproven];
+        let new: Vec<bool> = order.into_iter().map(|finding| is_new(&mut shapes, finding)).collect();
+        assert_eq!(new, [true, false, true, false, false]);
     }
 }
