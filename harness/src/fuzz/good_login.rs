@@ -7,7 +7,7 @@ use super::director::Director;
 use super::ground::Ground;
 use super::ways_in::{WayIn, ways, ways_of};
 use crate::protocol::{Login, Outcome, Session};
-use crate::runner::{Gate, GoodLogin, fresh};
+use crate::runner::{Gate, GoodLogin, NOBODYS_PASSWORD, fresh};
 use crate::scenario::describe;
 use crate::secret::Password;
 use crate::transport::{Conversation, Deadlines, connect, converse};
@@ -96,7 +96,7 @@ impl Director {
 
     /// Has nobody log in, to see how long the server takes to refuse: some take their time, and that is no silence.
     async fn learn_refusal(&self, ground: &Ground, gate: &Gate, way: &WayIn) {
-        let password = Password::new(b"not-the-password-of-anybody");
+        let password = Password::new(NOBODYS_PASSWORD);
         let Ok(found) = self.log_in(ground, gate, way, b"nobody-of-this-name", password).await else { return };
         if let (Outcome::Rejected(_), Some(took)) = (&found.outcome, found.transcript.slowest_answer()) {
             gate.learn_refusal(took);

@@ -1,24 +1,15 @@
 //! The same seed makes the same conversations, of every kind, and each can be written down.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::super::conversation::{Attempt, Command, Said};
+use super::super::fixture::ground;
 use super::super::speaker::{Circumstances, Speaker};
 use super::*;
 use crate::axes::{Mechanism, Protocol};
-use crate::identity::{bundled_dialect, bundled_directory};
 use crate::protocol::Fresh;
 use crate::reference::Flaws;
 use crate::scenario::Template;
-use crate::target::start_reference;
-use crate::transport::Deadlines;
-
-async fn ground() -> Arc<Ground> {
-    let (dialect, directory) = (bundled_dialect("opaque").unwrap().unwrap(), bundled_directory().unwrap());
-    let target = start_reference(Arc::new(dialect), Arc::new(directory), Flaws::NONE).unwrap();
-    Arc::new(Ground::explore(Arc::new(target), Deadlines::from_reply(Duration::from_secs(20))).await.unwrap())
-}
 
 /// A campaign in which every seventh conversation reached something new.
 fn learned(ground: &Arc<Ground>, seed: u64) -> (Maker, Vec<Conversation>) {
@@ -36,7 +27,7 @@ fn learned(ground: &Arc<Ground>, seed: u64) -> (Maker, Vec<Conversation>) {
 
 #[tokio::test]
 async fn the_same_seed_makes_the_same_conversations() {
-    let ground = ground().await;
+    let ground = ground(Flaws::NONE).await;
     let (maker, made) = learned(&ground, 7);
     assert_eq!(learned(&ground, 7).1, made);
     assert_ne!(learned(&ground, 8).1, made);
@@ -50,7 +41,7 @@ async fn the_same_seed_makes_the_same_conversations() {
 
 #[tokio::test]
 async fn what_is_made_is_of_every_kind_and_can_be_written_down() {
-    let ground = ground().await;
+    let ground = ground(Flaws::NONE).await;
     let (_, made) = learned(&ground, 1);
     let is_any = |holds: &dyn Fn(&Conversation) -> bool| made.iter().any(holds);
     assert!(is_any(&|conversation| !conversation.company.is_empty()));
@@ -76,7 +67,7 @@ async fn what_is_made_is_of_every_kind_and_can_be_written_down() {
 /// An attempt says the same whether it is spelt by the client's own commands or as lines.
 #[tokio::test]
 async fn lines_say_what_the_attempt_says() {
-    let ground = ground().await;
+    let ground = ground(Flaws::NONE).await;
     let (_, made) = learned(&ground, 2);
     let mut compared = 0;
     for conversation in &made {

@@ -25,6 +25,8 @@ mod director;
 mod disturbance;
 mod due;
 mod event;
+#[cfg(test)]
+mod fixture;
 mod good_login;
 mod grammar;
 mod ground;

@@ -5,6 +5,7 @@ use fastrand::Rng;
 use super::conversation::{joined, octets, value};
 use super::people::Person;
 use crate::axes::{Mechanism, Protocol};
+use crate::runner::NOBODYS_PASSWORD;
 use crate::scenario::{Piece, Spelling, Template, Value};
 
 /// The forms of login names that are tried: `D` domain, `N` its DNS name, `U` user, `M` mailbox; `V` and `W` are
@@ -89,7 +90,7 @@ pub(super) fn password(rng: &mut Rng, people: &[Person], person: &Person, mechan
     let secret = |person: &Person| match (mechanism.takes_token(), person.has_token, person.has_account) {
         (true, true, _) => value(&person.role, Value::Token),
         (_, _, true) => value(&person.role, Value::Password),
-        _ => octets(b"not-the-password-of-anybody"),
+        _ => octets(NOBODYS_PASSWORD),
     };
     let right = secret(person);
     let spelt = |spelling: Spelling| {
@@ -101,7 +102,7 @@ pub(super) fn password(rng: &mut Rng, people: &[Person], person: &Person, mechan
     };
     Some(match rng.u8(..100) {
         0..=64 => right,
-        65..=75 => octets(b"not-the-password-of-anybody"),
+        65..=75 => octets(NOBODYS_PASSWORD),
         76..=80 => secret(rng.choice(people)?),
         81..=83 => joined(&[right, octets(b"x")]),
         84..=87 => joined(&[spelt(Spelling::First(8)), octets(b"x")]),

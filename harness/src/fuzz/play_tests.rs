@@ -3,12 +3,11 @@
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
 
 use super::super::conversation::{Attempt, value};
+use super::super::fixture::target;
 use super::*;
 use crate::axes::Mechanism;
-use crate::identity::{bundled_dialect, bundled_directory};
 use crate::reference::Flaws;
 use crate::scenario::Value;
-use crate::target::start_reference;
 
 fn login() -> Command {
     Command::new(Said::Login(Box::new(Attempt {
@@ -23,8 +22,7 @@ fn login() -> Command {
 }
 
 fn equipment(security: Security) -> Equipment {
-    let (dialect, directory) = (bundled_dialect("opaque").unwrap().unwrap(), bundled_directory().unwrap());
-    let target = Arc::new(start_reference(Arc::new(dialect), Arc::new(directory), Flaws::NONE).unwrap());
+    let target = target(Flaws::NONE);
     let endpoint = target.endpoint(Protocol::Imap, Some(Security::Plaintext)).unwrap().0.clone();
     Equipment {
         tls: Some(target.tls_client(&endpoint, None).unwrap()),

@@ -11,6 +11,7 @@ use super::grammar::plain_attempt;
 use super::oracle::{ILLEGAL_OK, Oracle};
 use crate::axes::{Encoding, Protocol, Security};
 use crate::identity::escape;
+use crate::runner::NOBODYS_PASSWORD;
 use crate::scenario::{Piece, Value};
 
 /// The `[[case]]`; nothing where no scenario can say it.
@@ -105,7 +106,7 @@ fn password(attempt: &Attempt, role: &str) -> String {
     let own = if attempt.mechanism.takes_token() { Value::Token } else { Value::Password };
     match attempt.password.pieces() {
         [] => "\"empty\"".to_string(),
-        [Piece::Octets(octets)] if octets == b"not-the-password-of-anybody" => "\"wrong\"".to_string(),
+        [Piece::Octets(octets)] if octets == NOBODYS_PASSWORD => "\"wrong\"".to_string(),
         _ if attempt.password == value(role, own) => "\"right\"".to_string(),
         _ => notation(&attempt.password, role),
     }

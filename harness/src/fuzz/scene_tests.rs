@@ -3,17 +3,9 @@
 use super::*;
 use crate::axes::{Encoding, Fault, Mechanism, Protocol, Security};
 use crate::fuzz::conversation::{Attempt, Command, Cut, joined, octets, value};
-use crate::identity::{bundled_dialect, bundled_directory};
+use crate::fuzz::fixture::{PATIENT, ground};
 use crate::reference::{Flaw, Flaws};
 use crate::scenario::{Template, Value};
-use crate::target::start_reference;
-use std::time::Duration;
-
-async fn ground(flaws: Flaws) -> Arc<Ground> {
-    let (dialect, directory) = (bundled_dialect("opaque").unwrap().unwrap(), bundled_directory().unwrap());
-    let target = start_reference(Arc::new(dialect), Arc::new(directory), flaws).unwrap();
-    Arc::new(Ground::explore(Arc::new(target), Deadlines::from_reply(Duration::from_secs(20))).await.unwrap())
-}
 
 fn conversation(protocol: Protocol, security: Security, commands: Vec<Command>) -> Conversation {
     let (certified, company) = (None, Vec::new());
@@ -22,7 +14,7 @@ fn conversation(protocol: Protocol, security: Security, commands: Vec<Command>) 
 
 async fn oracles(flaws: Flaws, conversation: &Conversation) -> Vec<Oracle> {
     let ground = ground(flaws).await;
-    let scene = perform(&ground, conversation, Deadlines::from_reply(Duration::from_secs(20)), None, [7; 16]);
+    let scene = perform(&ground, conversation, Deadlines::from_reply(PATIENT), None, [7; 16]);
     scene.await.unwrap().violations.iter().map(|violation| violation.oracle).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use super::conversation::{Attempt, Command, Conversation, Cut, Said, octets, value};
 use crate::axes::{Encoding, Mechanism, Protocol, Security};
+use crate::runner::NOBODYS_PASSWORD;
 use crate::scenario::{Piece, Spelling, Template, Value};
 
 /// The conversations that are a step simpler than this one. `plaintext` says whether one may begin without TLS.
@@ -119,7 +120,7 @@ fn simpler_attempts(attempt: &Attempt, protocol: Protocol) -> Vec<Attempt> {
     // A wrong password that is plainly wrong is simpler than one that is nearly right, and none is simplest of all.
     if attempt.password != value(&attempt.role, own) && !attempt.password.pieces().is_empty() {
         with(&|simpler| simpler.password = value(&simpler.role, own));
-        with(&|simpler| simpler.password = octets(NOBODYS));
+        with(&|simpler| simpler.password = octets(NOBODYS_PASSWORD));
     }
     for text in simpler_texts(&attempt.name, true) {
         with(&|simpler| simpler.name = text.clone());
@@ -134,8 +135,6 @@ fn simpler_attempts(attempt: &Attempt, protocol: Protocol) -> Vec<Attempt> {
     }
     found
 }
-
-const NOBODYS: &[u8] = b"not-the-password-of-anybody";
 
 /// The texts that are a step simpler. Values go over into each other never: a text says less, not something else.
 fn simpler_texts(text: &Template, may_be_empty: bool) -> Vec<Template> {
@@ -163,7 +162,7 @@ fn simpler_texts(text: &Template, may_be_empty: bool) -> Vec<Template> {
 
 fn simpler_pieces(piece: &Piece) -> Vec<Piece> {
     match piece {
-        Piece::Octets(octets) if octets.as_slice() == NOBODYS => Vec::new(),
+        Piece::Octets(octets) if octets.as_slice() == NOBODYS_PASSWORD => Vec::new(),
         Piece::Octets(octets) => {
             let mut found = Vec::new();
             let length = octets.len();
@@ -204,22 +203,13 @@ pub(super) fn steps(conversation: &Conversation) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    use super::super::ground::Ground;
+    use super::super::fixture::ground;
     use super::super::maker::Maker;
     use super::*;
-    use crate::identity::{bundled_dialect, bundled_directory};
     use crate::reference::Flaws;
-    use crate::target::start_reference;
-    use crate::transport::Deadlines;
 
     async fn made() -> Vec<Conversation> {
-        let (dialect, directory) = (bundled_dialect("opaque").unwrap().unwrap(), bundled_directory().unwrap());
-        let target = start_reference(Arc::new(dialect), Arc::new(directory), Flaws::NONE).unwrap();
-        let ground = Ground::explore(Arc::new(target), Deadlines::from_reply(Duration::from_secs(20))).await.unwrap();
-        let maker = Maker::new(3, vec![Arc::new(ground)]);
+        let maker = Maker::new(3, vec![ground(Flaws::NONE).await]);
         (0..400).map(|index| maker.make(index).unwrap()).collect()
     }
 

@@ -50,7 +50,7 @@ pub use harm::Harm;
 pub(crate) use judged::judged;
 pub(crate) use ledger::GoodLogin;
 pub use plan::{Plan, Planned, Shard};
-pub(crate) use question::by_dialect;
+pub(crate) use question::{NOBODYS_PASSWORD, by_dialect};
 pub use question::{Question, Request, ask};
 pub use rules::{AxisPair, Clause, axis_pairs, clauses};
 pub use seed::{SeedError, SeedOptions, SeedResult, Seeded, seed};

@@ -12,7 +12,7 @@ use crate::secret::Password;
 use crate::target::Target;
 
 /// A password that no account has, so that it is never right, not even out of a cache (KB Q166620).
-const NOBODYS_PASSWORD: &[u8] = b"not-the-password-of-anybody";
+pub(crate) const NOBODYS_PASSWORD: &[u8] = b"not-the-password-of-anybody";
 
 /// What is asked of a target.
 pub struct Question {
