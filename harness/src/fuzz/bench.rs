@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
+use super::comparison::Observation;
 use super::conversation::Conversation;
 use super::director::{Director, nonce};
 use super::ground::Ground;
@@ -58,7 +59,7 @@ pub struct Finding {
     pub steps: usize,
     /// What tells it from other findings.
     pub shape: String,
-    /// How often it was seen again, of three times.
+    /// How often it was seen again, of three times; never where two conversations are compared.
     pub seen_again: u32,
     /// How many conversations were had to make it small.
     pub tried: usize,
@@ -136,7 +137,10 @@ impl Bench {
             return Some(Finding { is_ours: true, doubt: Some(doubt), transcript, ..found });
         }
         let mut tried = 0;
-        let smallest = if is_compared {
+        let smallest = if let Some((_, other)) = &other {
+            if violation.oracle == Oracle::UnequalOutcome && !self.still_differ(&conversation, other).await {
+                return None;
+            }
             conversation
         } else {
             if !self.shows_again(&conversation, &violation).await {
@@ -157,10 +161,7 @@ impl Bench {
         let passwords = ground.passwords_said(&smallest);
         let transcript = scenes.first().map(|scene| scene.heard.transcript.render(&Redactor::new(&passwords)));
         let transcript = transcript.unwrap_or_default();
-        if is_compared {
-            seen_again = AGAIN;
-        }
-        if seen_again == 0 {
+        if seen_again == 0 && !is_compared {
             return None;
         }
         let mut shown = shown.unwrap_or(violation);
@@ -171,7 +172,9 @@ impl Bench {
             Finding { seen_again, tried, harm, transcript, ..self.finding(&ground, &smallest, &shown, index) };
         let other = other.as_ref().map(|(_, other)| other);
         self.write(&ground, &smallest, other, &shown, &mut finding).await;
-        Some(finding)
+        // One conversation alone shows nothing of a comparison: it is its scenario that compares again.
+        let is_gone = is_compared && matches!(finding.verdicts, Some((Verdict::Pass, _)));
+        (!is_gone).then_some(finding)
     }
 
     fn finding(&self, ground: &Ground, conversation: &Conversation, violation: &Violation, index: u64) -> Finding {
@@ -201,6 +204,20 @@ impl Bench {
         let own = same(&sound.violations, violation)?;
         let transcript = sound.heard.transcript.render(&Redactor::new(&twin.passwords_said(conversation)));
         Some((format!("the sound reference server does the same: {}", own.what), transcript))
+    }
+
+    /// Whether two logins that mean the same come to something else again: the server may have changed between them, as
+    /// where an account got locked.
+    async fn still_differ(&self, one: &Conversation, other: &Conversation) -> bool {
+        let mut outcomes = Vec::new();
+        for conversation in [one, other] {
+            let Ok(scene) = self.director.perform(conversation, self.nonce()).await else { return false };
+            outcomes.extend(scene.observations.into_iter().find_map(|observation| match observation {
+                Observation::CameTo { outcome, .. } => Some(outcome),
+                Observation::Refused { .. } | Observation::Challenged { .. } => None,
+            }));
+        }
+        matches!(outcomes.as_slice(), [one, other] if one != other)
     }
 
     /// Whether the violation shows once more, of three times, each on a fresh connection.

@@ -96,6 +96,7 @@ impl Bench {
         let plain = |text: &str| text.replace(['\n', '\r'], " ");
         let quoted = |text: &str| plain(text).replace('\\', "\\\\").replace('"', "\\\"");
         let steadiness = match finding.seen_again {
+            0 => "when it was compared with another".to_string(),
             AGAIN => "each time that it was tried again".to_string(),
             some => format!("{some} times of {AGAIN}: not every time"),
         };

@@ -41,9 +41,10 @@ pub(super) fn case(material: &Material<'_>) -> Option<CaseText> {
             Some(CaseText::of_login(login(material, attempt, "\"fresh-challenge\"", None)))
         }
         (Oracle::UnequalOutcome, Some(attempt)) => {
-            let encodings = [Some(*conversation), material.other].into_iter().flatten().filter_map(encoding_of);
-            let words: Vec<String> = encodings.map(|encoding| format!("\"{encoding}\"")).collect();
-            Some(CaseText::of_login(login(material, attempt, "\"same\"", Some(words.join(", ")))))
+            // Where they differ in how they are cut there is nothing to vary.
+            let (one, other) = (encoding_of(conversation)?, encoding_of(material.other?)?);
+            let encodings = (one != other).then(|| format!("\"{one}\", \"{other}\""))?;
+            Some(CaseText::of_login(login(material, attempt, "\"same\"", Some(encodings))))
         }
         (_, Some(attempt)) if material.is_offered(attempt) && may_say_at_once(material, attempt) => {
             let expectation = expectation(material)?;
