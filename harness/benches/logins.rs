@@ -74,7 +74,7 @@ fn log_in(criterion: &mut Criterion) {
                     plan.list = vec![plan.list[0].clone(); LOGINS];
                     let (_sender, interrupt) = tokio::sync::watch::channel(false);
                     let deadlines = Deadlines::from_reply(Duration::from_secs(5));
-                    let options = RunOptions { jobs: 64, may_grow: false, deadlines, interrupt };
+                    let options = RunOptions { jobs: 64, may_grow: false, ..RunOptions::new(deadlines, interrupt) };
                     let start = Instant::now();
                     let summary = runtime.block_on(run(plan, &[Arc::clone(&target)], options, &mut Nobody)).unwrap();
                     took += start.elapsed();

@@ -27,8 +27,11 @@ fn scenario(text: &str) -> Arc<Scenario> {
 async fn put(scenario: &Arc<Scenario>, target: Arc<Target>) -> Vec<CaseReport> {
     let plan = Plan::new(&[Arc::clone(scenario)], &[Arc::clone(&target.dialect)], &Selection::default());
     let (_sender, interrupt) = watch::channel(false);
-    let options =
-        RunOptions { jobs: 8, may_grow: false, deadlines: Deadlines::from_reply(Duration::from_secs(5)), interrupt };
+    let options = RunOptions {
+        jobs: 8,
+        may_grow: false,
+        ..RunOptions::new(Deadlines::from_reply(Duration::from_secs(5)), interrupt)
+    };
     let mut collected = Collected::default();
     run(plan, &[target], options, &mut collected).await.unwrap();
     collected.0
@@ -150,8 +153,11 @@ async fn nothing_that_waits_is_lost_in_an_interrupt() {
     let target = reference(Flaw::TruncatesLiteral.into());
     let plan = Plan::new(&[scenario(&text)], &[Arc::clone(&target.dialect)], &Selection::default());
     let (sender, interrupt) = watch::channel(false);
-    let options =
-        RunOptions { jobs: 1, may_grow: false, deadlines: Deadlines::from_reply(Duration::from_secs(5)), interrupt };
+    let options = RunOptions {
+        jobs: 1,
+        may_grow: false,
+        ..RunOptions::new(Deadlines::from_reply(Duration::from_secs(5)), interrupt)
+    };
     let mut impatient = Impatient { sender, told: Vec::new() };
     let summary = run(plan, &[target], options, &mut impatient).await.unwrap();
     // The literal came first and failed; what was told first, and ended the run, is the quoted one.

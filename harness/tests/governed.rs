@@ -159,7 +159,8 @@ async fn put(limits: Limits, more: &str, login: &str, expect: &str) -> (Summary,
     let plan = Plan::new(&[Arc::new(scenario)], &[Arc::clone(&target.dialect)], &Selection::default());
     let (_sender, interrupt) = tokio::sync::watch::channel(false);
     let deadlines = Deadlines::from_reply(Duration::from_millis(400));
-    let options = RunOptions { jobs: 12, may_grow: true, deadlines, interrupt };
+    let options =
+        RunOptions { jobs: 12, may_grow: true, shares_answers: false, ..RunOptions::new(deadlines, interrupt) };
     let mut collected = Collected::default();
     let summary = run(plan, &[target], options, &mut collected).await.unwrap();
     (summary, collected.0, state)
@@ -173,7 +174,7 @@ fn assert_all_pass(summary: &Summary, cases: &[CaseReport]) {
 
 const NO_LOCKOUT: &str = "[limits]\nno-lockout = true";
 const OPENS: &str = "{ opens = '{mailbox}' }";
-const WRONG: &str = "login = '{user}'\npassword = 'wrong'";
+const WRONG: &str = "login = '{user}'\npassword = 'wrong-{number}'";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_refusal_is_no_hang() {

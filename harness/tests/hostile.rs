@@ -63,9 +63,14 @@ async fn put_to(address: &str) -> (Summary, Vec<CaseReport>) {
     let deadlines = Deadlines::from_reply(Duration::from_millis(300));
     let mut collected = Collected::default();
     let start = Instant::now();
-    let summary = run(plan, &[target], RunOptions { jobs: 4, may_grow: false, deadlines, interrupt }, &mut collected)
-        .await
-        .unwrap();
+    let summary = run(
+        plan,
+        &[target],
+        RunOptions { jobs: 4, may_grow: false, ..RunOptions::new(deadlines, interrupt) },
+        &mut collected,
+    )
+    .await
+    .unwrap();
     assert!(start.elapsed() < Duration::from_secs(8), "took {:?}", start.elapsed());
     for case in &collected.0 {
         assert!(!format!("{case:?}").contains("Secret-Same"), "{case:?}");
@@ -242,7 +247,7 @@ async fn an_interrupt_lets_go_of_the_target() {
     // Long enough to be still on its way when the interrupt comes, right after the sanity login has given up.
     let mut deadlines = Deadlines::from_reply(Duration::from_millis(300));
     deadlines.whole = Duration::from_secs(60);
-    let options = RunOptions { jobs: 4, may_grow: false, deadlines, interrupt };
+    let options = RunOptions { jobs: 4, may_grow: false, ..RunOptions::new(deadlines, interrupt) };
     let targets = [Arc::clone(&target)];
     let mut collected = Collected::default();
     let running = run(plan, &targets, options, &mut collected);

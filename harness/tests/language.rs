@@ -12,7 +12,7 @@ use loginspec::protocol::dialogue::DialogueStep;
 use loginspec::protocol::{Login, Outgoing};
 use loginspec::reference::Flaws;
 use loginspec::runner::{CaseReport, Plan, Request, RunOptions, ask, run};
-use loginspec::scenario::{Scenario, Selection, Verdict, read_scenario};
+use loginspec::scenario::{Case, Scenario, Selection, Verdict, read_scenario};
 use loginspec::source::SourceText;
 use loginspec::target::{Target, find_dialect, start_reference};
 use loginspec::transport::Deadlines;
@@ -32,7 +32,7 @@ fn requests(text: &str) -> Vec<(String, Request)> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _within = runtime.enter();
     let target = target("exchange-5.5");
-    let ask = |case| ask(case, &target, false).unwrap_or_else(|reason| panic!("{reason}"));
+    let ask = |case: &Case| ask(case, &target, false, &case.role).unwrap_or_else(|reason| panic!("{reason}"));
     scenario(text).cases.iter().map(|case| (case.id.clone(), ask(case).request)).collect()
 }
 
@@ -61,12 +61,8 @@ fn reports(text: &str, dialect: &str) -> Vec<CaseReport> {
         let target = target(dialect);
         let plan = Plan::new(&[scenario(text)], &[Arc::clone(&target.dialect)], &Selection::default());
         let (_sender, interrupt) = tokio::sync::watch::channel(false);
-        let options = RunOptions {
-            jobs: 8,
-            may_grow: false,
-            deadlines: Deadlines::from_reply(Duration::from_secs(5)),
-            interrupt,
-        };
+        let deadlines = Deadlines::from_reply(Duration::from_secs(5));
+        let options = RunOptions { jobs: 8, may_grow: false, ..RunOptions::new(deadlines, interrupt) };
         let mut collected = support::Collected::default();
         run(plan, &[Arc::new(target)], options, &mut collected).await.unwrap();
         collected.0.sort_by(|a, b| a.id.cmp(&b.id));

@@ -228,7 +228,7 @@ async fn forms_of(dialect: &str) -> Matrix {
     let target = Arc::new(start_reference(dialect, directory, Flaws::NONE).unwrap());
     let (_sender, interrupt) = tokio::sync::watch::channel(false);
     let deadlines = Deadlines::from_reply(Duration::from_secs(5));
-    let options = RunOptions { jobs: 32, may_grow: false, deadlines, interrupt };
+    let options = RunOptions { jobs: 32, may_grow: false, ..RunOptions::new(deadlines, interrupt) };
     let mut matrix = Matrix::default();
     let summary = run(plan, &[target], options, &mut matrix).await.unwrap();
     assert!(summary.is_success());

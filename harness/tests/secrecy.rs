@@ -116,7 +116,14 @@ async fn reports_on(password: &str) -> Vec<u8> {
     reports.add(Accept::new(out.clone()));
     let (_sender, interrupt) = tokio::sync::watch::channel(false);
     let deadlines = Deadlines::from_reply(Duration::from_millis(200));
-    run(plan, &[target], RunOptions { jobs: 32, may_grow: false, deadlines, interrupt }, &mut reports).await.unwrap();
+    run(
+        plan,
+        &[target],
+        RunOptions { jobs: 32, may_grow: false, ..RunOptions::new(deadlines, interrupt) },
+        &mut reports,
+    )
+    .await
+    .unwrap();
     out.0.lock().unwrap().clone()
 }
 

@@ -167,7 +167,7 @@ async fn put(name: &str, scenario: Option<&str>) -> Result<(Summary, Vec<CaseRep
     let plan = Plan::new(&scenarios, &[Arc::clone(&target.dialect)], &Selection::default()).pairwise();
     let (_sender, interrupt) = tokio::sync::watch::channel(false);
     let deadlines = Deadlines::from_reply(Duration::from_secs(5));
-    let options = RunOptions { jobs: 16, may_grow: true, deadlines, interrupt };
+    let options = RunOptions { jobs: 16, may_grow: true, ..RunOptions::new(deadlines, interrupt) };
     let mut collected = Collected::default();
     let summary = run(plan, &[Arc::clone(&target)], options, &mut collected).await?;
     if let Some(target) = Arc::into_inner(target) {

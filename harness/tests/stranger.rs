@@ -51,9 +51,14 @@ async fn put(scenario: Scenario, imap: &str, pop3: &str) -> (Summary, Vec<CaseRe
     let (_sender, interrupt) = tokio::sync::watch::channel(false);
     let deadlines = Deadlines::from_reply(Duration::from_millis(500));
     let mut collected = Collected::default();
-    let summary = run(plan, &[target], RunOptions { jobs: 4, may_grow: false, deadlines, interrupt }, &mut collected)
-        .await
-        .unwrap();
+    let summary = run(
+        plan,
+        &[target],
+        RunOptions { jobs: 4, may_grow: false, ..RunOptions::new(deadlines, interrupt) },
+        &mut collected,
+    )
+    .await
+    .unwrap();
     (summary, collected.0)
 }
 

@@ -7,7 +7,7 @@ use super::exit_code::CliError;
 use super::prepared::Prepared;
 use crate::identity::Dialect;
 use crate::reference::Flaws;
-use crate::runner::{Plan, Shard};
+use crate::runner::{Extent, Plan, Shard};
 use crate::scenario::{Scenario, Selection, Vocabulary, bundled_scenarios, load};
 use crate::source::nearest;
 use crate::target::Date;
@@ -30,12 +30,25 @@ pub(super) struct CaseArgs {
     /// tried.
     #[arg(long)]
     pub full: bool,
+    /// At most 300 cases, those that cover the most clauses, mechanisms, login forms and carriers (protocol, mechanism and
+    /// encoding), with few wrong passwords: an answer within a minute.
+    #[arg(long, conflicts_with = "full")]
+    pub smoke: bool,
 }
 
 impl CaseArgs {
     /// The files and folders among the scenarios.
     pub fn paths(&self) -> Vec<String> {
         self.scenarios.iter().filter(|text| is_path(text)).cloned().collect()
+    }
+
+    /// Which part of the plan is run.
+    pub fn extent(&self) -> Extent {
+        match (self.full, self.smoke) {
+            (true, _) => Extent::Full,
+            (false, true) => Extent::Smoke,
+            (false, false) => Extent::Default,
+        }
     }
 
     /// Whether every bundled case is meant, so that a record which covers none of them covers nothing.

@@ -154,8 +154,13 @@ mod with_containers {
 
     fn choose(name: &'static str, args: &FleetArgs) -> Result<Chosen, CliError> {
         let target = TargetArgs::container(name);
-        let cases =
-            CaseArgs { scenarios: args.scenarios.clone(), filter: args.filter.clone(), shard: None, full: args.full };
+        let cases = CaseArgs {
+            scenarios: args.scenarios.clone(),
+            filter: args.filter.clone(),
+            shard: None,
+            full: args.full,
+            smoke: false,
+        };
         let prepared = prepare(&target, Passwords::Fetch)?;
         let plan = plan_for(&prepared, &cases, Flaws::NONE)?;
         let replay = Replay {
@@ -224,7 +229,7 @@ mod with_containers {
         };
         let version = targets.first().and_then(|target| target.version.clone());
         let mut told = Told { json, column: Column::new(name, version) };
-        let options = RunOptions { jobs, may_grow: true, deadlines: Deadlines::from_reply(timeout), interrupt };
+        let options = RunOptions { jobs, ..RunOptions::new(Deadlines::from_reply(timeout), interrupt) };
         let done = run(plan, &targets, options, &mut told).await;
         for target in targets.into_iter().filter_map(Arc::into_inner) {
             if let (Some(folder), Some(log)) = (&results, target.logs().await) {

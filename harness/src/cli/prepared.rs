@@ -149,6 +149,23 @@ impl Prepared {
         !matches!(self, Self::Reference(..))
     }
 
+    /// Declares that the server never locks an account.
+    pub fn assume_no_lockout(&mut self) -> Result<(), CliError> {
+        let Self::Remote(target) = self else {
+            return Err(CliError::Usage(
+                "--no-lockout is for other people's servers: the reference server and the containers never lock an account"
+                    .to_string(),
+            ));
+        };
+        if target.limits.lockout.is_some() {
+            return Err(CliError::Usage(
+                "--no-lockout contradicts `lockout` under [limits] in the target file".to_string(),
+            ));
+        }
+        target.limits.wrong_passwords = None;
+        Ok(())
+    }
+
     /// What its file records.
     pub fn records(&self) -> Records {
         match self {

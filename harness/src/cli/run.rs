@@ -51,6 +51,19 @@ pub(super) struct RunArgs {
     /// How long to wait for each reply, as in 5s or 500ms.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     timeout: Duration,
+    /// Stop beginning cases after this time, as in 10m: the most informative ones run first, and the end says which were
+    /// left out.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    time_limit: Option<Duration>,
+    /// Stop at the first case that fails or cannot be asked.
+    #[arg(long, conflicts_with = "max_failures")]
+    fail_fast: bool,
+    /// Stop after N cases that failed or could not be asked.
+    #[arg(long, value_name = "N", value_parser = positive)]
+    max_failures: Option<usize>,
+    /// The server never locks an account: send wrong passwords without good logins between them.
+    #[arg(long)]
+    no_lockout: bool,
     /// Write what the server logged, where it runs in a container.
     #[arg(long, value_name = "FILE")]
     server_log: Option<PathBuf>,
@@ -61,7 +74,10 @@ pub(super) struct RunArgs {
 
 pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
     let flaws: Flaws = args.flaw.iter().copied().collect();
-    let prepared = prepare(&args.target, Passwords::Fetch)?;
+    let mut prepared = prepare(&args.target, Passwords::Fetch)?;
+    if args.no_lockout {
+        prepared.assume_no_lockout()?;
+    }
     if !args.flaw.is_empty() && !matches!(prepared, Prepared::Reference(..)) {
         return Err(CliError::Usage("--flaw is for the reference server only".to_string()));
     }
@@ -88,8 +104,10 @@ pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
         let options = RunOptions {
             jobs,
             may_grow: args.jobs.is_none(),
-            deadlines: Deadlines::from_reply(args.timeout),
-            interrupt,
+            extent: args.cases.extent(),
+            time_limit: args.time_limit,
+            max_failures: if args.fail_fast { Some(1) } else { args.max_failures },
+            ..RunOptions::new(Deadlines::from_reply(args.timeout), interrupt)
         };
         let of_run = targets.clone();
         let summary = on_a_worker(async move { run_plan(plan, &of_run, options, &mut reports).await }).await;
@@ -232,6 +250,11 @@ fn status(summary: &Summary) -> ExitStatus {
     } else {
         ExitStatus::Unexpected
     }
+}
+
+/// A number of at least one.
+fn positive(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| format!("`{text}` is not a number from 1 on"))
 }
 
 /// `5s`, `500ms`, `2m`.

@@ -15,7 +15,7 @@ use super::heard::{Answer, Answered};
 use super::scene::{Scene, perform};
 use super::ways_in::WayIn;
 use crate::axes::{Protocol, Security};
-use crate::runner::{Gate, GoodLogin, Governor};
+use crate::runner::{AtRisk, Gate, GoodLogin, Governor};
 use crate::scenario::{Piece, Template};
 use crate::transport::Deadlines;
 
@@ -128,7 +128,8 @@ impl Director {
         deadlines: Deadlines,
     ) -> Result<Scene, String> {
         let log_in = |account| -> GoodLogin<'_> { Box::pin(self.log_in_well(ground, gate, account)) };
-        let _charges = gate.ledger.charge(&charged(ground, conversation), &log_in).await?;
+        let at_risk: Vec<AtRisk> = charged(ground, conversation).into_iter().map(AtRisk::one).collect();
+        let _permits = gate.lockout.acquire(&at_risk, &log_in).await.map_err(|error| error.to_string())?;
         self.once(ground, gate, conversation, nonce, deadlines).await
     }
 

@@ -7,7 +7,7 @@ use super::director::Director;
 use super::ground::Ground;
 use super::ways_in::{WayIn, ways, ways_of};
 use crate::protocol::{Login, Outcome, Session};
-use crate::runner::{Gate, GoodLogin, NOBODYS_PASSWORD, fresh};
+use crate::runner::{AtRisk, Gate, GoodLogin, NOBODYS_PASSWORD, fresh};
 use crate::scenario::describe;
 use crate::secret::Password;
 use crate::transport::{Conversation, Deadlines, connect, converse};
@@ -28,11 +28,12 @@ impl Director {
         for way in ways(ground) {
             // A right login that is refused counts for its account as a wrong password does.
             let account = ground.target.directory.accounts.iter().position(|account| account.role == way.role);
+            let at_risk: Vec<AtRisk> = account.into_iter().map(AtRisk::one).collect();
             let no_better = |_| -> GoodLogin<'_> { Box::pin(async { Err("its good login was refused".to_string()) }) };
-            let charges = match gate.ledger.charge(account.as_slice(), &no_better).await {
+            let charges = match gate.lockout.acquire(&at_risk, &no_better).await {
                 Ok(charges) => charges,
                 Err(reason) => {
-                    first = first.or(Some(reason));
+                    first = first.or(Some(reason.to_string()));
                     continue;
                 }
             };

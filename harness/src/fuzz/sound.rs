@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::ground::Ground;
 use crate::identity::{bundled_dialect_names, bundled_directory};
 use crate::reference::Flaws;
-use crate::runner::{CaseReport, Plan, Reporter, RunEvent, RunOptions, run};
+use crate::runner::{CaseReport, Extent, Plan, Reporter, RunEvent, RunOptions, run};
 use crate::scenario::{Selection, Verdict, Vocabulary, load};
 use crate::target::{Target, start_reference};
 use crate::transport::Deadlines;
@@ -34,7 +34,8 @@ pub(super) async fn verdict(
     let scenarios: Vec<_> = scenarios.into_iter().map(Arc::new).collect();
     let plan = Plan::new(&scenarios, &[Arc::clone(&target.dialect)], &Selection::default());
     let (_hold, interrupt) = watch::channel(false);
-    let options = RunOptions { jobs: 1, may_grow: false, deadlines, interrupt };
+    let options =
+        RunOptions { jobs: 1, may_grow: false, extent: Extent::Full, ..RunOptions::new(deadlines, interrupt) };
     let mut heard = Listener::default();
     let summary = run(plan, &[Arc::clone(target)], options, &mut heard).await.map_err(|error| error.to_string())?;
     // One bad case is enough: `same` has several.

@@ -45,7 +45,7 @@ pub(super) fn put(scenario: Scenario) {
     for (case, target) in few_of_each(&scenario, &plan.pairwise()).into_iter().take(MOST_ASKED) {
         let Some(server) = servers.get(target) else { continue };
         check_case(case);
-        let Ok(question) = ask(case, &server.target, scenario.once) else { continue };
+        let Ok(question) = ask(case, &server.target, scenario.once, &case.role) else { continue };
         outcomes.push((case.group, target, case, put_one(case, server, &server.authority, &question)));
         if let Some(&flaw) = flaws.next().filter(|_| !server.target.dialect.requires_tls) {
             let outcome = put_one(case, server, &server.flawed(flaw), &question);

@@ -72,7 +72,7 @@ pub(super) fn told(input: &mut Unstructured<'_>) -> arbitrary::Result<Option<Tol
     let length = input.int_in_range(2..=20)?;
     let password = format!("{BEGIN}{}{END}", printable(input.bytes(length)?));
     let target = Arc::new(with_password(target, &password));
-    let asked = scenario.cases.get(case).and_then(|case| ask(case, &target, false).ok());
+    let asked = scenario.cases.get(case).and_then(|case| ask(case, &target, false, &case.role).ok());
     let Some(question) = asked else { return Ok(None) };
     let forms = forms(&password);
     let said: Vec<&[u8]> = rest(input).split(|octet| *octet == 0).collect();

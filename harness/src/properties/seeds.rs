@@ -122,7 +122,7 @@ fn asked() -> Vec<(Protocol, Request)> {
     for target in &targets {
         for scenario in &scenarios {
             let questions = scenario.cases.iter().filter_map(|case| {
-                let question = ask(case, target, scenario.once).ok()?;
+                let question = ask(case, target, scenario.once, &case.role).ok()?;
                 Some((case.protocol, question.request))
             });
             asked.extend(questions);

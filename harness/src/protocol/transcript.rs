@@ -19,18 +19,20 @@ const KEPT_MEANING: usize = 512;
 const MOST_MARKS: usize = 16;
 
 /// A record of one conversation. Times are offsets from its beginning, given by whoever records.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Transcript {
     entries: Vec<Entry>,
     sent: Stream,
     received: Stream,
 }
 
+#[derive(Clone)]
 struct Entry {
     at: Duration,
     event: Event,
 }
 
+#[derive(Clone)]
 enum Event {
     /// These octets of the stream were sent, and this is what they mean.
     Sent(Range<usize>, Option<String>),
@@ -57,7 +59,7 @@ pub struct Turn<'t> {
 }
 
 /// The octets of one direction.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Stream {
     octets: Vec<u8>,
     /// The octets that stand in the places of passwords.

@@ -71,12 +71,12 @@ impl<W: Write> Accept<W> {
 impl<W: Write + Send> Reporter for Accept<W> {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
         match event {
-            RunEvent::Started { .. } | RunEvent::Surveyed { .. } => Ok(()),
             RunEvent::CaseFinished(case) => {
                 self.case(case);
                 Ok(())
             }
             RunEvent::Finished(_) => self.write(),
+            _ => Ok(()),
         }
     }
 }

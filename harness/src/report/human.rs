@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -10,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::finding::{self, Line};
 use super::offers::offers;
 use super::replay::Replay;
-use crate::runner::{CaseReport, Reporter, RunEvent, Sanity, Summary, SurveyFacts, TargetFacts};
+use crate::runner::{CaseReport, PaceFacts, Progress, Reporter, RunEvent, Sanity, Summary, SurveyFacts, TargetFacts};
 use crate::scenario::{Scenario, Verdict};
 
 /// How many failures are shown again at the end; there may be thousands, and memory must not grow with them.
@@ -19,6 +20,9 @@ const REPEATED: usize = 100;
 const REASONS: usize = 20;
 /// How many records are told apart; a target file has no more of them than somebody has written down.
 const RECORDS: usize = 1000;
+
+/// How often it is told what is left, where there is no terminal for a bar.
+const TELL_EVERY: Duration = Duration::from_secs(30);
 
 const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default().bold();
@@ -43,6 +47,8 @@ pub struct Human<W> {
     unasked: BTreeMap<String, usize>,
     replay: Replay,
     one_target: bool,
+    /// When it was told last what is left, where there is no bar.
+    told: Instant,
 }
 
 /// A scenario whose cases are on their way.
@@ -74,6 +80,7 @@ impl<W: Write> Human<W> {
             unexpected: 0,
             left_out: 0,
             one_target: false,
+            told: Instant::now(),
             skipped: BTreeMap::new(),
             proofs: BTreeMap::new(),
             known: BTreeMap::new(),
@@ -138,6 +145,33 @@ impl<W: Write> Human<W> {
         }
         self.warn(warnings)?;
         self.print("")
+    }
+
+    /// What is going to happen, and how long it takes.
+    fn scheduled(&mut self, cases: usize, scenarios: &[(Arc<Scenario>, usize)], pace: &PaceFacts) -> io::Result<()> {
+        self.bar.set_length(cases as u64);
+        for group in &mut self.scenarios {
+            let planned = scenarios.iter().find(|(scenario, _)| Arc::ptr_eq(scenario, &group.scenario));
+            group.left = planned.map_or(0, |(_, cases)| *cases);
+        }
+        self.scenarios.retain(|group| group.left > 0);
+        if self.one_target {
+            self.print(&format!("{pace}\n"))?;
+        }
+        Ok(())
+    }
+
+    /// What is left: beside the bar on a terminal, else a line from time to time.
+    fn progress(&mut self, progress: &Progress) -> io::Result<()> {
+        if !self.bar.is_hidden() {
+            self.bar.set_message(progress.to_string());
+            return Ok(());
+        }
+        if progress.left > 0 && self.told.elapsed() >= TELL_EVERY {
+            self.told = Instant::now();
+            self.print(&format!("{DIM}{progress}{DIM:#}"))?;
+        }
+        Ok(())
     }
 
     fn warn(&mut self, warnings: &[String]) -> io::Result<()> {
@@ -294,6 +328,8 @@ impl<W: Write + Send> Reporter for Human<W> {
                 self.started(*cases, targets, scenarios, warnings)
             }
             RunEvent::Surveyed { surveys, warnings } => self.surveyed(surveys, warnings),
+            RunEvent::Scheduled { cases, scenarios, pace } => self.scheduled(*cases, scenarios, pace),
+            RunEvent::Progress(progress) => self.progress(progress),
             RunEvent::CaseFinished(case) => self.case_finished(case),
             RunEvent::Finished(summary) => self.finished(summary),
         }

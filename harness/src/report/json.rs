@@ -43,7 +43,7 @@ impl<W: Write + Send> Reporter for JsonLines<W> {
                 self.versions = targets.iter().map(|target| (target.name.clone(), target.version.clone())).collect();
                 Ok(())
             }
-            RunEvent::Surveyed { .. } => Ok(()),
+            RunEvent::Surveyed { .. } | RunEvent::Scheduled { .. } | RunEvent::Progress(_) => Ok(()),
             RunEvent::CaseFinished(case) => {
                 let of_this = self.versions.iter().find(|(name, _)| *name == case.target);
                 let version = of_this.and_then(|(_, version)| version.clone());

@@ -141,7 +141,10 @@ impl<W: Write> Junit<W> {
 impl<W: Write + Send> Reporter for Junit<W> {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
         match event {
-            RunEvent::Started { .. } | RunEvent::Surveyed { .. } => Ok(()),
+            RunEvent::Started { .. }
+            | RunEvent::Surveyed { .. }
+            | RunEvent::Scheduled { .. }
+            | RunEvent::Progress(_) => Ok(()),
             RunEvent::CaseFinished(case) => self.case(case),
             RunEvent::Finished(summary) => self.finish(summary),
         }

@@ -125,7 +125,7 @@ impl Reporter for Matrix {
                 }
             }
             RunEvent::CaseFinished(case) => self.case(case),
-            RunEvent::Surveyed { .. } | RunEvent::Finished(_) => {}
+            RunEvent::Surveyed { .. } | RunEvent::Scheduled { .. } | RunEvent::Progress(_) | RunEvent::Finished(_) => {}
         }
         Ok(())
     }

@@ -8,84 +8,69 @@ use std::sync::atomic::Ordering;
 
 use super::caller::{Pass, PutOff};
 use super::doubt::Doubt;
-use super::governor::Gate;
-use super::plan::Planned;
+use super::governor::{Gate, Governor};
+use super::pacing::{Pace, WorkItem};
+use super::resolved_case::NotAsked;
 use super::watch::Look;
-use super::workers::{Found, Workers};
+use super::workers::{Batch, Collect, Ended, Found, Workers};
 use crate::scenario::Verdict;
 
-/// How many are asked side by side: few enough for any server.
+/// How many are asked side by side at most: few enough for any server.
 const TOGETHER: usize = 16;
 
-/// Asks what was put off, each with what came of it the first time; tells whether all were asked.
+/// Asks what was put off, each with what came of it the first time; tells how it ended.
 pub(super) async fn ask_again(
     workers: &mut Workers,
-    put_off: Vec<(Planned, PutOff)>,
-    take: &mut (dyn FnMut(Found) -> io::Result<()> + Send),
-) -> io::Result<bool> {
+    put_off: Vec<(WorkItem, PutOff)>,
+    pace: &Arc<Pace>,
+    collector: &mut dyn Collect,
+    jobs: usize,
+) -> io::Result<Ended> {
     if put_off.is_empty() {
-        return Ok(true);
+        return Ok(Ended::Whole);
     }
     let governor = Arc::clone(&workers.governor);
-    let words: HashMap<(usize, usize, usize), Option<&'static str>> =
-        put_off.iter().map(|(planned, why)| (planned.place(), why.word)).collect();
-    let mut note = |found: Found| {
-        let (planned, word) = match &found {
-            Found::Answered(answered, _) => (&answered.planned, Some(answered.conversation.outcome.word())),
-            Found::Unasked { planned, .. } | Found::PutOff(planned, _) => (planned, None),
-        };
-        if let (Some(gate), Some(first)) = (governor.gates.get(planned.target), words.get(&planned.place())) {
-            gate.looked_again.fetch_add(1, Ordering::Relaxed);
-            gate.changed.fetch_add(usize::from(word != *first), Ordering::Relaxed);
-        }
-        take(found)
-    };
+    let words = put_off.iter().map(|(item, why)| (item.planned.place(), why.word)).collect();
+    let mut retried = Retried { governor: Arc::clone(&governor), words, collector };
 
     // How each server is doing before; an error where one is gone and does not come back.
     let mut before: Vec<Result<Option<Look>, String>> = Vec::new();
     for (index, gate) in governor.gates.iter().enumerate() {
-        let is_concerned = put_off.iter().any(|(planned, _)| planned.target == index);
+        let is_concerned = put_off.iter().any(|(item, _)| item.planned.target == index);
         before.push(if is_concerned { fit_for_it(gate).await } else { Ok(None) });
     }
     let (mut brief, mut in_turn, mut together) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut alone, mut held) = (Vec::new(), Vec::new());
-    for (planned, why) in put_off {
-        let has_spun = governor.gates.get(planned.target).is_some_and(|gate| gate.runaways.load(Ordering::Relaxed) > 0);
-        match before.get(planned.target) {
+    for (item, why) in put_off {
+        let gate = governor.gates.get(item.planned.target);
+        let has_spun = gate.is_some_and(|gate| gate.runaways.load(Ordering::Relaxed) > 0);
+        match before.get(item.planned.target) {
             Some(Err(reason)) => {
-                note(Found::Unasked { planned, verdict: Verdict::Error, reason: reason.clone() })?;
+                for planned in std::iter::once(item.planned).chain(item.same_octets) {
+                    let why = NotAsked { verdict: Verdict::Error, reason: reason.clone() };
+                    retried.found(Found::Unasked(planned, why))?;
+                }
             }
             // There is one to be found that spins. Who was hung up on may have been it: what spins is ended for all.
-            _ if has_spun && matches!(why.doubt, Doubt::Silent | Doubt::HungUp) => brief.push(planned),
-            _ if why.doubt == Doubt::Locked => in_turn.push(planned),
-            _ => together.push(planned),
+            _ if has_spun && matches!(why.doubt, Doubt::Silent | Doubt::HungUp) => brief.push(item),
+            _ if why.doubt == Doubt::Locked => in_turn.push(item),
+            _ => together.push(item),
         }
     }
-    for (list, jobs, pass) in [(brief, 1, Pass::Briefly), (in_turn, TOGETHER, Pass::InTurn)] {
-        let mut part = |found: Found| match found {
-            Found::PutOff(planned, _) => {
-                together.push(planned);
-                Ok(())
-            }
-            found => note(found),
-        };
-        if !workers.ask_all(list, jobs, pass, &mut part).await? {
-            return Ok(false);
+    let jobs = jobs.min(TOGETHER);
+    for (items, jobs, pass) in [(brief, 1, Pass::Briefly), (in_turn, jobs, Pass::InTurn)] {
+        let mut part = Part { put_off: Vec::new(), next: &mut retried };
+        let ended = workers.ask_all(vec![Batch { items, jobs, lane: None, pass }], pace, &mut part).await?;
+        together.append(&mut part.put_off);
+        if ended != Ended::Whole {
+            return Ok(ended);
         }
     }
-    let mut sort = |found: Found| match found {
-        Found::Answered(answered, Some(_)) => {
-            held.push(answered);
-            Ok(())
-        }
-        Found::PutOff(planned, _) => {
-            alone.push(planned);
-            Ok(())
-        }
-        found => note(found),
-    };
-    if !workers.ask_all(together, TOGETHER, Pass::Together, &mut sort).await? {
-        return Ok(false);
+    let mut sort = Sort { held: Vec::new(), alone: Vec::new(), next: &mut retried };
+    let batch = Batch { items: together, jobs, lane: None, pass: Pass::Together };
+    let ended = workers.ask_all(vec![batch], pace, &mut sort).await?;
+    let Sort { held, mut alone, .. } = sort;
+    if ended != Ended::Whole {
+        return Ok(ended);
     }
     let mut is_well = Vec::new();
     for (gate, before) in governor.gates.iter().zip(&before) {
@@ -96,12 +81,81 @@ pub(super) async fn ask_again(
     }
     for answered in held {
         if is_well.get(answered.planned.target) == Some(&false) {
-            alone.push(answered.planned);
+            alone.push(WorkItem::of(answered.planned));
         } else {
-            note(Found::Answered(answered, None))?;
+            retried.found(Found::Answered(answered, None))?;
         }
     }
-    workers.ask_all(alone, 1, Pass::Alone, &mut note).await
+    workers.ask_all(vec![Batch { items: alone, jobs: 1, lane: None, pass: Pass::Alone }], pace, &mut retried).await
+}
+
+/// Counts the answers that differ from the first, and hands everything on.
+struct Retried<'c> {
+    governor: Arc<Governor>,
+    words: HashMap<(usize, usize, usize), Option<&'static str>>,
+    collector: &'c mut dyn Collect,
+}
+
+impl Collect for Retried<'_> {
+    fn found(&mut self, found: Found) -> io::Result<bool> {
+        let (planned, word) = match &found {
+            // It is one conversation, however many cases share its answer.
+            Found::Answered(answered, _) if answered.is_shared => return self.collector.found(found),
+            Found::Answered(answered, _) => (&answered.planned, Some(answered.conversation.outcome.word())),
+            Found::Unasked(planned, _) => (planned, None),
+            Found::PutOff(item, _) => (&item.planned, None),
+        };
+        if let (Some(gate), Some(first)) = (self.governor.gates.get(planned.target), self.words.get(&planned.place())) {
+            gate.looked_again.fetch_add(1, Ordering::Relaxed);
+            gate.changed.fetch_add(usize::from(word != *first), Ordering::Relaxed);
+        }
+        self.collector.found(found)
+    }
+
+    fn progress(&mut self) -> io::Result<()> {
+        self.collector.progress()
+    }
+}
+
+/// Keeps what is put off once more.
+struct Part<'c, 'n> {
+    put_off: Vec<WorkItem>,
+    next: &'c mut Retried<'n>,
+}
+
+impl Collect for Part<'_, '_> {
+    fn found(&mut self, found: Found) -> io::Result<bool> {
+        match found {
+            Found::PutOff(item, _) => {
+                self.put_off.push(item);
+                Ok(true)
+            }
+            found => self.next.found(found),
+        }
+    }
+}
+
+/// Keeps what is doubtful still, and what is put off once more.
+struct Sort<'c, 'n> {
+    held: Vec<Box<super::settle::Answered>>,
+    alone: Vec<WorkItem>,
+    next: &'c mut Retried<'n>,
+}
+
+impl Collect for Sort<'_, '_> {
+    fn found(&mut self, found: Found) -> io::Result<bool> {
+        match found {
+            Found::Answered(answered, Some(_)) => {
+                self.held.push(answered);
+                Ok(true)
+            }
+            Found::PutOff(item, _) => {
+                self.alone.push(item);
+                Ok(true)
+            }
+            found => self.next.found(found),
+        }
+    }
 }
 
 /// Makes a server fit to be asked, and looks how it is doing then.

@@ -1,22 +1,27 @@
 //! Conversations with one endpoint of a target, secured as a case wants them and governed as the target needs it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::challenge;
-use super::charged::charged;
 use super::connection::{From, open};
 use super::doubt::Doubt;
 use super::fresh::fresh;
 use super::governor::Gate;
-use super::ledger::{Charge, GoodLogin};
+use super::health::LockedOut;
+use super::pacing::{BudgetError, GoodLogin, accounts_at_risk};
 use super::place::Place;
-use super::question::Request;
-use super::sanity::good_login;
+use super::question::{Request, opens_by_dialect};
+use super::sanity::{GoodLoginError, good_login};
 use super::survey::Survey;
 use crate::axes::{Mechanism, Security};
-use crate::protocol::{Login, Outcome, Session};
+use crate::protocol::{Login, Outcome, Session, Stage};
+use crate::scenario::describe;
 use crate::target::{Endpoint, Target};
 use crate::transport::{Conversation, Deadlines};
+
+/// The pauses between the attempts that confirm a ban.
+const CONFIRMATION: &[Duration] = &[Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(3)];
 
 /// Has conversations with one endpoint, each on a connection of its own.
 pub(super) struct Caller<'c> {
@@ -63,6 +68,8 @@ pub(super) struct Answer {
 pub(super) enum NoAnswer {
     /// There was no conversation at all, for this reason.
     Reason(String),
+    /// The case is not asked because its conversation would break the lockout budget.
+    BeyondBudget(String),
     /// It is to be asked again later.
     PutOff(PutOff),
 }
@@ -81,6 +88,15 @@ impl std::convert::From<String> for NoAnswer {
     }
 }
 
+impl std::convert::From<BudgetError> for NoAnswer {
+    fn from(error: BudgetError) -> Self {
+        match error {
+            BudgetError::TooMany { .. } => Self::BeyondBudget(error.to_string()),
+            BudgetError::Stopped(reason) => Self::Reason(reason),
+        }
+    }
+}
+
 impl std::convert::From<Conversation> for Answer {
     fn from(conversation: Conversation) -> Self {
         Self { conversation, process: None, doubt: None }
@@ -93,18 +109,31 @@ impl Caller<'_> {
         if self.gate.is_idle() {
             return Ok(self.once(request, self.gate.deadlines()).await.map(Answer::from)?);
         }
-        let log_in = |account| -> GoodLogin<'_> { Box::pin(self.log_in_well(account)) };
-        let ledger = &self.gate.ledger;
-        let accounts = if ledger.is_unlimited() { Vec::new() } else { charged(self.target, request, self.role) };
-        let charges = ledger.charge(&accounts, &log_in).await?;
-        let answer = match self.pass {
-            Pass::First | Pass::InTurn | Pass::Together => self.ask_among_others(request).await?,
-            Pass::Briefly | Pass::Alone => self.ask_alone(request).await?,
+        let lockout = &self.gate.lockout;
+        let at_risk = match lockout.is_unlimited() {
+            true => Vec::new(),
+            false => accounts_at_risk(self.target, request, self.role),
         };
-        // What the server did not even look at is no wrong password.
-        if matches!(answer.conversation.outcome, Outcome::Bad(_) | Outcome::NotOffered(_)) {
-            charges.into_iter().for_each(Charge::refund);
+        let log_in = |account| -> GoodLogin<'_> { Box::pin(self.log_in_well(account)) };
+        let permits = lockout.acquire(&at_risk, &log_in).await?;
+        let answer = match self.pass {
+            Pass::First | Pass::InTurn | Pass::Together => self.ask_among_others(request).await,
+            Pass::Briefly | Pass::Alone => self.ask_alone(request).await,
+        };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(no_answer) => {
+                self.confirm_ban().await?;
+                return Err(no_answer);
+            }
+        };
+        // Nothing was sent that the server could count: it does not offer the mechanism, or there was no connection.
+        if matches!(answer.conversation.outcome, Outcome::NotOffered(_)) {
+            permits.into_iter().for_each(|permit| permit.refund());
+        } else {
+            drop(permits);
         }
+        self.confirm_lock(request, &answer.conversation.outcome).await?;
         Ok(answer)
     }
 
@@ -123,17 +152,117 @@ impl Caller<'_> {
             Request::Dialogue(steps) => Session::dialogue(self.endpoint.protocol, self.security, steps.clone()),
         };
         let from = From { source: self.gate.source(self.place), certified: self.certified };
-        let connection = open(self.target, self.endpoint, self.security, from, deadlines).await;
-        let connection = connection.map_err(|error| error.reason())?;
+        let connection = match open(self.target, self.endpoint, self.security, from, deadlines).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                self.gate.access.note_refused();
+                return Err(error.reason());
+            }
+        };
         self.conversations.fetch_add(1, Ordering::Relaxed);
         let conversation = connection.converse(session, deadlines).await;
+        match self.is_greeted(&conversation.outcome) {
+            true => self.gate.access.note_accepted(),
+            false => _ = self.gate.access.note_refused(),
+        }
         self.gate.learn(&conversation.transcript);
         Ok(conversation)
     }
 
-    /// A good login as an account, so that its next wrong password is the first in a row again.
+    /// Whether the server talked to us at all: before the greeting it may also end a TLS handshake.
+    fn is_greeted(&self, outcome: &Outcome) -> bool {
+        match outcome {
+            Outcome::Closed { stage: Stage::Greeting, .. } | Outcome::NoAnswer(Stage::Greeting) => false,
+            Outcome::TlsFailed(_) => self.security != Security::Tls,
+            _ => true,
+        }
+    }
+
+    /// A good login as an account, so that its next failed login is the first in a row again.
     async fn log_in_well(&self, account: usize) -> Result<(), String> {
         self.conversations.fetch_add(1, Ordering::Relaxed);
-        good_login(self.gate, account, self.place, self.survey).await
+        match good_login(self.gate, account, self.place, self.survey).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                if let GoodLoginError::Refused(refusal) = &error {
+                    self.note_locked(account, refusal);
+                }
+                Err(error.to_string())
+            }
+        }
+    }
+
+    /// Finds out whether the server bans this address, if it refused several connections in a row: tries a few more, with
+    /// no other connection open, and stops asking if none is accepted.
+    async fn confirm_ban(&self) -> Result<(), NoAnswer> {
+        let access = &self.gate.access;
+        if access.is_suspicious() && access.locked_out().is_none() {
+            let _one = access.confirming.lock().await;
+            // Another worker may have found out meanwhile.
+            if access.is_suspicious() && access.locked_out().is_none() {
+                let _alone = self.gate.alone().await;
+                self.try_to_connect().await;
+            }
+        }
+        match access.locked_out() {
+            Some(why) => Err(NoAnswer::Reason(why.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    async fn try_to_connect(&self) {
+        let access = &self.gate.access;
+        let mut last = String::new();
+        for pause in CONFIRMATION {
+            tokio::time::sleep(*pause).await;
+            self.conversations.fetch_add(1, Ordering::Relaxed);
+            let from = From { source: self.gate.source(self.place), certified: None };
+            let deadlines = self.gate.deadlines();
+            last = match open(self.target, self.endpoint, self.security, from, deadlines).await {
+                Err(error) => error.reason().lines().next().unwrap_or_default().to_string(),
+                Ok(connection) => {
+                    let session = Session::survey(self.endpoint.protocol, self.security);
+                    let outcome = connection.converse(session, deadlines).await.outcome;
+                    if self.is_greeted(&outcome) {
+                        return access.note_accepted();
+                    }
+                    describe(&outcome)
+                }
+            };
+        }
+        let address = self.endpoint.address.clone();
+        access.stop(LockedOut::Banned { address, accepted: access.accepted(), last });
+    }
+
+    /// Finds out whether an account is locked, if a login that must work was refused after wrong passwords: tries the
+    /// login that worked before, and stops asking if it is refused.
+    async fn confirm_lock(&self, request: &Request, outcome: &Outcome) -> Result<(), NoAnswer> {
+        let lockout = &self.gate.lockout;
+        let is_suspicious = match (request, outcome) {
+            (Request::Login(login), Outcome::Rejected(_)) => opens_by_dialect(self.target, login),
+            (Request::Dialogue(_), Outcome::Diverged { .. }) => true,
+            _ => false,
+        };
+        let account = self.target.directory.accounts.iter().position(|account| account.role == self.role);
+        if let Some(account) = account.filter(|account| is_suspicious && lockout.may_be_locked(*account)) {
+            let _one = self.gate.access.confirming.lock().await;
+            if self.gate.access.locked_out().is_none() {
+                // An error that is no refusal says nothing of a lock.
+                let _ = self.log_in_well(account).await;
+            }
+        }
+        match self.gate.access.locked_out() {
+            Some(why @ LockedOut::AccountLocked { .. }) if is_suspicious => Err(NoAnswer::Reason(why.to_string())),
+            _ => Ok(()),
+        }
+    }
+
+    fn note_locked(&self, account: usize, refusal: &str) {
+        let role = self.target.directory.accounts.get(account).map(|account| account.role.clone());
+        self.gate.access.stop(LockedOut::AccountLocked {
+            role: role.unwrap_or_default(),
+            wrong_passwords: self.gate.lockout.sent(account),
+            refusal: refusal.to_string(),
+        });
     }
 }

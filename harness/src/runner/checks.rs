@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
@@ -75,7 +75,7 @@ pub(super) async fn check_first(
 pub(super) async fn check_last(governor: &Arc<Governor>, survey: &Survey, prints: &Prints, summary: &mut Summary) {
     // No account is left with a wrong password as its last word.
     for (index, gate) in governor.gates.iter().enumerate() {
-        for account in gate.ledger.unsettled() {
+        for account in gate.lockout.unsettled() {
             let place = survey.places().iter().copied().find(|place| place.0 == index);
             if let Some(place) = place {
                 summary.conversations += 1;
@@ -149,7 +149,12 @@ async fn check_all(
         checks.spawn(async move {
             let Some(gate) = theirs.gates.get(place.0) else { return (at, SanityResult::Fine) };
             let from = From { source: gate.source(place), certified: None };
-            (at, check(&gate.target, place, None, mechanism, &known, from, gate.deadlines()).await)
+            let start = Instant::now();
+            let result = check(&gate.target, place, None, mechanism, &known, from, gate.deadlines()).await;
+            if matches!(result, SanityResult::Fine | SanityResult::Unnamed(_)) {
+                gate.learn_login(start.elapsed());
+            }
+            (at, result)
         });
     }
     let mut results = Vec::new();
@@ -183,9 +188,7 @@ async fn see_other_roles(
         let target = &gate.target;
         for account in &target.directory.accounts {
             let is_seen = known.iter().any(|known| account.mailbox.as_deref() == Some(known.mailbox.as_slice()));
-            let is_used = plan.list.iter().any(|planned| {
-                planned.target == *index && planned.case().is_some_and(|case| case.role == account.role)
-            });
+            let is_used = plan.list.iter().any(|planned| planned.target == *index && planned.role() == account.role);
             if is_seen || !is_used {
                 continue;
             }

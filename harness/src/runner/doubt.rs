@@ -1,8 +1,9 @@
 //! What is doubtful about an answer: what the run itself may have caused is asked once more.
 
 use super::governor::Gate;
+use super::judging::is_temporary;
 use crate::axes::Protocol;
-use crate::protocol::{Outcome, Stage};
+use crate::protocol::{Outcome, ResponseCode, Stage};
 use crate::scenario::reply_of;
 use crate::transport::Conversation;
 
@@ -23,8 +24,10 @@ pub(super) enum Doubt {
     Grew,
 }
 
-/// Response codes that say nothing about the login (RFC 5530 §3, RFC 2449 §8, RFC 3206 §4).
-const BUSY: &[&str] = &["UNAVAILABLE", "INUSE", "IN-USE", "LIMIT", "SYS/TEMP", "LOGIN-DELAY"];
+/// Whether a response code may be another at another time: a temporary failure, or a limit that others have used up.
+fn says_busy(code: &ResponseCode) -> bool {
+    is_temporary(code) || *code == ResponseCode::Limit
+}
 
 /// What is doubtful about an answer. `is_right` says whether the password was right for an account, so that a refusal
 /// may be about its mailbox.
@@ -39,17 +42,14 @@ pub(super) fn doubt(
     }
     let Ok(conversation) = found else { return Some(Doubt::Full) };
     let outcome = &conversation.outcome;
-    let says_busy = || {
-        let code = reply_of(outcome).and_then(|reply| reply.code.as_ref());
-        code.is_some_and(|code| BUSY.contains(&code.word().as_ref()))
-    };
+    let is_busy = || reply_of(outcome).and_then(|reply| reply.code.as_ref()).is_some_and(says_busy);
     match outcome {
         Outcome::Closed { stage: Stage::Greeting, .. }
         | Outcome::NoAnswer(Stage::Greeting)
         | Outcome::Garbled { stage: Stage::Greeting, .. } => Some(Doubt::Full),
         Outcome::NoAnswer(_) => Some(Doubt::Silent),
         _ if protocol == Protocol::Pop3 && says_in_use(outcome) => Some(Doubt::Locked),
-        _ if says_busy() => Some(Doubt::Busy),
+        _ if is_busy() => Some(Doubt::Busy),
         // A handshake may have taken too long for a server with much to do.
         Outcome::TlsFailed(_) => Some(Doubt::HungUp),
         // Who says why has said all.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::harm::Harm;
+use super::pacing::{PaceFacts, Progress};
 use crate::axes::{Encoding, Mechanism, Protocol, Security};
 use crate::scenario::{Level, Scenario, Verdict};
 
@@ -33,6 +34,17 @@ pub enum RunEvent<'r> {
         /// What everybody who reads the results must know besides.
         warnings: &'r [String],
     },
+    /// It is known which cases run, and how long that takes. The numbers take the place of those in `Started`.
+    Scheduled {
+        /// How many cases get a verdict.
+        cases: usize,
+        /// How many cases of each scenario get a verdict.
+        scenarios: &'r [(Arc<Scenario>, usize)],
+        /// The logins, the wrong passwords for each account and the expected duration.
+        pace: &'r PaceFacts,
+    },
+    /// What is left, once a second while cases run.
+    Progress(&'r Progress),
     /// A case is done.
     CaseFinished(&'r CaseReport),
     /// The run is over.
@@ -204,8 +216,12 @@ pub struct Summary {
     pub conversations: usize,
     /// How long it all took.
     pub took: Duration,
-    /// Whether the run was cut short.
+    /// Whether the user interrupted the run.
     pub interrupted: bool,
+    /// Why the run stopped before every case had a verdict, where an option made it stop.
+    pub stopped: Option<Stopped>,
+    /// The planned cases that have no verdict, by scenario.
+    pub left_out: Vec<LeftOut>,
     /// Targets that could not be reached, and why.
     pub unreachable: Vec<String>,
     /// The logins that must work, before and after everything else.
@@ -214,6 +230,25 @@ pub struct Summary {
     pub insecure: bool,
     /// What everybody who reads the results must know.
     pub warnings: Vec<String>,
+}
+
+/// An option that ended a run early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stopped {
+    /// So many cases failed or could not be asked.
+    MaxFailures(usize),
+    /// The time was up.
+    TimeLimit(Duration),
+}
+
+/// Cases of one scenario that were planned and have no verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The scenario's id.
+    pub scenario: String,
+    /// How many cases.
+    pub cases: usize,
 }
 
 /// One login that must work.
@@ -281,10 +316,23 @@ impl Summary {
         self.sanity.iter().filter(|sanity| sanity.trouble.is_some())
     }
 
+    /// How many cases are not as expected.
+    pub fn unexpected(&self) -> usize {
+        Verdict::ALL.iter().filter(|verdict| verdict.is_unexpected()).map(|&verdict| self.count(verdict)).sum()
+    }
+
+    /// Whether cases are missing that nothing explains: a fault of ours, which must not look like a success.
+    pub fn has_lost_cases(&self) -> bool {
+        !self.interrupted && self.stopped.is_none() && self.finished() != self.planned
+    }
+
     /// Whether all was as expected.
     pub fn is_success(&self) -> bool {
-        let unexpected = Verdict::ALL.iter().any(|&verdict| verdict.is_unexpected() && self.count(verdict) > 0);
-        !unexpected && self.troubles().next().is_none() && self.unreachable.is_empty() && !self.interrupted
+        self.unexpected() == 0
+            && self.troubles().next().is_none()
+            && self.unreachable.is_empty()
+            && !self.interrupted
+            && !self.has_lost_cases()
     }
 }
 

@@ -9,22 +9,27 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::again::ask_again;
-use super::caller::Pass;
+use super::caller::{Pass, PutOff};
 use super::checks::{Prints, check_first, check_last};
-use super::event::{CaseReport, Reporter, RunEvent, Summary, TargetFacts};
+use super::event::{CaseReport, LeftOut, Reporter, RunEvent, Stopped, Summary, TargetFacts};
 use super::findings::{Findings, Settled};
 use super::governor::{Gate, Governor};
 use super::growth::GrowthWatch;
 use super::lock::locks_mailboxes;
+use super::pacing::{Extent, Pace, Schedule, WorkItem, schedule};
 use super::place::Place;
-use super::plan::{Plan, Planned};
+use super::plan::Plan;
 use super::sanity::{NOBODY, NOBODY_ODD, time_refusal};
 use super::settle::{Siblings, Tested, unasked};
 use super::survey::Survey;
-use super::workers::{Found, Workers, interrupted};
+use super::workers::{Batch, Collect, Ended, Found, Workers, interrupted};
 use crate::axes::Protocol;
+use crate::scenario::Scenario;
 use crate::target::Target;
 use crate::transport::Deadlines;
+
+/// The part of a time limit that is kept for what comes after the cases: retries, and the logins that must still work.
+const KEPT_FOR_THE_END: u32 = 10;
 
 /// How a run is done.
 #[derive(Debug, Clone)]
@@ -37,6 +42,30 @@ pub struct RunOptions {
     pub deadlines: Deadlines,
     /// Set to end the run early: what has been asked is reported, the rest is left.
     pub interrupt: watch::Receiver<bool>,
+    /// Which part of the plan is run.
+    pub extent: Extent,
+    /// After this time no more cases are begun; no limit by default.
+    pub time_limit: Option<Duration>,
+    /// The run stops after so many cases that failed or could not be asked; no limit by default.
+    pub max_failures: Option<usize>,
+    /// Whether cases that send the same octets to somebody else's server share one answer; they do by default.
+    pub shares_answers: bool,
+}
+
+impl RunOptions {
+    /// The defaults: 16 connections at once, more for a slow server, and every case.
+    pub const fn new(deadlines: Deadlines, interrupt: watch::Receiver<bool>) -> Self {
+        Self {
+            jobs: 16,
+            may_grow: true,
+            deadlines,
+            interrupt,
+            extent: Extent::Default,
+            time_limit: None,
+            max_failures: None,
+            shares_answers: true,
+        }
+    }
 }
 
 /// Runs a plan. Everything is told to `reporter` the moment it is known; an error is the reporter's.
@@ -47,16 +76,16 @@ pub async fn run(
     reporter: &mut dyn Reporter,
 ) -> io::Result<Summary> {
     let start = Instant::now();
-    let plan = plan.quiet_last();
     let mut summary = Summary { planned: plan.list.len(), ..Summary::default() };
     summary.targets = targets.iter().map(|target| facts(target)).collect();
     summary.insecure = targets.iter().any(|target| !target.tls.verified);
     summary.warnings = insecurities(targets);
+    let scenarios = plan.scenarios();
     reporter.event(&RunEvent::Started {
         cases: plan.list.len(),
         left_out: plan.left_out,
         targets: &summary.targets,
-        scenarios: &plan.scenarios(),
+        scenarios: &scenarios,
         warnings: &summary.warnings,
     })?;
 
@@ -77,83 +106,160 @@ pub async fn run(
     };
     let warnings = summary.warnings.get(said..).unwrap_or_default();
     reporter.event(&RunEvent::Surveyed { surveys: &survey.facts(targets), warnings })?;
-    let tested = Tested { targets, troubled: troubled(survey.places(), targets, &summary) };
 
-    let mut desk =
-        Desk { siblings: Siblings::new(&plan, prints.clone()), findings: Findings::new(&plan), tested: &tested };
+    let schedule = schedule(plan.list, &governor, &survey, options.extent, options.shares_answers);
+    summary.planned = schedule.planned();
+    let pace = Arc::new(Pace::of(&schedule, &governor, governor.most(options.jobs)));
+    let scenarios = schedule.scenarios(&scenarios);
+    reporter.event(&RunEvent::Scheduled {
+        cases: summary.planned,
+        scenarios: &scenarios,
+        pace: &pace.facts(&schedule, &governor),
+    })?;
+
+    let tested = Tested { targets, troubled: troubled(survey.places(), targets, &summary) };
+    let planned = planned_by_scenario(&scenarios);
+    let mut collector = ResultCollector {
+        siblings: Siblings::new(schedule.cases(), prints.clone()),
+        findings: Findings::new(schedule.cases().chain(schedule.not_asked.iter().map(|(planned, _)| planned))),
+        tested: &tested,
+        put_off: Vec::new(),
+        pace: Arc::clone(&pace),
+        max_failures: options.max_failures,
+        finished: Vec::new(),
+        summary: &mut summary,
+        reporter,
+    };
     let conversations = Arc::new(AtomicUsize::new(0));
-    let (quiet, loud): (Vec<Planned>, Vec<Planned>) = plan.list.into_iter().partition(Planned::wants_quiet);
-    let jobs = governor.most(options.jobs);
-    // Where a refusal takes a good part of a second, what others do at the same time makes no difference to it.
-    let jobs_in_quiet = if governor.gates.iter().all(Gate::is_slow) { jobs } else { 1 };
     let growth = GrowthWatch::begin(&governor);
     let mut workers = Workers {
         governor: Arc::clone(&governor),
         survey: Arc::clone(&survey),
         conversations: Arc::clone(&conversations),
         interrupt,
+        until: options.time_limit.map(|limit| start + limit - limit / KEPT_FOR_THE_END),
     };
-    let mut put_off = Vec::new();
-    let mut is_whole = true;
-    for (list, jobs) in [(loud, jobs), (quiet, jobs_in_quiet)] {
-        let mut take = |found| match found {
-            Found::PutOff(planned, why) => {
-                put_off.push((planned, why));
-                Ok(())
-            }
-            found => tell(desk.take(found), &mut summary, reporter),
-        };
-        is_whole = is_whole && workers.ask_all(list, jobs, Pass::First, &mut take).await?;
-    }
-    if is_whole {
-        let mut take = |found| tell(desk.take(found), &mut summary, reporter);
-        is_whole = ask_again(&mut workers, put_off, &mut take).await?;
-    }
+    let ended = ask_everything(schedule, &pace, &mut workers, &mut collector, options.jobs).await?;
+    let is_out_of_time = workers.until.is_some_and(|until| Instant::now() >= until);
     drop(workers);
-    summary.interrupted = !is_whole;
     growth.end().await;
-    if !summary.interrupted {
+    let ResultCollector { mut siblings, mut findings, finished, .. } = collector;
+    summary.stopped = match ended {
+        Ended::Enough => Some(Stopped::MaxFailures(options.max_failures.unwrap_or_default())),
+        _ if is_out_of_time => options.time_limit.map(Stopped::TimeLimit),
+        _ => None,
+    };
+    summary.interrupted = ended == Ended::Interrupted;
+    let locked_out: Vec<String> =
+        governor.gates.iter().filter_map(|gate| Some(gate.access.locked_out()?.to_string())).collect();
+    if ended == Ended::Whole && locked_out.is_empty() {
         check_last(&governor, &survey, &prints, &mut summary).await;
     }
+    summary.unreachable.extend(locked_out);
     summary.warnings.extend(governor.gates.iter().flat_map(lessons));
-    tell(desk.rest(), &mut summary, reporter)?;
+    let settled = siblings.rest(&tested);
+    let mut rest: Vec<CaseReport> = settled.into_iter().flat_map(|settled| findings.take(settled)).collect();
+    rest.extend(findings.rest());
+    let mut finished = finished;
+    for report in rest {
+        tell(&report, &mut summary, &mut finished, reporter)?;
+    }
+    summary.left_out = left_out(&planned, &finished);
     summary.conversations += conversations.load(Ordering::Relaxed);
     summary.took = start.elapsed();
     reporter.event(&RunEvent::Finished(&summary))?;
     Ok(summary)
 }
 
+/// Asks all that is scheduled: the lanes side by side, then the comparisons of times one by one, then what is doubtful again.
+async fn ask_everything(
+    schedule: Schedule,
+    pace: &Arc<Pace>,
+    workers: &mut Workers,
+    collector: &mut ResultCollector<'_, '_>,
+    jobs: usize,
+) -> io::Result<Ended> {
+    let Schedule { lanes, quiet, not_asked, .. } = schedule;
+    for (planned, why) in not_asked {
+        if !collector.found(Found::Unasked(planned, why))? {
+            return Ok(Ended::Enough);
+        }
+    }
+    let batch = |(index, lane): (usize, super::pacing::Lane)| {
+        let jobs = pace.lane(Some(index)).map_or(1, |pace| pace.jobs());
+        Batch { items: lane.items, jobs, lane: Some(index), pass: Pass::First }
+    };
+    let batches = lanes.into_iter().enumerate().map(batch).collect();
+    let ended = workers.ask_all(batches, pace, collector).await?;
+    if ended != Ended::Whole {
+        return Ok(ended);
+    }
+    let quiet = Batch { items: quiet, jobs: 1, lane: None, pass: Pass::First };
+    let ended = workers.ask_all(vec![quiet], pace, collector).await?;
+    if ended != Ended::Whole {
+        return Ok(ended);
+    }
+    let put_off = std::mem::take(&mut collector.put_off);
+    ask_again(workers, put_off, pace, collector, jobs).await
+}
+
 /// Where what was found becomes reports: judged, with its siblings where they must come to the same, and told together
 /// with the nearest that passed.
-struct Desk<'t> {
+struct ResultCollector<'t, 'r> {
     siblings: Siblings,
     findings: Findings,
     tested: &'t Tested<'t>,
+    /// What is to be asked again.
+    put_off: Vec<(WorkItem, PutOff)>,
+    pace: Arc<Pace>,
+    max_failures: Option<usize>,
+    /// The scenarios of the cases that have a verdict, as pointers.
+    finished: Vec<usize>,
+    summary: &'r mut Summary,
+    reporter: &'r mut dyn Reporter,
 }
 
-impl Desk<'_> {
-    fn take(&mut self, found: Found) -> Vec<CaseReport> {
+impl Collect for ResultCollector<'_, '_> {
+    fn found(&mut self, found: Found) -> io::Result<bool> {
         let settled: Vec<Settled> = match found {
             Found::Answered(answered, _) => self.siblings.settle(*answered, self.tested),
-            Found::Unasked { planned, verdict, reason } => {
+            Found::Unasked(planned, why) => {
                 let mut settled = self.siblings.drop_out(&planned, self.tested);
-                settled.extend(unasked(planned, self.tested, verdict, reason));
+                settled.extend(unasked(planned, self.tested, why.verdict, why.reason));
                 settled
             }
-            // Whoever puts a case off sees to it that it is asked again.
-            Found::PutOff(..) => Vec::new(),
+            Found::PutOff(item, why) => {
+                self.put_off.push((item, why));
+                Vec::new()
+            }
         };
-        settled.into_iter().flat_map(|settled| self.findings.take(settled)).collect()
+        for settled in settled {
+            for report in self.findings.take(settled) {
+                tell(&report, self.summary, &mut self.finished, self.reporter)?;
+            }
+        }
+        Ok(self.max_failures.is_none_or(|most| self.summary.unexpected() < most))
     }
 
-    /// What still waits when the run has ended, however it has.
-    fn rest(&mut self) -> Vec<CaseReport> {
-        let settled = self.siblings.rest(self.tested);
-        let mut reports: Vec<CaseReport> =
-            settled.into_iter().flat_map(|settled| self.findings.take(settled)).collect();
-        reports.extend(self.findings.rest());
-        reports
+    fn progress(&mut self) -> io::Result<()> {
+        self.reporter.event(&RunEvent::Progress(&self.pace.progress()))
     }
+}
+
+/// How many cases of each scenario are planned, by the scenario's pointer.
+fn planned_by_scenario(scenarios: &[(Arc<Scenario>, usize)]) -> Vec<(usize, String, usize)> {
+    let row =
+        |(scenario, cases): &(Arc<Scenario>, usize)| (Arc::as_ptr(scenario) as usize, scenario.id.clone(), *cases);
+    scenarios.iter().map(row).collect()
+}
+
+/// The cases that were planned and have no verdict, by scenario.
+fn left_out(planned: &[(usize, String, usize)], finished: &[usize]) -> Vec<LeftOut> {
+    let row = |(pointer, id, cases): &(usize, String, usize)| {
+        let done = finished.iter().filter(|finished| *finished == pointer).count();
+        (done < *cases).then(|| LeftOut { scenario: id.clone(), cases: cases - done })
+    };
+    planned.iter().filter_map(row).collect()
 }
 
 /// Waits until tasks that were given up hold on to the targets no longer: whoever started one wants to stop it.
@@ -217,7 +323,7 @@ async fn learn_manners(governor: &Arc<Governor>, survey: &Arc<Survey>, troubled:
 /// What was learned of a server that everybody who reads the results must know.
 fn lessons(gate: &Gate) -> Vec<String> {
     let name = &gate.target.name;
-    let mut lessons = gate.ledger.stops();
+    let mut lessons = gate.lockout.stops();
     lessons.iter_mut().for_each(|reason| *reason = format!("{name}: {reason}"));
     let (looked, changed) = (gate.looked_again.load(Ordering::Relaxed), gate.changed.load(Ordering::Relaxed));
     if changed > 0 {
@@ -229,14 +335,17 @@ fn lessons(gate: &Gate) -> Vec<String> {
     lessons
 }
 
-fn tell(reports: Vec<CaseReport>, summary: &mut Summary, reporter: &mut dyn Reporter) -> io::Result<()> {
-    for report in reports {
-        if let Some(count) = summary.counts.get_mut(report.verdict as usize) {
-            *count += 1;
-        }
-        reporter.event(&RunEvent::CaseFinished(&report))?;
+fn tell(
+    report: &CaseReport,
+    summary: &mut Summary,
+    finished: &mut Vec<usize>,
+    reporter: &mut dyn Reporter,
+) -> io::Result<()> {
+    if let Some(count) = summary.counts.get_mut(report.verdict as usize) {
+        *count += 1;
     }
-    Ok(())
+    finished.push(Arc::as_ptr(&report.scenario) as usize);
+    reporter.event(&RunEvent::CaseFinished(report))
 }
 
 /// Where the login that must work does not.

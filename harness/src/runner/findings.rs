@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::event::{CaseReport, Sibling};
-use super::plan::{Plan, Planned};
+use super::plan::Planned;
 use crate::scenario::{Case, Verdict};
 
 /// How many findings wait at once. Beyond that the next is told at once, by what is known of its siblings.
@@ -38,9 +38,9 @@ struct Group {
 
 impl Findings {
     /// Counts the cases that will come.
-    pub fn new(plan: &Plan) -> Self {
+    pub fn new<'p>(planned: impl Iterator<Item = &'p Planned>) -> Self {
         let mut groups: HashMap<_, Group> = HashMap::new();
-        for planned in &plan.list {
+        for planned in planned {
             groups.entry(planned.group()).or_default().outstanding += 1;
         }
         Self { groups, held: 0 }

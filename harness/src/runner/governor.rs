@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit};
 
-use super::charged::Secrets;
-use super::ledger::Ledger;
+use super::health::AccessWatch;
+use super::pacing::{LockoutBudget, Secrets};
 use super::place::Place;
 use crate::protocol::Transcript;
 use crate::target::Target;
@@ -58,7 +58,10 @@ pub(crate) struct Gate {
     /// How long a refusal takes by itself, and the longest that any answer took, in nanoseconds.
     refusal: AtomicU64,
     slowest: AtomicU64,
-    pub ledger: Ledger,
+    pub lockout: LockoutBudget,
+    pub access: AccessWatch,
+    /// How long a good login takes, in nanoseconds.
+    login: AtomicU64,
     pub secrets: Secrets,
     /// One for each account: a server may keep a mailbox to one session.
     mailboxes: Vec<tokio::sync::Mutex<()>>,
@@ -140,7 +143,9 @@ impl Gate {
             alone: RwLock::new(()),
             refusal: AtomicU64::new(0),
             slowest: AtomicU64::new(0),
-            ledger: Ledger::new(limits.wrong_passwords, accounts),
+            lockout: LockoutBudget::new(limits.wrong_passwords, accounts),
+            access: AccessWatch::default(),
+            login: AtomicU64::new(0),
             secrets: Secrets::of(&target.directory),
             mailboxes: std::iter::repeat_with(Default::default).take(accounts).collect(),
             locks: AtomicU8::new(if limits.one_session_per_mailbox { LOCKS } else { 0 }),
@@ -247,6 +252,16 @@ impl Gate {
     /// How long a refusal takes when nobody else asks.
     pub fn refusal(&self) -> Duration {
         Duration::from_nanos(self.refusal.load(Ordering::Relaxed))
+    }
+
+    /// Notes how long a good login took.
+    pub fn learn_login(&self, took: Duration) {
+        self.login.fetch_max(nanos(took), Ordering::Relaxed);
+    }
+
+    /// How long a good login takes; zero if none was made.
+    pub fn login_time(&self) -> Duration {
+        Duration::from_nanos(self.login.load(Ordering::Relaxed))
     }
 
     /// Whether the server is slow to refuse, on purpose.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::checks::Prints;
 use super::event::CaseReport;
-use super::plan::{Plan, Planned};
+use super::plan::Planned;
 use super::question::Question;
 use super::settle::{Answered, Siblings, Tested};
 use crate::scenario::Scenario;
@@ -21,11 +21,11 @@ pub(crate) fn judged(
     question: Question,
     conversation: Conversation,
 ) -> Option<CaseReport> {
-    let planned = Planned { scenario: Arc::clone(scenario), case, target: 0 };
+    let planned = Planned::new(Arc::clone(scenario), case, 0);
     let targets = [Arc::clone(target)];
     let tested = Tested { targets: &targets, troubled: Vec::new() };
     let took = Duration::ZERO;
-    let answered = Answered { planned, question, conversation, process: None, compared: None, took };
-    let mut siblings = Siblings::new(&Plan::default(), Prints::default());
+    let answered = Answered { planned, question, conversation, process: None, compared: None, took, is_shared: false };
+    let mut siblings = Siblings::new(std::iter::empty(), Prints::default());
     siblings.settle(answered, &tested).pop().map(|settled| settled.report)
 }

@@ -8,7 +8,6 @@ mod advice;
 mod again;
 mod caller;
 mod challenge;
-mod charged;
 mod checks;
 mod connection;
 mod doubt;
@@ -19,15 +18,18 @@ mod fresh;
 mod governor;
 mod growth;
 mod harm;
+mod health;
 #[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
 mod judged;
-mod ledger;
+mod judging;
 mod lock;
+mod pacing;
 mod paired;
 mod place;
 mod plan;
 mod question;
 mod refusal;
+mod resolved_case;
 mod rules;
 mod sanity;
 mod second_look;
@@ -39,16 +41,18 @@ mod watch;
 mod workers;
 
 pub use event::{
-    Blame, CaseReport, DeviationReport, Recorded, Reporter, RunEvent, Sanity, Sibling, Summary, SurveyFacts,
-    TargetFacts,
+    Blame, CaseReport, DeviationReport, LeftOut, Recorded, Reporter, RunEvent, Sanity, Sibling, Stopped, Summary,
+    SurveyFacts, TargetFacts,
 };
 pub use execute::{RunOptions, run};
 pub(crate) use fresh::fresh;
 pub(crate) use governor::{Gate, Governor};
 pub use harm::Harm;
+pub use health::LockedOut;
 #[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
 pub(crate) use judged::judged;
-pub(crate) use ledger::GoodLogin;
+pub use pacing::{AccountPace, Bottleneck, Extent, PaceFacts, Progress};
+pub(crate) use pacing::{AtRisk, GoodLogin};
 pub use plan::{Plan, Planned, Shard};
 pub(crate) use question::{NOBODYS_PASSWORD, by_dialect};
 pub use question::{Question, Request, ask};

@@ -14,7 +14,7 @@ use crate::scenario::{Expected, Judgement, Level, Verdict, by_level, describe, j
 use crate::transport::Conversation;
 
 /// How many pairs there are at first.
-const FIRST_PAIRS: usize = 8;
+pub(super) const FIRST_PAIRS: usize = 8;
 /// How many more are drawn at once while the answer is open.
 const MORE_PAIRS: usize = 8;
 /// How many pairs there are at most: each may cost an account a failed login.
@@ -46,8 +46,12 @@ pub(super) async fn compare(
     let (this, that) = (Request::Login(this.clone()), Request::Login(that.clone()));
     loop {
         // The order alternates, so that neither is always the one that warms the server up. Where a refusal takes long
-        // the pairs of one round are had side by side.
-        let at_once = if caller.gate.is_slow() { 2 * MORE_PAIRS } else { 1 };
+        // the pairs of one round are had side by side; more than the first ones only where they cost no account anything.
+        let at_once = match (caller.gate.is_slow(), caller.gate.lockout.is_unlimited()) {
+            (false, _) => 1,
+            (true, true) => FIRST_PAIRS + MORE_PAIRS,
+            (true, false) => FIRST_PAIRS,
+        };
         let mut asking: Vec<Asking<'_>> = Vec::new();
         for at in pairs.len()..pairs.len() + at_once {
             asking.push(Box::pin(pair(caller, &this, &that, at % 2 == 1)));

@@ -19,6 +19,8 @@ pub struct Planned {
     pub case: usize,
     /// The target, as an index into those that the plan was made for.
     pub target: usize,
+    /// The role that logs in instead of the case's own, where it makes no difference which of them does.
+    pub(super) instead_of_role: Option<Arc<str>>,
 }
 
 /// Everything that is to be asked, in order: scenario by scenario, and within one target by target.
@@ -45,9 +47,17 @@ impl Planned {
         self.scenario.cases.get(self.case)
     }
 
-    /// Whether other conversations at the same time would disturb the measurement.
-    pub(super) fn wants_quiet(&self) -> bool {
-        self.case().is_some_and(|case| case.expectation == Expectation::Indistinguishable)
+    /// A case put to a target.
+    pub const fn new(scenario: Arc<Scenario>, case: usize, target: usize) -> Self {
+        Self { scenario, case, target, instead_of_role: None }
+    }
+
+    /// The role that logs in.
+    pub fn role(&self) -> &str {
+        match &self.instead_of_role {
+            Some(role) => role,
+            None => self.case().map_or("", |case| case.role.as_str()),
+        }
     }
 
     /// What tells it from every other of a plan.
@@ -78,7 +88,7 @@ impl Plan {
                         && applies(scenario, case, dialect)
                         && is_for(scenario, case, target, dialects)
                 });
-                list.extend(chosen.map(|(case, _)| Planned { scenario: Arc::clone(scenario), case, target }));
+                list.extend(chosen.map(|(case, _)| Planned::new(Arc::clone(scenario), case, target)));
             }
         }
         Self { list, left_out: 0 }
@@ -145,13 +155,6 @@ impl Plan {
             (groups - 1) % shard.of == shard.part - 1
         });
         Self { list, left_out: self.left_out }
-    }
-
-    /// Puts last what is asked one by one, in quiet: cases that take the time. The order is kept otherwise.
-    #[must_use]
-    pub(super) fn quiet_last(self) -> Self {
-        let (quiet, loud): (Vec<Planned>, Vec<Planned>) = self.list.into_iter().partition(Planned::wants_quiet);
-        Self { list: loud.into_iter().chain(quiet).collect(), ..self }
     }
 
     /// How many cases of each scenario are planned, in order.

@@ -38,8 +38,9 @@ pub enum Request {
 
 /// Puts a case to a target; gives back why it cannot be asked there.
 ///
-/// With `once`, the case is about the wire and not about how names are read.
-pub fn ask(case: &Case, target: &Target, once: bool) -> Result<Question, String> {
+/// `role` logs in: the case's own, or another that will do as well. With `once`, the case is about the wire and not about
+/// how names are read.
+pub fn ask(case: &Case, target: &Target, once: bool, role: &str) -> Result<Question, String> {
     let (_, security) = target.endpoint_for(case.protocol, case.mechanism, case.security)?;
     let mechanism = case.mechanism.unwrap_or(Mechanism::Login);
     let access = Access { protocol: case.protocol, mechanism };
@@ -48,11 +49,11 @@ pub fn ask(case: &Case, target: &Target, once: bool) -> Result<Question, String>
     match &case.action {
         Action::Login { name, authzid, password } => {
             let said = |lacking: Lacking| lacking.to_string();
-            let fill = |text: &Template| text.fill(&players, &case.role).map(|filled| filled.octets).map_err(said);
+            let fill = |text: &Template| text.fill(&players, role).map(|filled| filled.octets).map_err(said);
             let name = fill(name)?;
             let authzid = authzid.as_ref().map(fill).transpose()?;
-            let password = choose(password, &players, &case.role, mechanism).map_err(said)?;
-            let expected = expected(case, target, &name, &password).map_err(said)?;
+            let password = choose(password, &players, role, mechanism).map_err(said)?;
+            let expected = expected(case, target, role, &name, &password).map_err(said)?;
             let login = Login {
                 encoding: case.encoding,
                 security,
@@ -61,7 +62,7 @@ pub fn ask(case: &Case, target: &Target, once: bool) -> Result<Question, String>
                 ..Login::new(case.protocol, mechanism, name, password.clone())
             };
             let against =
-                case.against.as_ref().map(|against| other_login(&login, against, case, &players)).transpose()?;
+                case.against.as_ref().map(|against| other_login(&login, against, role, &players)).transpose()?;
             let mut passwords = vec![password];
             passwords.extend(against.as_ref().map(|against| against.password.clone()));
             passwords.retain(|password| password.expose() != NOBODYS_PASSWORD);
@@ -79,7 +80,7 @@ pub fn ask(case: &Case, target: &Target, once: bool) -> Result<Question, String>
                 accounts.iter().map(|account| account.password.clone()).chain(tokens).collect();
             let steps = lines
                 .iter()
-                .map(|line| step(line, &players, &case.role, &passwords))
+                .map(|line| step(line, &players, role, &passwords))
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|lacking| lacking.to_string())?;
             let expected = Expected::Dialogue;
@@ -89,10 +90,9 @@ pub fn ask(case: &Case, target: &Target, once: bool) -> Result<Question, String>
 }
 
 /// The login that is compared with `login`: the same in everything but the name and the password.
-fn other_login(login: &Login, against: &Against, case: &Case, cast: &dyn Cast) -> Result<Login, String> {
-    let name = against.name.fill(cast, &case.role).map_err(|lacking| lacking.to_string())?.octets;
-    let password =
-        choose(&against.password, cast, &case.role, login.mechanism).map_err(|lacking| lacking.to_string())?;
+fn other_login(login: &Login, against: &Against, role: &str, cast: &dyn Cast) -> Result<Login, String> {
+    let name = against.name.fill(cast, role).map_err(|lacking| lacking.to_string())?.octets;
+    let password = choose(&against.password, cast, role, login.mechanism).map_err(|lacking| lacking.to_string())?;
     Ok(Login { name, password, ..login.clone() })
 }
 
@@ -107,19 +107,27 @@ fn choose(choice: &PasswordChoice, cast: &dyn Cast, role: &str, mechanism: Mecha
         PasswordChoice::Text(template) => Ok(Password::new(template.fill(cast, role)?.octets)),
     }
 }
-fn expected(case: &Case, target: &Target, name: &[u8], password: &Password) -> Result<Expected, Lacking> {
+fn expected(case: &Case, target: &Target, role: &str, name: &[u8], password: &Password) -> Result<Expected, Lacking> {
     let Some(mechanism) = case.mechanism else { return Ok(Expected::Dialogue) };
     let access = Access { protocol: case.protocol, mechanism };
     match &case.expectation {
         Expectation::Dialect => Ok(by_dialect(target, name, password, access)),
-        Expectation::Safe => Ok(Expected::Safe(own_mailboxes(target, &case.role, name, password, access))),
-        other => other.fill(&target.players(access), &case.role),
+        Expectation::Safe => Ok(Expected::Safe(own_mailboxes(target, role, name, password, access))),
+        other => other.fill(&target.players(access), role),
     }
 }
 
 /// What shows that one is this account.
 const fn secret_of(account: &Account, access: Access) -> Option<&Password> {
     if access.mechanism.takes_token() { account.token.as_ref() } else { Some(&account.password) }
+}
+
+/// Whether a login opens a mailbox by all that is known of the target: a refusal is then a failure, or a locked account.
+pub(super) fn opens_by_dialect(target: &Target, login: &Login) -> bool {
+    let access = Access { protocol: login.protocol, mechanism: login.mechanism };
+    login.fault.is_none()
+        && login.authzid.is_none()
+        && matches!(by_dialect(target, &login.name, &login.password, access), Expected::Opens(_))
 }
 
 /// What the target's dialect and directory come to.

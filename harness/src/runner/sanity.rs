@@ -100,8 +100,27 @@ pub(super) async fn check(
     }
 }
 
-/// A good login as an account, over the place at hand or any other: what clears its row of wrong passwords.
-pub(super) async fn good_login(gate: &Gate, account: usize, place: Place, survey: &Survey) -> Result<(), String> {
+/// Why a good login was not one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum GoodLoginError {
+    /// No name, password and mechanism are known with which the account can log in.
+    #[error("no good login is known for the role `{0}` that could come between")]
+    Unknown(String),
+    /// The server refused it.
+    #[error("the good login that should come between failed: {0}")]
+    Refused(String),
+    /// It ended in another way.
+    #[error("the good login that should come between failed: {0}")]
+    Failed(String),
+}
+
+/// A good login as an account, over the place at hand or any other: what resets its row of failed logins.
+pub(super) async fn good_login(
+    gate: &Gate,
+    account: usize,
+    place: Place,
+    survey: &Survey,
+) -> Result<(), GoodLoginError> {
     let target = &gate.target;
     let Some(role) = target.directory.accounts.get(account).map(|account| account.role.as_str()) else { return Ok(()) };
     let other = survey.place_for(place.0, place.1);
@@ -110,14 +129,15 @@ pub(super) async fn good_login(gate: &Gate, account: usize, place: Place, survey
     let can_log_in =
         mechanism.is_some_and(|mechanism| plainest_login(target, place.1, mechanism, Some(role)).is_some());
     if !can_log_in {
-        return Err(format!("no good login is known for the role `{role}` that could come between"));
+        return Err(GoodLoginError::Unknown(role.to_string()));
     }
     let from = From { source: gate.source(place), certified: None };
+    let first_line = |reason: String| reason.lines().next().unwrap_or_default().to_string();
     match check(target, place, Some(role), mechanism, &[], from, gate.deadlines()).await {
         SanityResult::Fine | SanityResult::Unnamed(_) => Ok(()),
-        SanityResult::Trouble(reason) | SanityResult::Refused(reason) | SanityResult::Unreachable(reason) => {
-            let reason = reason.lines().next().unwrap_or_default();
-            Err(format!("the good login that should come between failed: {reason}"))
+        SanityResult::Refused(reason) => Err(GoodLoginError::Refused(first_line(reason))),
+        SanityResult::Trouble(reason) | SanityResult::Unreachable(reason) => {
+            Err(GoodLoginError::Failed(first_line(reason)))
         }
     }
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::MutexGuard;
 
 use super::caller::{Answer, Caller, NoAnswer, Pass, PutOff};
-use super::charged::is_right;
 use super::doubt::{Doubt, doubt, got_through, is_in_use};
+use super::pacing::is_right;
 use super::question::Request;
 use crate::protocol::Outcome;
 use crate::transport::{Conversation, Deadlines};

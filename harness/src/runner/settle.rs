@@ -8,8 +8,9 @@ use super::checks::Prints;
 use super::event::{Blame, CaseReport, DeviationReport, Recorded};
 use super::findings::Settled;
 use super::harm::{Failure, harm};
+use super::judging::temporary_failure;
 use super::paired::Compared;
-use super::plan::{Plan, Planned};
+use super::plan::Planned;
 use super::question::{Question, Request};
 use crate::axes::{Fault, Protocol};
 use crate::identity::escape;
@@ -32,6 +33,8 @@ pub(super) struct Answered {
     /// What the comparison of refusals came to, where the case asks for one.
     pub compared: Option<Compared>,
     pub took: Duration,
+    /// Whether the conversation was another case's, which sent the same octets.
+    pub is_shared: bool,
 }
 
 /// What the reports need to know of the servers under test.
@@ -62,9 +65,9 @@ struct Key {
 
 impl Siblings {
     /// Counts the siblings that will come.
-    pub fn new(plan: &Plan, prints: Prints) -> Self {
+    pub fn new<'p>(planned: impl Iterator<Item = &'p Planned>, prints: Prints) -> Self {
         let mut awaited = HashMap::new();
-        for planned in &plan.list {
+        for planned in planned {
             if planned.case().is_some_and(|case| case.expectation.is_joint()) {
                 *awaited.entry(key(planned)).or_insert(0) += 1;
             }
@@ -79,6 +82,13 @@ impl Siblings {
         let known = self.prints.get(&(planned.target, case.protocol)).map(Vec::as_slice).unwrap_or_default();
         let outcome = answered.conversation.outcome;
         answered.conversation.outcome = recognize(&answered.question.expected, outcome, known);
+        let expected = &answered.question.expected;
+        if let Some(code) = temporary_failure(expected, case.code.as_deref(), &answered.conversation.outcome) {
+            let reason = format!("the server failed temporarily ([{code}]), so nothing is known about this login");
+            let mut settled = self.drop_out(&planned, tested);
+            settled.extend(report(answered, Judgement::new(Verdict::Error, reason), tested));
+            return settled;
+        }
         if !case.expectation.is_joint() {
             let judgement = match &answered.compared {
                 Some(compared) => compared.judgement.clone(),
@@ -162,13 +172,13 @@ fn sibling(answered: &Answered) -> Option<Sibling<'_>> {
     Some(Sibling {
         id: &case.id,
         protocol: case.protocol,
-        identity: (&case.role, case.each.as_deref()),
+        identity: (answered.planned.role(), case.each.as_deref()),
         outcome: &answered.conversation.outcome,
     })
 }
 
 fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Option<Settled> {
-    let Answered { planned, question, conversation, process, compared, took } = answered;
+    let Answered { planned, question, conversation, process, compared, took, is_shared: _ } = answered;
     let case = planned.case()?;
     let target = tested.targets.get(planned.target)?;
     // Whatever a server answers, it must be well afterwards.
@@ -178,7 +188,7 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
     };
     let expected = &question.expected;
     let is_fault = matches!(judgement.verdict, Verdict::Fail | Verdict::Warn);
-    let is_own = is_own(target, &case.role, &conversation.outcome);
+    let is_own = is_own(target, planned.role(), &conversation.outcome);
     let failure = Failure { case, expected, outcome: &conversation.outcome, is_own, has_incident: process.is_some() };
     let harm = if is_fault { harm(&failure) } else { None };
     let happened = judgement.reason.clone();
@@ -309,7 +319,7 @@ fn blank(planned: &Planned, case: &Case, target: &Target) -> CaseReport {
         level: case.level,
         target: target.name.clone(),
         dialect: target.dialect.name.clone(),
-        role: case.role.clone(),
+        role: planned.role().to_string(),
         protocol: case.protocol,
         mechanism: case.mechanism,
         encoding: case.encoding,
@@ -365,6 +375,6 @@ fn key(planned: &Planned) -> Key {
         target: planned.target,
         identity: case
             .filter(|case| case.expectation == Expectation::Same)
-            .map(|case| (case.role.clone(), case.fault, case.each.clone())),
+            .map(|case| (planned.role().to_string(), case.fault, case.each.clone())),
     }
 }

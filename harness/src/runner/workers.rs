@@ -1,9 +1,9 @@
-//! The workers: each takes the next case of a list, asks what it asks, and tells what came of it.
+//! The workers: each takes the next conversation of a lane, has it, and tells what it means for each case that it answers.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -11,25 +11,35 @@ use tokio::task::JoinSet;
 use super::caller::{Answer, Caller, NoAnswer, Pass, PutOff};
 use super::doubt::Doubt;
 use super::governor::Governor;
+use super::pacing::{LanePace, Pace, WorkItem};
 use super::paired::compare;
 use super::plan::Planned;
-use super::question::ask;
+use super::resolved_case::{NotAsked, ResolvedCase, resolve};
 use super::settle::Answered;
 use super::survey::Survey;
-use crate::axes::Mechanism;
 use crate::scenario::{Expected, Verdict};
 
-/// What a worker found out about one case.
+/// How often it is told what is left.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// What a worker found out.
 pub(super) enum Found {
-    /// The answer, and whether others may still have caused it.
+    /// The answer to a case, and whether others may still have caused it.
     Answered(Box<Answered>, Option<Doubt>),
-    Unasked {
-        planned: Planned,
-        verdict: Verdict,
-        reason: String,
-    },
+    Unasked(Planned, NotAsked),
     /// It is to be asked again.
-    PutOff(Planned, PutOff),
+    PutOff(WorkItem, PutOff),
+}
+
+/// What takes in what the workers find.
+pub(super) trait Collect: Send {
+    /// Takes one finding in; tells whether to go on.
+    fn found(&mut self, found: Found) -> io::Result<bool>;
+
+    /// What is left; nothing by default.
+    fn progress(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// What all workers share.
@@ -40,119 +50,194 @@ pub(super) struct Workers {
     pub conversations: Arc<AtomicUsize>,
     /// Set to end the run early.
     pub interrupt: watch::Receiver<bool>,
+    /// When no more conversations are begun; never by default.
+    pub until: Option<Instant>,
+}
+
+/// Conversations, and how many of them are had at once.
+pub(super) struct Batch {
+    pub items: Vec<WorkItem>,
+    pub jobs: usize,
+    /// Which lane's pace they count for; none if nothing is counted.
+    pub lane: Option<usize>,
+    pub pass: Pass,
+}
+
+/// How a list came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Everything was asked.
+    Whole,
+    /// The user interrupted the run.
+    Interrupted,
+    /// Whatever takes the findings in has enough.
+    Enough,
 }
 
 impl Workers {
-    /// Asks every case of a list, so many at once, and gives what was found to `take`; tells whether all were asked. An
-    /// error is `take`'s.
+    /// Asks every item of all batches side by side, and gives what was found to `collector`. What is begun when the time
+    /// is up is finished; the rest is left. An error is the collector's.
     pub async fn ask_all(
         &mut self,
-        list: Vec<Planned>,
-        jobs: usize,
-        pass: Pass,
-        take: &mut (dyn FnMut(Found) -> io::Result<()> + Send),
-    ) -> io::Result<bool> {
-        let work = Work { list, pass, governor: Arc::clone(&self.governor), survey: Arc::clone(&self.survey) };
-        let (mut found, mut workers) = begin(work, jobs, &self.conversations);
-        let is_whole = loop {
+        batches: Vec<Batch>,
+        pace: &Arc<Pace>,
+        collector: &mut dyn Collect,
+    ) -> io::Result<Ended> {
+        // A bounded channel: workers wait for the reports rather than fill the memory with results.
+        let (sender, mut found) = mpsc::channel(256);
+        let mut workers = JoinSet::new();
+        for batch in batches {
+            self.begin(batch, pace, &sender, &mut workers);
+        }
+        drop(sender);
+        let mut tick = tokio::time::interval(TELL_EVERY);
+        let ended = loop {
             let next = tokio::select! {
                 next = found.recv() => next,
-                () = interrupted(&mut self.interrupt) => break false,
+                _ = tick.tick() => {
+                    collector.progress()?;
+                    continue;
+                }
+                () = interrupted(&mut self.interrupt) => break Ended::Interrupted,
             };
-            let Some(next) = next else { break true };
-            take(next)?;
+            let Some(next) = next else { break Ended::Whole };
+            if !collector.found(next)? {
+                break Ended::Enough;
+            }
         };
-        if !is_whole {
+        if ended != Ended::Whole {
             // What is on its way already is known; the rest is left.
             found.close();
             while let Ok(next) = found.try_recv() {
-                take(next)?;
+                collector.found(next)?;
             }
         }
-        // Nobody holds on to the targets after this: whoever started one can stop it.
+        // No worker holds on to the targets after this, so that they can be stopped.
         workers.shutdown().await;
-        Ok(is_whole)
+        Ok(ended)
+    }
+
+    fn begin(&self, batch: Batch, pace: &Arc<Pace>, sender: &mpsc::Sender<Found>, workers: &mut JoinSet<()>) {
+        let jobs = batch.jobs.max(1).min(batch.items.len());
+        let items: Vec<std::sync::Mutex<Option<WorkItem>>> =
+            batch.items.into_iter().map(|item| std::sync::Mutex::new(Some(item))).collect();
+        let (items, next) = (Arc::new(items), Arc::new(AtomicUsize::new(0)));
+        for _ in 0..jobs {
+            let (sender, items, next, pace) = (sender.clone(), Arc::clone(&items), Arc::clone(&next), Arc::clone(pace));
+            let asker = Asker {
+                governor: Arc::clone(&self.governor),
+                survey: Arc::clone(&self.survey),
+                conversations: Arc::clone(&self.conversations),
+                pass: batch.pass,
+            };
+            let (until, lane) = (self.until, batch.lane);
+            workers.spawn(async move {
+                while until.is_none_or(|until| Instant::now() < until) {
+                    let Some(slot) = items.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                    let Some(item) = slot.lock().ok().and_then(|mut slot| slot.take()) else { continue };
+                    let (start, failures) = (Instant::now(), item.failures);
+                    for found in asker.ask(item).await {
+                        if sender.send(found).await.is_err() {
+                            return;
+                        }
+                    }
+                    if let Some(pace) = pace.lane(lane) {
+                        LanePace::note(pace, failures, start.elapsed());
+                    }
+                }
+            });
+        }
     }
 }
 
-/// Resolves when the run is to end early; never if nobody can say so any more.
+/// Resolves when the run is to end early; never if nothing can interrupt it any more.
 pub(super) async fn interrupted(interrupt: &mut watch::Receiver<bool>) {
     if interrupt.wait_for(|&is_set| is_set).await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-struct Work {
-    list: Vec<Planned>,
-    pass: Pass,
+/// What one worker needs to ask.
+struct Asker {
     governor: Arc<Governor>,
     survey: Arc<Survey>,
+    conversations: Arc<AtomicUsize>,
+    pass: Pass,
 }
 
-fn begin(work: Work, jobs: usize, conversations: &Arc<AtomicUsize>) -> (mpsc::Receiver<Found>, JoinSet<()>) {
-    // A bounded channel: workers wait for the reports rather than fill the memory with results.
-    let (sender, receiver) = mpsc::channel(256);
-    let work = Arc::new(work);
-    let next = Arc::new(AtomicUsize::new(0));
-    let mut workers = JoinSet::new();
-    for _ in 0..jobs.max(1).min(work.list.len()) {
-        let (sender, work, next) = (sender.clone(), Arc::clone(&work), Arc::clone(&next));
-        let conversations = Arc::clone(conversations);
-        workers.spawn(async move {
-            while let Some(planned) = work.list.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let found = ask_one(planned, &work, &conversations).await;
-                if let Some(found) = found
-                    && sender.send(found).await.is_err()
-                {
-                    break;
+impl Asker {
+    /// Has the conversation of an item, and tells what it means for each of its cases.
+    async fn ask(&self, item: WorkItem) -> Vec<Found> {
+        let unasked = |item: WorkItem, verdict, reason: String| {
+            let cases = std::iter::once(item.planned).chain(item.same_octets);
+            cases.map(|planned| Found::Unasked(planned, NotAsked { verdict, reason: reason.clone() })).collect()
+        };
+        let resolved = match resolve(&item.planned, &self.governor, &self.survey) {
+            Ok(resolved) => resolved,
+            Err(NotAsked { verdict, reason }) => return unasked(item, verdict, reason),
+        };
+        let start = Instant::now();
+        let (answer, compared) = match self.converse(&item.planned, &resolved).await {
+            Ok(found) => found,
+            Err(NoAnswer::PutOff(why)) => return vec![Found::PutOff(item, why)],
+            Err(NoAnswer::BeyondBudget(reason)) => return unasked(item, Verdict::Skip, reason),
+            Err(NoAnswer::Reason(reason)) => return unasked(item, Verdict::Error, reason),
+        };
+        let took = start.elapsed();
+        let Answer { conversation, process, doubt } = answer;
+        let mut found = Vec::new();
+        for planned in item.same_octets {
+            // It was resolved when the schedule was made, and nothing has changed since.
+            let question = match resolve(&planned, &self.governor, &self.survey) {
+                Ok(resolved) => resolved.question,
+                Err(not_asked) => {
+                    found.push(Found::Unasked(planned, not_asked));
+                    continue;
                 }
-            }
-        });
+            };
+            let (conversation, process) = (conversation.clone(), process.clone());
+            let answered = Answered { planned, question, conversation, process, compared: None, took, is_shared: true };
+            found.push(Found::Answered(Box::new(answered), doubt));
+        }
+        let (planned, question) = (item.planned, resolved.question);
+        let answered = Answered { planned, question, conversation, process, compared, took, is_shared: false };
+        found.push(Found::Answered(Box::new(answered), doubt));
+        found
     }
-    (receiver, workers)
-}
 
-async fn ask_one(planned: &Planned, work: &Work, conversations: &AtomicUsize) -> Option<Found> {
-    let (case, gate) = (planned.case()?, work.governor.gates.get(planned.target)?);
-    let target = &*gate.target;
-    let unasked = |verdict, reason| Some(Found::Unasked { planned: planned.clone(), verdict, reason });
-    let question = match ask(case, target, planned.scenario.once) {
-        Ok(question) => question,
-        Err(reason) => return unasked(Verdict::Skip, reason),
-    };
-    let (endpoint, security) = match target.endpoint_for(case.protocol, case.mechanism, case.security) {
-        Ok(found) => found,
-        Err(reason) => return unasked(Verdict::Skip, reason),
-    };
-    let place = (planned.target, case.protocol, security);
-    if let Some(reason) = work.survey.unreachable(place) {
-        return unasked(Verdict::Error, reason.to_string());
+    async fn converse(
+        &self,
+        planned: &Planned,
+        resolved: &ResolvedCase,
+    ) -> Result<(Answer, Option<super::paired::Compared>), NoAnswer> {
+        let broken = || NoAnswer::Reason("the plan names a case or a target that does not exist".to_string());
+        let (case, gate) = planned.case().zip(self.governor.gates.get(planned.target)).ok_or_else(broken)?;
+        if let Some(why) = gate.access.locked_out() {
+            return Err(NoAnswer::Reason(why.to_string()));
+        }
+        let target = &*gate.target;
+        let ResolvedCase { question, place, shows_certificate } = resolved;
+        let (endpoint, security) = target.endpoint(place.1, Some(place.2)).map_err(NoAnswer::Reason)?;
+        let role = planned.role();
+        let caller = Caller {
+            target,
+            endpoint,
+            security,
+            place: *place,
+            role,
+            certified: shows_certificate.then_some(role),
+            gate,
+            pass: self.pass,
+            survey: &self.survey,
+            conversations: &self.conversations,
+        };
+        if question.against.is_some() {
+            let (answer, compared) = compare(question, case.level, &caller).await?.ok_or_else(broken)?;
+            return Ok((answer, Some(compared)));
+        }
+        if let (Expected::FreshChallenge, Some(mechanism)) = (&question.expected, case.mechanism) {
+            return Ok((caller.ask_twice(&question.request, mechanism).await?, None));
+        }
+        Ok((caller.ask(&question.request).await?, None))
     }
-    if let Some(reason) = work.survey.reason_to_skip(case, place) {
-        return unasked(Verdict::Skip, reason);
-    }
-    // Only where the certificate is what logs in: elsewhere it would be one more thing that differs.
-    let certified = (case.mechanism == Some(Mechanism::External)).then_some(case.role.as_str());
-    if let Some(role) = certified.filter(|role| !target.certificates.contains_key(*role)) {
-        return unasked(Verdict::Skip, format!("there is no client certificate for the role `{role}`"));
-    }
-    let (role, survey) = (case.role.as_str(), &*work.survey);
-    let pass = work.pass;
-    let caller = Caller { target, endpoint, security, place, role, certified, gate, pass, survey, conversations };
-    let start = Instant::now();
-    let found = if question.against.is_some() {
-        compare(&question, case.level, &caller).await.map(|found| found.map(|(one, compared)| (one, Some(compared))))
-    } else if let (Expected::FreshChallenge, Some(mechanism)) = (&question.expected, case.mechanism) {
-        caller.ask_twice(&question.request, mechanism).await.map(|answer| Some((answer, None)))
-    } else {
-        caller.ask(&question.request).await.map(|answer| Some((answer, None)))
-    };
-    let (Answer { conversation, process, doubt }, compared) = match found {
-        Ok(found) => found?,
-        Err(NoAnswer::PutOff(why)) => return Some(Found::PutOff(planned.clone(), why)),
-        Err(NoAnswer::Reason(reason)) => return unasked(Verdict::Error, reason),
-    };
-    let took = start.elapsed();
-    let answered = Answered { planned: planned.clone(), question, conversation, process, compared, took };
-    Some(Found::Answered(Box::new(answered), doubt))
 }

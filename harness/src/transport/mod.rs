@@ -52,7 +52,7 @@ pub enum ConnectError {
 }
 
 /// A conversation that is over.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Conversation {
     /// What it came to. What the server said is in there as it came; see `Redactor::redact_outcome`.
     pub outcome: Outcome,

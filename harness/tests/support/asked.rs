@@ -50,7 +50,7 @@ impl Asked {
         let plan = Plan::new(&[Arc::new(scenario)], &[Arc::clone(&target.dialect)], &Selection::default());
         let (_sender, interrupt) = tokio::sync::watch::channel(false);
         let deadlines = Deadlines { whole: reply * 2, ..Deadlines::from_reply(reply) };
-        let options = RunOptions { jobs: 4, may_grow: false, deadlines, interrupt };
+        let options = RunOptions { jobs: 4, may_grow: false, ..RunOptions::new(deadlines, interrupt) };
         let mut collected = Collected::default();
         let start = Instant::now();
         let summary = run(plan, &[target], options, &mut collected).await.unwrap();

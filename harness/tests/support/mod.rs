@@ -76,7 +76,8 @@ fn run_plan(
             targets.push(Arc::new(start_reference(dialect, Arc::clone(&directory), flaws).unwrap()));
         }
         let (_sender, interrupt) = tokio::sync::watch::channel(false);
-        let options = RunOptions { jobs: 128, may_grow: false, deadlines: Deadlines::from_reply(reply), interrupt };
+        let options =
+            RunOptions { jobs: 128, may_grow: false, ..RunOptions::new(Deadlines::from_reply(reply), interrupt) };
         let mut collected = Collected::default();
         let summary = run(plan, &targets, options, &mut collected).await.unwrap();
         (summary, collected.0)

@@ -1,0 +1,6 @@
+//! Whether a server still lets this client in: a ban or a lock must not be mistaken for what the cases are about.
+
+mod access;
+
+pub(super) use access::AccessWatch;
+pub use access::LockedOut;
