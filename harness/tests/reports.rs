@@ -69,6 +69,7 @@ fn case(scenario: &Arc<Scenario>, verdict: Verdict) -> CaseReport {
         login: Some(r"Domain1\\Same".to_string()),
         expected: "rejected".to_string(),
         outcome: (verdict != Verdict::Skip).then_some("opened"),
+        first_outcome: None,
         mailbox: (verdict != Verdict::Skip).then(|| "Same".to_string()),
         is_own: (verdict == Verdict::Pass).then_some(true),
         proof: (verdict != Verdict::Skip).then_some("canary"),

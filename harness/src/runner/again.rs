@@ -14,6 +14,9 @@ use super::watch::Look;
 use super::workers::{Found, Workers};
 use crate::scenario::Verdict;
 
+/// What the first attempt came to where there was no conversation.
+const NO_CONNECTION: &str = "no-connection";
+
 /// How many are asked side by side: few enough for any server.
 const TOGETHER: usize = 16;
 
@@ -29,14 +32,19 @@ pub(super) async fn ask_again(
     let governor = Arc::clone(&workers.governor);
     let words: HashMap<(usize, usize, usize), Option<&'static str>> =
         put_off.iter().map(|(planned, why)| (planned.place(), why.word)).collect();
-    let mut note = |found: Found| {
+    let mut note = |mut found: Found| {
         let (planned, word) = match &found {
             Found::Answered(answered, _) => (&answered.planned, Some(answered.conversation.outcome.word())),
             Found::Unasked { planned, .. } | Found::PutOff(planned, _) => (planned, None),
         };
         if let (Some(gate), Some(first)) = (governor.gates.get(planned.target), words.get(&planned.place())) {
             gate.looked_again.fetch_add(1, Ordering::Relaxed);
-            gate.changed.fetch_add(usize::from(word != *first), Ordering::Relaxed);
+            if word != *first {
+                gate.changed.fetch_add(1, Ordering::Relaxed);
+                if let Found::Answered(answered, _) = &mut found {
+                    answered.first_outcome = Some(first.unwrap_or(NO_CONNECTION));
+                }
+            }
         }
         take(found)
     };

@@ -1,7 +1,6 @@
 //! For tests and fuzz targets: what a run would tell of a conversation that was had in memory.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::checks::Prints;
 use super::event::CaseReport;
@@ -24,8 +23,7 @@ pub(crate) fn judged(
     let planned = Planned { scenario: Arc::clone(scenario), case, target: 0 };
     let targets = [Arc::clone(target)];
     let tested = Tested { targets: &targets, troubled: Vec::new() };
-    let took = Duration::ZERO;
-    let answered = Answered { planned, question, conversation, process: None, compared: None, took };
+    let answered = Answered { planned, question, conversation, process: None, compared: None, first_outcome: None };
     let mut siblings = Siblings::new(&Plan::default(), Prints::default());
     siblings.settle(answered, &tested).pop().map(|settled| settled.report)
 }

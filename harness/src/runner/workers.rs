@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -139,7 +138,6 @@ async fn ask_one(planned: &Planned, work: &Work, conversations: &AtomicUsize) ->
     let (role, survey) = (case.role.as_str(), &*work.survey);
     let pass = work.pass;
     let caller = Caller { target, endpoint, security, place, role, certified, gate, pass, survey, conversations };
-    let start = Instant::now();
     let found = if question.against.is_some() {
         compare(&question, case.level, &caller).await.map(|found| found.map(|(one, compared)| (one, Some(compared))))
     } else if let (Expected::FreshChallenge, Some(mechanism)) = (&question.expected, case.mechanism) {
@@ -152,7 +150,7 @@ async fn ask_one(planned: &Planned, work: &Work, conversations: &AtomicUsize) ->
         Err(NoAnswer::PutOff(why)) => return Some(Found::PutOff(planned.clone(), why)),
         Err(NoAnswer::Reason(reason)) => return unasked(Verdict::Error, reason),
     };
-    let took = start.elapsed();
-    let answered = Answered { planned: planned.clone(), question, conversation, process, compared, took };
+    let planned = planned.clone();
+    let answered = Answered { planned, question, conversation, process, compared, first_outcome: None };
     Some(Found::Answered(Box::new(answered), doubt))
 }
