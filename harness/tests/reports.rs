@@ -468,20 +468,24 @@ fn junit_is_xml_whatever_a_server_says() {
     let hostile = "\0\u{1b}[31m]]>\r\n</failure></testsuite>\u{ffff}&#0;&amp;\"'<!--";
     let scenario = three_cases("imap/quoting");
     for verdict in Verdict::ALL {
-        let told = |text: &str| Some(text.to_string());
+        let some = |text: &str| Some(text.to_string());
         let case = CaseReport {
             id: format!("id {hostile}"),
             target: hostile.to_string(),
-            reason: hostile.to_string(),
-            code: told(hostile),
-            text: told(hostile),
+            reason: hostile.repeat(100),
+            code: some(hostile),
+            text: some(hostile),
             transcript: Some(hostile.repeat(20_000)),
-            process: told(hostile),
+            process: some(hostile),
             ..of_case(&scenario, 0, "x", verdict)
         };
         let report = junit_of(&[], &[case], &Summary { warnings: vec![hostile.to_string()], ..Summary::default() });
-        assert_eq!(report.cases().len(), 1, "{verdict:?}");
-        let text: usize = report.cases()[0].children.iter().map(|child| child.text.len()).sum();
+        let cases = report.cases();
+        assert_eq!(cases.len(), 1, "{verdict:?}");
+        let text: usize = cases[0].children.iter().map(|child| child.text.len()).sum();
         assert!(text < 40_000, "{text} octets: a long transcript is shortened");
+        // 1 KiB, in which a character that XML cannot hold became three octets.
+        let attributes = cases[0].children.iter().flat_map(|child| child.attributes.values());
+        assert!(attributes.map(String::len).max() < Some(4 << 10), "a long message is shortened");
     }
 }

@@ -9,6 +9,8 @@ use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
 /// The longest text of an element, in octets. What is longer loses its middle: GitLab reads no report above 30 MB, and
 /// a server may send 64 KiB in each conversation.
 const LONGEST_TEXT: usize = 32 << 10;
+/// The longest attribute, in octets: CI systems show a `message` in a table.
+const LONGEST_ATTRIBUTE: usize = 1 << 10;
 
 /// A writer of XML, indented by two spaces for each level.
 pub(super) struct Xml<W> {
@@ -49,7 +51,7 @@ impl<W: io::Write> Xml<W> {
     /// Writes an element that holds text.
     pub fn text(&mut self, name: &str, attributes: &[(&str, &str)], text: &str) -> io::Result<()> {
         self.start(name, attributes)?;
-        self.event(Event::Text(BytesText::new(&legal(&shortened(text)))))?;
+        self.event(Event::Text(BytesText::new(&legal(&shortened(text, LONGEST_TEXT)))))?;
         self.end(name)
     }
 
@@ -70,7 +72,7 @@ impl<W: io::Write> Xml<W> {
 fn element<'e>(name: &'e str, attributes: &[(&str, &str)]) -> BytesStart<'e> {
     let mut element = BytesStart::new(name);
     for (name, value) in attributes {
-        element.push_attribute((*name, &*legal(value)));
+        element.push_attribute((*name, &*legal(&shortened(value, LONGEST_ATTRIBUTE))));
     }
     element
 }
@@ -84,16 +86,17 @@ fn legal(text: &str) -> Cow<'_, str> {
     if text.contains(is_illegal) { text.replace(is_illegal, "\u{fffd}").into() } else { text.into() }
 }
 
-/// The text without its middle, where it is longer than [`LONGEST_TEXT`].
-fn shortened(text: &str) -> Cow<'_, str> {
-    if text.len() <= LONGEST_TEXT {
+/// The text without its middle, where it has more than `longest` octets.
+fn shortened(text: &str, longest: usize) -> Cow<'_, str> {
+    if text.len() <= longest {
         return text.into();
     }
     let is_boundary = |at: &usize| text.is_char_boundary(*at);
-    let head = (0..=LONGEST_TEXT / 2).rev().find(is_boundary).unwrap_or(0);
-    let tail = (text.len() - LONGEST_TEXT / 2..=text.len()).find(is_boundary).unwrap_or(text.len());
-    let (before, after) = (text.get(..head).unwrap_or_default(), text.get(tail..).unwrap_or_default());
-    format!("{before}\n[... {} octets left out; JSON Lines have all of it ...]\n{after}", tail - head).into()
+    let head = (0..=longest / 2).rev().find(is_boundary).unwrap_or(0);
+    let tail = (text.len() - longest / 2..=text.len()).find(is_boundary).unwrap_or(text.len());
+    let (before, after) = text.split_at(tail);
+    let before = before.get(..head).unwrap_or(before);
+    format!("{before} [... {} octets left out ...] {after}", tail - head).into()
 }
 
 #[cfg(test)]
@@ -123,10 +126,13 @@ mod tests {
 
     #[test]
     fn a_long_text_loses_its_middle() {
-        let long = format!("begin{}end", "ä".repeat(LONGEST_TEXT));
-        let short = shortened(&long);
-        assert!(short.len() < LONGEST_TEXT + 100, "{}", short.len());
-        assert!(short.starts_with("begin") && short.ends_with("end") && short.contains(" octets left out"));
-        assert_eq!(shortened("short"), "short");
+        let long = format!("begin{}end", "ä".repeat(500));
+        let short = shortened(&long, 100);
+        assert!(short.len() < 140, "{short}");
+        assert!(
+            short.starts_with("begin") && short.ends_with("end") && short.contains(" [... 910 octets left out ...] "),
+            "{short}"
+        );
+        assert_eq!(shortened(&long, long.len()), long);
     }
 }
