@@ -2,10 +2,10 @@
 
 use std::io;
 
-use super::super::finding::{self, Line};
-use super::super::replay::Replay;
-use super::super::{actual, finding::recorded};
 use super::xml::Xml;
+use crate::report::actual;
+use crate::report::finding::{self, Line};
+use crate::report::replay::Replay;
 use crate::runner::CaseReport;
 use crate::scenario::Verdict;
 
@@ -54,9 +54,9 @@ pub(super) fn write_case<W: io::Write>(
         return xml.empty("testcase", &attributes);
     }
     xml.start("testcase", &attributes)?;
-    // JUnit has no element for these.
-    let is_special = matches!(case.verdict, Verdict::Warn | Verdict::Known | Verdict::Fixed);
-    let verdict = is_special.then_some(("verdict", case.verdict.word()));
+    // JUnit has no element for these verdicts.
+    let has_no_element = matches!(case.verdict, Verdict::Warn | Verdict::Known | Verdict::Fixed);
+    let verdict = has_no_element.then_some(("verdict", case.verdict.word()));
     xml.properties(verdict.into_iter().chain(case.first_outcome.map(|outcome| ("first-outcome", outcome))))?;
     let message = actual(case);
     let verdict = case.verdict.word();
@@ -64,7 +64,7 @@ pub(super) fn write_case<W: io::Write>(
         Verdict::Pass => {}
         Verdict::Skip => xml.text("skipped", &[("type", verdict), ("message", &message)], &message)?,
         Verdict::Known => {
-            let record = case.known.as_ref().map(recorded).unwrap_or_default();
+            let record = case.known.as_ref().map(finding::recorded).unwrap_or_default();
             let seen = seen(case);
             xml.text("skipped", &[("type", verdict), ("message", &format!("known: {record}"))], &seen)?;
             xml.text("system-out", &[], &seen)?;
