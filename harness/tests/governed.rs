@@ -235,6 +235,23 @@ async fn who_hangs_up_now_and_then_is_asked_again_and_told_of() {
     assert_all_pass(&summary, &cases);
     let told = "of 24 conversations that may have suffered from others at the same time, 24 came to something else";
     assert!(summary.warnings.iter().any(|warning| warning.contains(told)), "{:?}", summary.warnings);
+    let first: Vec<Option<&str>> = cases.iter().map(|case| case.first_outcome).collect();
+    assert_eq!(first, [Some("closed"); 24], "each case says what its first attempt came to");
+}
+
+/// One wrong password at a time is sent for an account, so most cases wait for the others. Reports tell how long the
+/// server took, not how long the case waited.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_time_of_a_case_does_not_include_its_wait() {
+    let limits = Limits { refusal: Duration::from_millis(100), lockout: Some(2), ..Limits::default() };
+    let wrong = "login = '{user}'\npassword = 'wrong-{number}'";
+    let (summary, cases, _) = put(limits, "[limits]\nlockout = 2", wrong, "'rejected'").await;
+    assert_all_pass(&summary, &cases);
+    for case in &cases {
+        assert!(case.took >= limits.refusal, "{} took {:?}", case.id, case.took);
+        assert!(case.took < summary.took / 4, "{} took {:?} of {:?}", case.id, case.took, summary.took);
+        assert_eq!(case.first_outcome, None);
+    }
 }
 
 /// Whoever refuses a name with its right password may have the mailbox open for another; a second session shows at once

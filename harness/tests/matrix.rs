@@ -66,6 +66,7 @@ fn report(scenario: &Arc<Scenario>, made: &Made) -> CaseReport {
         login: None,
         expected: String::new(),
         outcome: made.came_to.0,
+        first_outcome: None,
         mailbox: None,
         is_own: made.came_to.1,
         proof: None,

@@ -176,7 +176,11 @@ fn open_reports(args: &RunArgs, shows_matrix: bool) -> Result<Reports, CliError>
         reports.add(JsonLines::new(create(path)?).with_replay(replay.clone()));
     }
     if let Some(path) = &args.junit {
-        reports.add(Junit::new(create(path)?).with_replay(replay.clone()));
+        let mut junit = Junit::new(create(path)?).with_replay(replay.clone());
+        if let Some(shard) = args.cases.shard {
+            junit = junit.with_property("shard", format!("{}/{}", shard.part, shard.of));
+        }
+        reports.add(junit);
     }
     if let Some(path) = &args.matrix {
         reports.add(MatrixReport::markdown(create(path)?));

@@ -194,7 +194,7 @@ fn converse(mut session: Session, said: &[&[u8]], forms: &[String], cuts: &[u8])
         }
     }
     let (deviations, dialogue_step) = (session.deviations().to_vec(), session.dialogue_step());
-    Conversation { outcome: session.outcome(), dialogue_step, transcript, deviations }
+    Conversation { outcome: session.outcome(), dialogue_step, transcript, deviations, took: Duration::ZERO }
 }
 
 /// The same case in every format.

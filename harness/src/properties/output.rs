@@ -82,6 +82,7 @@ fn case(scenario: &Arc<Scenario>, verdict: Verdict, text: &str) -> CaseReport {
         login: Some(next()),
         expected: next(),
         outcome: Some("rejected"),
+        first_outcome: Some("no-answer"),
         mailbox: Some(next()),
         is_own: None,
         proof: None,

@@ -62,6 +62,9 @@ struct Case<'c> {
     dialect: &'c str,
     verdict: &'static str,
     outcome: Option<&'static str>,
+    /// What the first attempt came to, where the case was asked again and that changed the outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_outcome: Option<&'static str>,
     expected: &'c str,
     reason: Option<&'c str>,
     account: &'c str,
@@ -79,6 +82,7 @@ struct Case<'c> {
     code: Option<&'c str>,
     text: Option<&'c str>,
     cites: &'c [String],
+    /// The time of the conversations that the verdict rests on, without waiting; see [`CaseReport::took`].
     millis: f64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     deviations: Vec<Deviation<'c>>,
@@ -186,6 +190,7 @@ fn object<'c>(case: &'c CaseReport, replay: &Replay, version: Option<&'c str>) -
         dialect: &case.dialect,
         verdict: case.verdict.word(),
         outcome: case.outcome,
+        first_outcome: case.first_outcome,
         expected: &case.expected,
         reason: Some(case.reason.as_str()).filter(|reason| !reason.is_empty()),
         account: &case.role,

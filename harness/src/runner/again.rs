@@ -15,6 +15,9 @@ use super::watch::Look;
 use super::workers::{Batch, Collect, Ended, Found, Workers};
 use crate::scenario::Verdict;
 
+/// The outcome of a first attempt for which there was no conversation.
+const NO_CONNECTION: &str = "no-connection";
+
 /// How many are asked side by side at most: few enough for any server.
 const TOGETHER: usize = 16;
 
@@ -30,7 +33,11 @@ pub(super) async fn ask_again(
         return Ok(Ended::Whole);
     }
     let governor = Arc::clone(&workers.governor);
-    let words = put_off.iter().map(|(item, why)| (item.planned.place(), why.word)).collect();
+    let words = put_off.iter().flat_map(|(item, why)| {
+        let cases = std::iter::once(&item.planned).chain(&item.same_octets);
+        cases.map(|planned| (planned.place(), why.word))
+    });
+    let words = words.collect();
     let mut retried = Retried { governor: Arc::clone(&governor), words, collector };
 
     // How each server is doing before; an error where one is gone and does not come back.
@@ -97,17 +104,24 @@ struct Retried<'c> {
 }
 
 impl Collect for Retried<'_> {
-    fn found(&mut self, found: Found) -> io::Result<bool> {
-        let (planned, word) = match &found {
-            // It is one conversation, however many cases share its answer.
-            Found::Answered(answered, _) if answered.is_shared => return self.collector.found(found),
-            Found::Answered(answered, _) => (&answered.planned, Some(answered.conversation.outcome.word())),
-            Found::Unasked(planned, _) => (planned, None),
-            Found::PutOff(item, _) => (&item.planned, None),
+    fn found(&mut self, mut found: Found) -> io::Result<bool> {
+        let (planned, word, is_shared) = match &found {
+            Found::Answered(answered, _) => {
+                (&answered.planned, Some(answered.conversation.outcome.word()), answered.is_shared)
+            }
+            Found::Unasked(planned, _) => (planned, None, false),
+            Found::PutOff(item, _) => (&item.planned, None, false),
         };
         if let (Some(gate), Some(first)) = (self.governor.gates.get(planned.target), self.words.get(&planned.place())) {
-            gate.looked_again.fetch_add(1, Ordering::Relaxed);
-            gate.changed.fetch_add(usize::from(word != *first), Ordering::Relaxed);
+            // It is one conversation, however many cases share its answer.
+            let counts = usize::from(!is_shared);
+            gate.looked_again.fetch_add(counts, Ordering::Relaxed);
+            if word != *first {
+                gate.changed.fetch_add(counts, Ordering::Relaxed);
+                if let Found::Answered(answered, _) = &mut found {
+                    answered.first_outcome = Some(first.unwrap_or(NO_CONNECTION));
+                }
+            }
         }
         self.collector.found(found)
     }

@@ -141,7 +141,8 @@ impl Caller<'_> {
     pub async fn ask_twice(&self, request: &Request, mechanism: Mechanism) -> Result<Answer, NoAnswer> {
         let first = self.ask(request).await?;
         let second = self.ask(request).await?;
-        let conversation = challenge::compare(&first.conversation, second.conversation, mechanism);
+        let mut conversation = challenge::compare(&first.conversation, second.conversation, mechanism);
+        conversation.took += first.conversation.took;
         Ok(Answer { conversation, process: first.process.or(second.process), doubt: first.doubt.or(second.doubt) })
     }
 

@@ -53,7 +53,7 @@ mod tests {
             transcript.sent(Duration::ZERO, &Outgoing::plain(sent));
         }
         let outcome = Outcome::Rejected(Reply::default());
-        Conversation { outcome, dialogue_step: None, transcript, deviations: Vec::new() }
+        Conversation { outcome, dialogue_step: None, transcript, deviations: Vec::new(), took: Duration::ZERO }
     }
 
     #[test]

@@ -103,7 +103,13 @@ mod tests {
     }
 
     fn had(outcome: Outcome) -> Conversation {
-        Conversation { outcome, dialogue_step: None, transcript: Transcript::new(), deviations: Vec::new() }
+        Conversation {
+            outcome,
+            dialogue_step: None,
+            transcript: Transcript::new(),
+            deviations: Vec::new(),
+            took: Duration::ZERO,
+        }
     }
 
     fn of(governor: &Governor, outcome: Outcome, protocol: Protocol, is_right: bool) -> Option<Doubt> {

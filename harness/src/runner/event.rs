@@ -114,6 +114,9 @@ pub struct CaseReport {
     pub expected: String,
     /// The outcome's word; nothing where the case was not asked.
     pub outcome: Option<&'static str>,
+    /// The outcome's word of the first attempt, where the case was asked again and the outcome changed; `no-connection`
+    /// where the first attempt got none. The last outcome is the one that is judged.
+    pub first_outcome: Option<&'static str>,
     /// The mailbox that opened, in the notation for octets.
     pub mailbox: Option<String>,
     /// Whether the mailbox that opened is the role's own, or one that the role may open; nothing where none opened, or
@@ -131,7 +134,9 @@ pub struct CaseReport {
     pub reason: String,
     /// Where in the scenario's file the expectation stands.
     pub span: Range<usize>,
-    /// How long it took.
+    /// The time of the conversations that the verdict rests on: each from the open TCP connection to the end of the
+    /// goodbye. What came before is not part of it: waiting for a connection or for the lockout budget, and attempts
+    /// that were repeated. Zero where the case was not asked.
     pub took: Duration,
     /// The transcript, for anything but a pass and a skip; a caret stands under each octet that breaks a rule.
     pub transcript: Option<String>,

@@ -1,7 +1,6 @@
 //! For tests and fuzz targets: what a run would tell of a conversation that was had in memory.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::checks::Prints;
 use super::event::CaseReport;
@@ -24,8 +23,15 @@ pub(crate) fn judged(
     let planned = Planned::new(Arc::clone(scenario), case, 0);
     let targets = [Arc::clone(target)];
     let tested = Tested { targets: &targets, troubled: Vec::new() };
-    let took = Duration::ZERO;
-    let answered = Answered { planned, question, conversation, process: None, compared: None, took, is_shared: false };
+    let answered = Answered {
+        planned,
+        question,
+        conversation,
+        process: None,
+        compared: None,
+        is_shared: false,
+        first_outcome: None,
+    };
     let mut siblings = Siblings::new(std::iter::empty(), Prints::default());
     siblings.settle(answered, &tested).pop().map(|settled| settled.report)
 }

@@ -3,6 +3,7 @@
 
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::caller::{Answer, Caller, NoAnswer};
 use super::question::{Question, Request};
@@ -23,6 +24,8 @@ const MOST_PAIRS: usize = 48;
 /// What the comparison of two refusals came to.
 pub(super) struct Compared {
     pub judgement: Judgement,
+    /// The time of all conversations that were compared.
+    pub took: Duration,
     this: Shown,
     that: Shown,
     /// The conversation of the second login that is shown; the first login's is the case's own.
@@ -43,6 +46,7 @@ pub(super) async fn compare(
 ) -> Result<Option<(Answer, Compared)>, NoAnswer> {
     let (Request::Login(this), Some(that)) = (&question.request, &question.against) else { return Ok(None) };
     let mut pairs: Vec<(Refusal, Refusal)> = Vec::new();
+    let mut took = Duration::ZERO;
     let (this, that) = (Request::Login(this.clone()), Request::Login(that.clone()));
     loop {
         // The order alternates, so that neither is always the one that warms the server up. Where a refusal takes long
@@ -58,6 +62,7 @@ pub(super) async fn compare(
         }
         for answers in all(asking).await {
             let (one, other) = answers?;
+            took += one.conversation.took + other.conversation.took;
             let (Request::Login(this), Request::Login(that)) = (&this, &that) else { return Ok(None) };
             let refusals = (Refusal::of(&one.conversation, &this.name), Refusal::of(&other.conversation, &that.name));
             let refused =
@@ -72,7 +77,7 @@ pub(super) async fn compare(
             if let Some(judgement) = judgement {
                 let shown = |login: &Login, refusal| Shown { name: login.name.clone(), refusal: Some(refusal) };
                 let (this, that) = (shown(this, refusals.0), shown(that, refusals.1));
-                return Ok(Some((one, Compared { judgement, this, that, conversation: other.conversation })));
+                return Ok(Some((one, Compared { judgement, took, this, that, conversation: other.conversation })));
             }
         }
     }

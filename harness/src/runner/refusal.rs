@@ -186,7 +186,7 @@ mod tests {
                 (_, received) => transcript.received(at, received.as_bytes()),
             }
         }
-        Conversation { outcome, dialogue_step: None, transcript, deviations: Vec::new() }
+        Conversation { outcome, dialogue_step: None, transcript, deviations: Vec::new(), took: Duration::ZERO }
     }
 
     fn rejected(text: &str) -> Outcome {

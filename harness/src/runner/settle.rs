@@ -32,9 +32,10 @@ pub(super) struct Answered {
     pub process: Option<String>,
     /// What the comparison of refusals came to, where the case asks for one.
     pub compared: Option<Compared>,
-    pub took: Duration,
     /// Whether the conversation was another case's, which sent the same octets.
     pub is_shared: bool,
+    /// The outcome of the first attempt, where the case was asked again and the outcome changed.
+    pub first_outcome: Option<&'static str>,
 }
 
 /// What the reports need to know of the servers under test.
@@ -178,7 +179,7 @@ fn sibling(answered: &Answered) -> Option<Sibling<'_>> {
 }
 
 fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Option<Settled> {
-    let Answered { planned, question, conversation, process, compared, took, is_shared: _ } = answered;
+    let Answered { planned, question, conversation, process, compared, is_shared: _, first_outcome } = answered;
     let case = planned.case()?;
     let target = tested.targets.get(planned.target)?;
     // Whatever a server answers, it must be well afterwards.
@@ -204,7 +205,8 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
         outcome: Some(conversation.outcome.word()),
         verdict: judgement.verdict,
         blame: blame(&judgement, &conversation, is_troubled),
-        took,
+        took: compared.as_ref().map_or(conversation.took, |compared| compared.took),
+        first_outcome,
         process,
         harm,
         known: record.map(|record| Recorded {
@@ -326,6 +328,7 @@ fn blank(planned: &Planned, case: &Case, target: &Target) -> CaseReport {
         login: None,
         expected: String::new(),
         outcome: None,
+        first_outcome: None,
         mailbox: None,
         is_own: None,
         proof: None,

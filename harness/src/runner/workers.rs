@@ -176,14 +176,12 @@ impl Asker {
             Ok(resolved) => resolved,
             Err(NotAsked { verdict, reason }) => return unasked(item, verdict, reason),
         };
-        let start = Instant::now();
         let (answer, compared) = match self.converse(&item.planned, &resolved).await {
             Ok(found) => found,
             Err(NoAnswer::PutOff(why)) => return vec![Found::PutOff(item, why)],
             Err(NoAnswer::BeyondBudget(reason)) => return unasked(item, Verdict::Skip, reason),
             Err(NoAnswer::Reason(reason)) => return unasked(item, Verdict::Error, reason),
         };
-        let took = start.elapsed();
         let Answer { conversation, process, doubt } = answer;
         let mut found = Vec::new();
         for planned in item.same_octets {
@@ -196,11 +194,20 @@ impl Asker {
                 }
             };
             let (conversation, process) = (conversation.clone(), process.clone());
-            let answered = Answered { planned, question, conversation, process, compared: None, took, is_shared: true };
+            let answered = Answered {
+                planned,
+                question,
+                conversation,
+                process,
+                compared: None,
+                is_shared: true,
+                first_outcome: None,
+            };
             found.push(Found::Answered(Box::new(answered), doubt));
         }
         let (planned, question) = (item.planned, resolved.question);
-        let answered = Answered { planned, question, conversation, process, compared, took, is_shared: false };
+        let answered =
+            Answered { planned, question, conversation, process, compared, is_shared: false, first_outcome: None };
         found.push(Found::Answered(Box::new(answered), doubt));
         found
     }

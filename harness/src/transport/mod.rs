@@ -62,6 +62,8 @@ pub struct Conversation {
     pub transcript: Transcript,
     /// The rules that the server broke without consequence.
     pub deviations: Vec<Deviation>,
+    /// The time from the open TCP connection to the end of the goodbye, TLS handshakes included.
+    pub took: Duration,
 }
 
 /// Connects; from `source`, where one is given and the other end is on this machine.
@@ -181,10 +183,11 @@ where
             }
         }
     }
+    let took = start.elapsed();
     stream.part().await;
     let deviations = session.deviations().to_vec();
     let dialogue_step = session.dialogue_step();
-    Conversation { outcome: session.outcome(), dialogue_step, transcript, deviations }
+    Conversation { outcome: session.outcome(), dialogue_step, transcript, deviations, took }
 }
 
 async fn shake_hands<S>(
