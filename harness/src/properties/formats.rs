@@ -160,6 +160,7 @@ fn with_password(target: &Target, password: &str) -> Target {
         lacks: Vec::new(),
         limits: target.limits,
         known: target.known.clone(),
+        upgrades: Default::default(),
         clients: Default::default(),
         keeper: Default::default(),
     }

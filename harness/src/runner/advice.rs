@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use crate::axes::{Protocol, Security};
 use crate::identity::{Account, escape};
-use crate::protocol::{Outcome, Reply, ResponseCode, Stage};
+use crate::protocol::{Missing, Outcome, Reply, Stage};
 use crate::target::Endpoint;
 use crate::transport::ConnectError;
 
@@ -70,8 +70,8 @@ pub(super) fn on_greeting(endpoint: &Endpoint, outcome: &Outcome) -> String {
 pub(super) fn on_login(outcome: &Outcome, account: &Account, security: Security) -> String {
     let role = &account.role;
     match outcome {
-        Outcome::Rejected(reply) if wants_protection(reply) => format!("{}{}", words(reply), in_the_open(security)),
-        Outcome::NotOffered(what) if what.contains("LOGINDISABLED") => in_the_open(security),
+        Outcome::Rejected(reply) if reply.wants_protection() => format!("{}{}", words(reply), in_the_open(security)),
+        Outcome::NotOffered(Missing::LoginDisabled) => in_the_open(security),
         Outcome::Rejected(reply) | Outcome::Bad(reply) => format!(
             "{}; the user name, the dialect or the password of the role `{role}` is wrong, or there is no such account \
              (servers do not say which)",
@@ -86,13 +86,6 @@ pub(super) fn on_login(outcome: &Outcome, account: &Account, security: Security)
         }
         _ => String::new(),
     }
-}
-
-/// Whether a refusal is about the connection, not about the password. Only IMAP has a code for it; what else is known
-/// are Dovecot's words.
-fn wants_protection(reply: &Reply) -> bool {
-    let text = reply.text.to_ascii_lowercase();
-    reply.code == Some(ResponseCode::PrivacyRequired) || text.starts_with(b"plaintext authentication disallowed")
 }
 
 fn in_the_open(security: Security) -> String {
@@ -172,7 +165,7 @@ mod tests {
         let refused = Outcome::Rejected(Reply::from_text(b"[AUTHENTICATIONFAILED] Authentication failed."));
         let wrong = said(refused, Security::Plaintext);
         assert!(wrong.starts_with(" (`[AUTHENTICATIONFAILED] Authentication failed.`); the user name"), "{wrong}");
-        let disabled = || Outcome::NotOffered("LOGIN (LOGINDISABLED)".to_string());
+        let disabled = || Outcome::NotOffered(Missing::LoginDisabled);
         assert!(said(disabled(), Security::Plaintext).contains("security = \"starttls\""));
         assert!(!said(disabled(), Security::Tls).contains("starttls"));
         let dovecot = b"[AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.";

@@ -77,8 +77,12 @@ impl Siblings {
         let planned = answered.planned.clone();
         let Some(case) = planned.case() else { return Vec::new() };
         let known = self.prints.get(&(planned.target, case.protocol)).map(Vec::as_slice).unwrap_or_default();
-        let outcome = answered.conversation.outcome;
-        answered.conversation.outcome = recognize(&answered.question.expected, outcome, known);
+        let outcome = recognize(&answered.question.expected, answered.conversation.outcome, known);
+        // A refusal that is about the connection says nothing of the password, unless its code is what the case is about.
+        answered.conversation.outcome = match case.code {
+            Some(_) => outcome,
+            None => outcome.without_refusals_for_protection(answered.question.security),
+        };
         if !case.expectation.is_joint() {
             let judgement = match &answered.compared {
                 Some(compared) => compared.judgement.clone(),

@@ -203,7 +203,7 @@ fn used_places(plan: &Plan, targets: &[Arc<Target>]) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
     for planned in &plan.list {
         let (Some(case), Some(target)) = (planned.case(), targets.get(planned.target)) else { continue };
-        if let Ok((_, security)) = target.endpoint_for(case.protocol, case.mechanism, case.security) {
+        if let Ok((_, security)) = target.endpoint_of(case) {
             let place = (planned.target, case.protocol, security);
             if !places.contains(&place) {
                 places.push(place);
@@ -243,7 +243,7 @@ fn found(outcome: Outcome) -> Found {
         Outcome::Surveyed(words) => {
             Found::Offers(words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect())
         }
-        Outcome::NotOffered(what) => Found::NotSecured(what),
+        Outcome::NotOffered(what) => Found::NotSecured(what.to_string()),
         other => Found::Unknown(describe(&other)),
     }
 }

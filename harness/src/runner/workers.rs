@@ -120,7 +120,7 @@ async fn ask_one(planned: &Planned, work: &Work, conversations: &AtomicUsize) ->
         Ok(question) => question,
         Err(reason) => return unasked(Verdict::Skip, reason),
     };
-    let (endpoint, security) = match target.endpoint_for(case.protocol, case.mechanism, case.security) {
+    let (endpoint, security) = match target.endpoint_of(case) {
         Ok(found) => found,
         Err(reason) => return unasked(Verdict::Skip, reason),
     };
