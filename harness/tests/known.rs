@@ -33,7 +33,7 @@ fn path(folder: &TempDir, name: &str) -> String {
 
 fn target_text(address: &str, known: &str) -> String {
     format!(
-        "name = 'mine'\ndialect = 'opaque'\n[imap]\naddress = '{address}'\n[[account]]\nrole = 'same'\nuser = 'Same'\n\
+        "name = 'mine'\ndialect = 'opaque'\n[imap]\naddress = '{address}'\nsecurity = 'plaintext'\n[[account]]\nrole = 'same'\nuser = 'Same'\n\
          mailbox = 'Same'\npassword = {{ text = 'Secret-Same' }}\n{known}"
     )
 }

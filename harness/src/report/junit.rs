@@ -99,8 +99,8 @@ impl<W: Write> Junit<W> {
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
         let counts = format!(
             "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\"",
-            summary.finished(),
-            summary.count(Verdict::Fail) + summary.count(Verdict::Fixed),
+            summary.finished() + summary.unmet.len(),
+            summary.count(Verdict::Fail) + summary.count(Verdict::Fixed) + summary.unmet.len(),
             summary.count(Verdict::Error),
             summary.count(Verdict::Skip) + summary.count(Verdict::Known),
             summary.took.as_secs_f64()
@@ -123,6 +123,13 @@ impl<W: Write> Junit<W> {
                 break;
             }
             self.out.write_all(buffer.get(..count).unwrap_or_default())?;
+        }
+        for unmet in &summary.unmet {
+            let (classname, name) = (clean(&format!("security@{}", unmet.target)), clean(&unmet.id()));
+            writeln!(self.out, "    <testcase classname=\"{classname}\" name=\"{name}\" time=\"0\">")?;
+            let (message, text) = (clean(&unmet.to_string()), clean(&unmet.advice()));
+            writeln!(self.out, "      <failure type=\"fail\" message=\"{message}\">{text}</failure>")?;
+            writeln!(self.out, "    </testcase>")?;
         }
         let troubles: Vec<String> = summary
             .unreachable

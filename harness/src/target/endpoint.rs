@@ -135,6 +135,11 @@ impl Target {
         self.upgrades.0.fetch_or(protocol.bit(), Ordering::Relaxed);
     }
 
+    /// Whether that has been done.
+    pub(crate) fn is_upgraded_to_starttls(&self, protocol: Protocol) -> bool {
+        self.upgrades.holds(protocol)
+    }
+
     fn upgraded(&self, protocol: Protocol, security: Security) -> Security {
         match security {
             Security::Plaintext if self.upgrades.holds(protocol) => Security::Starttls,

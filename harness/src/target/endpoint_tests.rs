@@ -101,7 +101,7 @@ fn a_mechanism_that_needs_tls_gets_it() {
 
 #[test]
 fn the_default_holds_for_what_asks_for_nothing() {
-    let mut both = target("[imap]\naddress = 'h:143'\n[imaps]\naddress = 'h:993'\n");
+    let mut both = target("[imap]\naddress = 'h:143'\nsecurity = 'plaintext'\n[imaps]\naddress = 'h:993'\n");
     both.default_security = Some(Security::Tls);
     assert_eq!(put(&both, None), Ok(("h:993", Security::Tls)));
     assert_eq!(put(&both, Some(Security::Plaintext)), Ok(("h:143", Security::Plaintext)));

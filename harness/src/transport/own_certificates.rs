@@ -3,9 +3,10 @@
 //! A certificate that `openssl req -x509` makes is its own authority (CA:TRUE), and a chain must not end in an authority
 //! (RFC 5280 §4.2.1.9). Users name such a certificate as the one that their server has, so it is compared octet by octet.
 //!
-//! Its name is not compared, unless the user asks for a name: whoever holds the key of a trusted certificate could sign
-//! another for any name, so the comparison would protect nobody (RFC 9525 §6.6 leaves it to the configuration). Its dates count, because mail clients refuse a
-//! certificate that has expired. That the server holds the key shows in the handshake's signature.
+//! Its name is not compared, unless the user asks for a name: the holder of a trusted certificate's key could sign
+//! another certificate for any name, so the comparison would protect nobody (RFC 9525 §6.6 leaves it to the
+//! configuration). Its dates count, because mail clients refuse a certificate that has expired. That the server holds the
+//! key shows in the handshake's signature.
 
 use std::sync::Arc;
 
