@@ -13,10 +13,12 @@ use std::time::Duration;
 
 use assert_cmd::Command;
 use loginspec::axes::Protocol;
-use loginspec::runner::{CaseReport, Plan, RunOptions, SecurityShortfall, Summary, run};
+use loginspec::runner::{
+    CaseReport, Plan, RunOptions, SecurityShortfall, SeedError, SeedOptions, SeedResult, Summary, run, seed,
+};
 use loginspec::scenario::{Selection, Verdict, read_scenario};
 use loginspec::source::SourceText;
-use loginspec::target::{Passwords, find_dialect, read_target, remote_target};
+use loginspec::target::{Passwords, Target, find_dialect, read_target, remote_target};
 use loginspec::transport::Deadlines;
 use peer::Misdeed::Says;
 use peer::{Peer, base64};
@@ -69,8 +71,8 @@ fn passwords(peer: &Peer) -> (usize, usize) {
     (with(false), with(true))
 }
 
-/// Puts cases to a server whose target file has these lines for its endpoint.
-async fn put(peer: &Peer, endpoint: &str, cases: &str, allow_plaintext: bool) -> (Summary, Vec<CaseReport>) {
+/// A target whose file has these lines for its endpoint.
+async fn target(peer: &Peer, endpoint: &str) -> Target {
     let address = peer.clone().listen().await;
     let protocol = peer.protocol;
     let text = format!(
@@ -81,8 +83,15 @@ async fn put(peer: &Peer, endpoint: &str, cases: &str, allow_plaintext: bool) ->
     let file = read_target(&SourceText::new("t.toml", text), Path::new("."), Passwords::Fetch, true).unwrap();
     let mut target = remote_target(file, find_dialect("opaque").unwrap());
     target.tls.verified = false;
+    target
+}
+
+/// Puts cases to a server whose target file has these lines for its endpoint.
+async fn put(peer: &Peer, endpoint: &str, cases: &str, allow_plaintext: bool) -> (Summary, Vec<CaseReport>) {
+    let mut target = target(peer, endpoint).await;
     target.allow_plaintext = allow_plaintext;
     let target = Arc::new(target);
+    let protocol = peer.protocol;
     let text = format!("title = 'x'\ncites = ['y']\n[matrix]\nprotocol = ['{protocol}']\n{cases}");
     let scenario = Arc::new(read_scenario("s", &SourceText::new("s.toml", text), &vocabulary()).unwrap());
     let plan = Plan::new(&[scenario], &[Arc::clone(&target.dialect)], &Selection::default());
@@ -178,6 +187,28 @@ async fn login_disabled_and_starttls_make_logins_use_starttls() {
         let notes = summary.warnings.iter().filter(|warning| warning.contains("takes no password without TLS"));
         assert_eq!(notes.count(), 1, "{:?}", summary.warnings);
     }
+}
+
+/// Canaries are delivered by logins of the program's own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn seed_logs_in_within_tls_or_not_at_all() {
+    let options = SeedOptions { deadlines: Deadlines::from_reply(Duration::from_secs(5)), dry_run: true };
+    let strict =
+        Peer { offers: "STARTTLS LOGINDISABLED", offers_within_tls: Some("AUTH=PLAIN"), ..starttls(Protocol::Imap) };
+    for (peer, endpoint) in [(&starttls(Protocol::Imap), "HERE"), (&strict, "HERE\nsecurity = 'plaintext'\n")] {
+        let mut results = Vec::new();
+        let mut tell = |seeded: &loginspec::runner::Seeded| {
+            results.push(seeded.result.clone());
+            Ok(())
+        };
+        seed(&target(peer, endpoint).await, options, &mut tell).await.unwrap();
+        assert_eq!(results, [SeedResult::AlreadyThere]);
+        assert_eq!(passwords(peer), (0, 1), "{:?}", peer.heard);
+    }
+    let without = Peer::new(Protocol::Imap).at("STARTTLS", Says("TAG BAD no\r\n"));
+    let refused = seed(&target(&without, "HERE").await, options, &mut |_| Ok(())).await.unwrap_err();
+    assert!(matches!(refused, SeedError::Unreachable(_)), "{refused}");
+    assert_eq!(passwords(&without), (0, 0), "{:?}", without.heard);
 }
 
 /// A refusal of the unprotected connection is no finding about a name or a password; within TLS it is the server's fault.

@@ -41,9 +41,12 @@ pub(super) fn on_tls(endpoint: &Endpoint, reason: &str) -> String {
     if is(&["no handshake within"]) {
         return "--timeout 30s waits longer, if it is TLS that is spoken there".to_string();
     }
-    "nothing was asked; --ca FILE (ca = \"FILE\" under [tls]) trusts an authority of your own or a certificate that has \
-     signed itself, --server-name NAME (server-name = \"NAME\") expects another name, --insecure verifies nothing"
-        .to_string()
+    let advice = "nothing was asked; --ca FILE (ca = \"FILE\" under [tls]) trusts an authority of your own or the server's own \
+                  certificate, --server-name NAME (server-name = \"NAME\") expects another name, --insecure verifies nothing";
+    if endpoint.security == Security::Starttls && endpoint.is_loopback() {
+        return format!("{advice}, --security plaintext does without TLS, with unprotected passwords");
+    }
+    advice.to_string()
 }
 
 /// What a missing greeting suggests.
