@@ -176,7 +176,7 @@ fn a_report_that_cannot_be_written_is_said_before_the_run() {
 
 fn target_text(address: &str) -> String {
     format!(
-        "name = 'mine'\ndialect = 'opaque'\n[imap]\naddress = '{address}'\n[[account]]\nrole = 'same'\nuser = 'Same'\n\
+        "name = 'mine'\ndialect = 'opaque'\n[imap]\naddress = '{address}'\nsecurity = 'plaintext'\n[[account]]\nrole = 'same'\nuser = 'Same'\n\
          mailbox = 'Same'\npassword = {{ text = 'Secret-Same' }}\n"
     )
 }

@@ -58,7 +58,7 @@ async fn answering(answer: &'static [u8]) -> Arc<Target> {
         }
     });
     let text = format!(
-        "name = 'mine'\ndialect = 'opaque'\n[imap]\naddress = '{address}'\n[limits]\nno-lockout = true\n[[account]]\nrole = 'same'\nuser = 'Same'\n\
+        "name = 'mine'\ndialect = 'opaque'\n[imap]\naddress = '{address}'\nsecurity = 'plaintext'\n[limits]\nno-lockout = true\n[[account]]\nrole = 'same'\nuser = 'Same'\n\
          mailbox = 'Same'\npassword = {{ text = 'Secret-Same' }}\n"
     );
     let file = read_target(&SourceText::new("t.toml", text), Path::new("."), Passwords::Fetch, true).unwrap();

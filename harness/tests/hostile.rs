@@ -43,7 +43,7 @@ async fn listen(behaviour: Behaviour) -> SocketAddr {
 
 fn target(address: &str) -> Arc<Target> {
     let text = format!(
-        "name = 'hostile'\ndialect = 'opaque'\n[imap]\naddress = '{address}'\n[limits]\nno-lockout = true\n\
+        "name = 'hostile'\ndialect = 'opaque'\n[imap]\naddress = '{address}'\nsecurity = 'plaintext'\n[limits]\nno-lockout = true\n\
          [[account]]\nrole = 'same'\nuser = 'Same'\nmailbox = 'Same'\npassword = {{ text = 'Secret-Same' }}\n"
     );
     let file = read_target(&SourceText::new("t.toml", text), Path::new("."), Passwords::Fetch, true).unwrap();

@@ -32,7 +32,13 @@ const PATIENT: Duration = Duration::from_secs(5);
 
 /// A certificate for this name until this year, signed by nobody but itself: what accepts with it, and its PEM.
 fn certified(name: &str, until: i32, is_authority: bool) -> (TlsAcceptor, String) {
-    let mut parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    certified_for(&[name], until, is_authority)
+}
+
+/// The same for several names, or for none.
+fn certified_for(names: &[&str], until: i32, is_authority: bool) -> (TlsAcceptor, String) {
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    let mut parameters = CertificateParams::new(names).unwrap();
     parameters.not_before = date_time_ymd(2000, 1, 1);
     parameters.not_after = date_time_ymd(until, 1, 1);
     if is_authority {
@@ -83,7 +89,8 @@ async fn starttls_is_promised_and_not_kept() {
                 put(Peer::new(protocol).at(starttls(protocol), misdeed), Security::Starttls, reply).await;
             assert_eq!(case.verdict, Verdict::Error, "{protocol} {misdeed:?}: {case:?}");
             assert!(case.reason.contains(reason) && case.reason.contains("TLS failed"), "{}", case.reason);
-            assert_eq!((summary.unreachable.len(), summary.conversations), (1, 1), "{summary:?}");
+            // What the server offers within TLS, and what it offers before.
+            assert_eq!((summary.unreachable.len(), summary.conversations), (1, 2), "{summary:?}");
         }
     }
 }
@@ -93,7 +100,8 @@ async fn starttls_is_refused_or_not_answered() {
     let misbehaving = |protocol, misdeed| Peer::new(protocol).at(starttls(protocol), misdeed);
     let mut runs = JoinSet::new();
     for (protocol, no) in [(Protocol::Imap, Says("TAG BAD what\r\n")), (Protocol::Pop3, Says("-ERR what\r\n"))] {
-        let (_, case) = put(misbehaving(protocol, no), Security::Starttls, PATIENT).await;
+        let (summary, case) = put(misbehaving(protocol, no), Security::Starttls, PATIENT).await;
+        assert_eq!((summary.unmet.len(), summary.is_success()), (1, false), "{summary:?}");
         assert_eq!(case.verdict, Verdict::Skip, "{case:?}");
         assert_eq!(case.reason, format!("the target does not offer {}", starttls(protocol)));
         for (misdeed, reply, outcome) in [
@@ -181,13 +189,14 @@ async fn a_certificate_that_does_not_verify_stops_the_run() {
     let of = |name, until, is_authority| certified(name, until, is_authority);
     let (leaf, authority) = (of("localhost", 2100, false), of("localhost", 2100, true));
     let (other, expired) = (of("mail.example", 2100, false), of("127.0.0.1", 2010, false));
+    let expired_authority = of("127.0.0.1", 2010, true);
     for (certificate, options, reason) in [
         (&leaf, &[][..], "the certificate's issuer is not trusted"),
         (&authority, &[], "the certificate is an authority's own (CA:TRUE"),
-        (&other, &["--ca", "CA"], "the certificate is not for 127.0.0.1 but for mail.example"),
         (&other, &["--ca", "CA", "--server-name", "x.example"], "is not for x.example but for mail.example"),
+        (&authority, &["--ca", "CA", "--server-name", "x.example"], "is not for x.example but for localhost"),
         (&expired, &["--ca", "CA"], "the certificate has expired"),
-        (&authority, &["--ca", "CA", "--server-name", "localhost"], "the certificate is an authority's own (CA:TRUE"),
+        (&expired_authority, &["--ca", "CA"], "the certificate has expired"),
     ] {
         let (output, junit) = program(certificate, options).await;
         let (out, human) = (text(&output.stdout), text(&output.stderr));
@@ -202,6 +211,36 @@ async fn a_certificate_that_does_not_verify_stops_the_run() {
         let last: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
         assert_eq!((&last["summary"]["pass"], &last["summary"]["conversations"]), (&0.into(), &1.into()), "{last}");
     }
+}
+
+/// A certificate as `openssl req -x509 -subj /CN=localhost` makes it: CA:TRUE, and no subject alternative name. It and
+/// other certificates are taken where `--ca` holds the very same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_ca_holds_is_taken() {
+    let as_openssl_makes_it = certified_for(&[], 2100, true);
+    let (authority, leaf) = (certified("localhost", 2100, true), certified("mail.example", 2100, false));
+    for (certificate, options) in [
+        (&as_openssl_makes_it, &["--ca", "CA"][..]),
+        (&as_openssl_makes_it, &["--ca", "CA", "--server-name", "localhost"]),
+        (&as_openssl_makes_it, &["--ca", "CA", "--tls-newest", "1.2"]),
+        (&authority, &["--ca", "CA"]),
+        (&authority, &["--ca", "CA", "--server-name", "localhost"]),
+        (&leaf, &["--ca", "CA"]),
+    ] {
+        let (output, _) = program(certificate, options).await;
+        let human = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{options:?}: {human}");
+        assert!(!human.contains("warning"), "{human}");
+    }
+}
+
+/// A certificate of the same name and dates, but with another key, is another certificate.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_only_looks_like_it_is_refused() {
+    let (this, that) = (certified("localhost", 2100, true), certified("localhost", 2100, true));
+    let (output, _) = program(&(this.0, that.1), &["--ca", "CA"]).await;
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("(CA:TRUE"), "{}", text(&output.stderr));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -33,7 +33,7 @@ fn path(folder: &TempDir, name: &str) -> String {
 
 fn target_text(address: &str, known: &str) -> String {
     format!(
-        "name = 'mine'\ndialect = 'opaque'\n[imap]\naddress = '{address}'\n[[account]]\nrole = 'same'\nuser = 'Same'\n\
+        "name = 'mine'\ndialect = 'opaque'\n[imap]\naddress = '{address}'\nsecurity = 'plaintext'\n[[account]]\nrole = 'same'\nuser = 'Same'\n\
          mailbox = 'Same'\npassword = {{ text = 'Secret-Same' }}\n{known}"
     )
 }
@@ -72,7 +72,7 @@ fn a_record_that_has_expired_or_covers_nothing_is_shown_before_the_run() {
     let target = file(&folder, "t.toml", target_text("127.0.0.1:1", &known));
     for arguments in [&["check", &target][..], &["run", "--target", &target]] {
         let text = ends_with(2, arguments);
-        for part in ["held until 2020-01-31", "t.toml:14:11", "the record for `imap/quotng/*` covers no case", "16:8"] {
+        for part in ["held until 2020-01-31", "t.toml:15:11", "the record for `imap/quotng/*` covers no case", "17:8"] {
             assert!(text.contains(part), "{part} is missing:\n{text}");
         }
         assert!(text.contains("the nearest case is `imap/quoting/"), "{text}");

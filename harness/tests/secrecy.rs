@@ -98,7 +98,7 @@ async fn reports_on(password: &str) -> Vec<u8> {
     }
     let notation = loginspec::identity::escape(password.as_bytes());
     let text = format!(
-        "name = 'echo'\ndialect = 'opaque'\n[imap]\naddress = '{}'\n[pop3]\naddress = '{}'\n[limits]\nno-lockout = true\n[[account]]\nrole = 'same'\n\
+        "name = 'echo'\ndialect = 'opaque'\n[imap]\naddress = '{}'\nsecurity = 'plaintext'\n[pop3]\naddress = '{}'\nsecurity = 'plaintext'\n[limits]\nno-lockout = true\n[[account]]\nrole = 'same'\n\
          user = 'Same'\nmailbox = 'Same'\npassword = {{ text = '''{notation}''' }}\n",
         addresses[0], addresses[1]
     );

@@ -125,7 +125,8 @@ struct Target {
 fn target(imap: &str, accounts: &[(&str, &str, &str)], more: &str) -> Target {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("t.toml");
-    let mut text = format!("name = 't'\ndialect = 'dovecot-unrestricted'\n[imap]\naddress = '{imap}'\n");
+    let mut text =
+        format!("name = 't'\ndialect = 'dovecot-unrestricted'\n[imap]\naddress = '{imap}'\nsecurity = 'plaintext'\n");
     for (role, user, mailbox) in accounts {
         text += &format!(
             "[[account]]\nrole = '{role}'\nuser = '{user}'\nmailbox = '{mailbox}'\n\
@@ -285,7 +286,7 @@ async fn usage_and_whoever_is_not_there() {
 async fn quick_targets_are_seeded_too_and_passwords_come_from_commands() {
     let server = Server::default();
     let imap = server.start().await;
-    let account = ["--imap", &imap, "--account", "test1", "--password-command"];
+    let account = ["--imap", &imap, "--security", "plaintext", "--account", "test1", "--password-command"];
     let (status, told) = loginspec(&[&["seed"], &account[..], &["echo Secret-test1"]].concat()).await;
     assert_eq!(status, Some(0), "{told}");
     assert!(told.contains("delivered  same (test1)"), "{told}");

@@ -41,7 +41,7 @@ fn scenario(text: &str) -> Scenario {
 /// Puts a scenario to a server on which the roles `same` and `renamed` have accounts.
 async fn put(scenario: Scenario, imap: &str, pop3: &str) -> (Summary, Vec<CaseReport>) {
     let text = format!(
-        "name = 'stranger'\ndialect = 'opaque'\n[imap]\naddress = '{imap}'\n[pop3]\naddress = '{pop3}'\n\
+        "name = 'stranger'\ndialect = 'opaque'\n[imap]\naddress = '{imap}'\nsecurity = 'plaintext'\n[pop3]\naddress = '{pop3}'\nsecurity = 'plaintext'\n\
          [[account]]\nrole = 'same'\nuser = 'Same'\nmailbox = 'Same'\npassword = {{ text = 'Secret-Same' }}\n\
          [[account]]\nrole = 'renamed'\nuser = 'User1'\nmailbox = 'Mailbox1'\npassword = {{ text = 'Secret-User1' }}\n"
     );
@@ -199,6 +199,7 @@ async fn one_command_judges_a_strangers_server() {
         let server = server(canaries, Flaws::NONE);
         let (imap, pop3) = (server.imap().unwrap().to_string(), server.pop3().unwrap().to_string());
         let arguments = ["run", "--imap", &imap, "--pop3", &pop3, "--account", "Same", "--json", "-"];
+        let arguments = [&arguments[..], &["--security", "plaintext"]].concat();
         let output = command(&arguments, &[("LOGINSPEC_PASSWORD", "Secret-Same")]);
         let (out, human) = (text(&output.stdout), text(&output.stderr));
         assert_eq!(output.status.code(), Some(0), "{human}");
@@ -222,7 +223,8 @@ async fn one_command_judges_a_strangers_server() {
 async fn a_flaw_is_found_without_canaries_too() {
     let server = server(false, Flaws::from_iter([Flaw::from_name("accepts-any-password").unwrap()]));
     let imap = server.imap().unwrap().to_string();
-    let output = command(&["run", "--imap", &imap, "--account", "Same"], &[("LOGINSPEC_PASSWORD", "Secret-Same")]);
+    let arguments = ["run", "--imap", &imap, "--account", "Same", "--security", "plaintext"];
+    let output = command(&arguments, &[("LOGINSPEC_PASSWORD", "Secret-Same")]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
     server.stop().await;
 }
@@ -235,7 +237,8 @@ async fn passwords_come_from_the_environment_or_from_a_file() {
     let file = folder.path().join("password");
     std::fs::write(&file, "Secret-Same\nmore\n").unwrap();
     let run = |more: &[&str], environment: &[(&str, &str)]| {
-        let arguments = [&["run", "imap/session", "--imap", &imap, "--account", "Same"], more].concat();
+        let server = ["--imap", &imap, "--account", "Same", "--security", "plaintext"];
+        let arguments = [&["run", "imap/session"], &server[..], more].concat();
         command(&arguments, environment)
     };
     assert_eq!(run(&["--password-file", file.to_str().unwrap()], &[]).status.code(), Some(0));
@@ -287,7 +290,7 @@ async fn security_is_what_the_command_line_says() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("t.toml");
     let described = format!(
-        "name = 't'\ndialect = 'opaque'\n[imap]\naddress = '{imap}'\n[[account]]\nrole = 'same'\nuser = 'Same'\n\
+        "name = 't'\ndialect = 'opaque'\n[imap]\naddress = '{imap}'\nsecurity = 'plaintext'\n[[account]]\nrole = 'same'\nuser = 'Same'\n\
          mailbox = 'Same'\npassword = {{ text = 'Secret-Same' }}\n"
     );
     std::fs::write(&target, described).unwrap();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use loginspec::axes::{Mechanism, Protocol, Security};
 use loginspec::identity::bundled_directory;
 use loginspec::protocol::dialogue::{DialogueStep, Expected, WordPattern};
-use loginspec::protocol::{Login, Outcome, Outgoing, Proof, Redactor, Session, Stage};
+use loginspec::protocol::{Login, Missing, Outcome, Outgoing, Proof, Redactor, Session, Stage};
 use loginspec::reference::{Certificates, Config, Flaw, Flaws, Server, ServerTls};
 use loginspec::secret::Password;
 use loginspec::target::find_dialect;
@@ -398,7 +398,7 @@ async fn what_a_server_injects_is_noted_and_dropped() {
     });
     let tls = client(&TlsSettings { verified: false, ..trusting() });
     let conversation = log_in(address, Protocol::Imap, &tls, Security::Starttls).await;
-    assert_eq!(conversation.outcome, Outcome::NotOffered("LOGIN (LOGINDISABLED)".to_owned()));
+    assert_eq!(conversation.outcome, Outcome::NotOffered(Missing::LoginDisabled));
     assert_eq!(conversation.deviations.len(), 1);
     assert!(conversation.deviations[0].rule.contains("RFC 2595 §4"), "{:?}", conversation.deviations);
 }

@@ -20,13 +20,13 @@ const PASSWORD: &str = "LOGINSPEC_PASSWORD";
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "A server without a target file")]
 pub(super) struct QuickArgs {
-    /// Where it speaks IMAP: a host, and a port unless it is 143. STARTTLS comes first, except on this machine.
+    /// Where it speaks IMAP: a host, and a port unless it is 143. Logins use STARTTLS unless --security says otherwise.
     #[arg(long, value_name = "HOST[:PORT]", conflicts_with_all = ["target", "directory"])]
     pub imap: Option<String>,
     /// Where it speaks IMAP over TLS from the first octet; the usual port is 993.
     #[arg(long, value_name = "HOST[:PORT]", conflicts_with_all = ["target", "directory"])]
     pub imaps: Option<String>,
-    /// Where it speaks POP3; the usual port is 110.
+    /// Where it speaks POP3; the usual port is 110. Logins use STARTTLS (STLS) unless --security says otherwise.
     #[arg(long, value_name = "HOST[:PORT]", conflicts_with_all = ["target", "directory"])]
     pub pop3: Option<String>,
     /// Where it speaks POP3 over TLS from the first octet; the usual port is 995.
@@ -62,10 +62,12 @@ pub(super) struct QuickArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Security of connections")]
 pub(super) struct WireArgs {
-    /// What cases get that ask for no security [default: what the target says].
+    /// What protects logins that ask for no security [default: what the target file says, else starttls].
+    ///
+    /// A server that does not offer it fails the run, and gets no password. `plaintext` sends passwords unprotected.
     #[arg(long, value_name = "SECURITY", value_parser = security_parser())]
     pub security: Option<Security>,
-    /// Trust only the authorities in this PEM file.
+    /// Trust only the certificates in this PEM file and what they have signed; the server's own may be one of them.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// Expect the server's certificate to be for this name.
@@ -80,7 +82,7 @@ pub(super) struct WireArgs {
     /// Do not verify the server's certificate. Every report says so.
     #[arg(long)]
     pub insecure: bool,
-    /// Send passwords over unprotected connections also where the target is meant to be secured.
+    /// Ask cases that want plaintext also where the target is meant to be secured: they send passwords unprotected.
     #[arg(long)]
     pub allow_plaintext: bool,
 }
@@ -228,13 +230,11 @@ impl QuickArgs {
     }
 }
 
-/// One endpoint. What nobody says otherwise is protected, except on this very machine.
+/// One endpoint. Passwords travel in plaintext only where the command line asks for it, on this machine too.
 fn endpoint(protocol: Protocol, address: &str, security: Option<Security>) -> Result<Endpoint, CliError> {
     let is_tls = security == Some(Security::Tls);
     let address = with_usual_port(address, protocol, is_tls).map_err(CliError::Usage)?;
-    let endpoint = Endpoint { protocol, address, security: Security::Starttls };
-    let default = if endpoint.is_loopback() { Security::Plaintext } else { Security::Starttls };
-    Ok(Endpoint { security: security.unwrap_or(default), ..endpoint })
+    Ok(Endpoint { protocol, address, security: security.unwrap_or(Security::Starttls) })
 }
 
 impl WireArgs {
@@ -248,7 +248,7 @@ impl WireArgs {
             insecure: self.insecure,
         };
         overrides.apply(&mut target.tls).map_err(CliError::Usage)?;
-        target.allow_plaintext |= self.allow_plaintext;
+        target.allow_plaintext |= self.allow_plaintext || self.security == Some(Security::Plaintext);
         Ok(())
     }
 
@@ -276,14 +276,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_says_otherwise_is_protected() {
+    fn the_default_is_starttls_on_this_machine_too() {
         let of = |address, security| {
             let found = endpoint(Protocol::Imap, address, security).unwrap();
             (found.address, found.security)
         };
         assert_eq!(of("mail.example.org", None), ("mail.example.org:143".to_string(), Security::Starttls));
-        assert_eq!(of("127.0.0.1:1143", None), ("127.0.0.1:1143".to_string(), Security::Plaintext));
-        assert_eq!(of("[::1]", None), ("[::1]:143".to_string(), Security::Plaintext));
+        assert_eq!(of("127.0.0.1:1143", None), ("127.0.0.1:1143".to_string(), Security::Starttls));
+        assert_eq!(of("[::1]", None), ("[::1]:143".to_string(), Security::Starttls));
         assert_eq!(of("h", Some(Security::Tls)), ("h:993".to_string(), Security::Tls));
         assert_eq!(of("h", Some(Security::Plaintext)), ("h:143".to_string(), Security::Plaintext));
         assert!(endpoint(Protocol::Imap, "::1", None).is_err());

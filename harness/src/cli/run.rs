@@ -247,6 +247,8 @@ fn status(summary: &Summary) -> ExitStatus {
         ExitStatus::Interrupted
     } else if !summary.unreachable.is_empty() {
         ExitStatus::Unreachable
+    } else if !summary.unmet.is_empty() {
+        ExitStatus::Unexpected
     } else if summary.asked() == 0 {
         ExitStatus::NothingRan
     } else if summary.is_success() {

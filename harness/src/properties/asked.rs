@@ -115,7 +115,7 @@ fn converse(case: &Case, server: &Server, authority: &Authority, request: &Reque
     match request {
         Request::Login(login) => talk(Session::login(login.clone()), theirs, login.security, &[], MOST_SENT),
         Request::Dialogue(steps) => {
-            let found = server.target.endpoint_for(case.protocol, case.mechanism, case.security);
+            let found = server.target.endpoint_of(case);
             let security = found.map_or(Security::Plaintext, |(_, security)| security);
             let ours = Session::dialogue(case.protocol, security, steps.clone());
             let talked = talk(ours, theirs, security, &[], MOST_SENT + steps.len());

@@ -54,7 +54,8 @@ S: a OK
 '''
 "#;
 
-const TARGET: &str = "name = 'echo'\ndialect = 'opaque'\n[imap]\naddress = 'x:1'\n[pop3]\naddress = 'x:2'\n\
+const TARGET: &str = "name = 'echo'\ndialect = 'opaque'\n[imap]\naddress = 'x:1'\nsecurity = 'plaintext'\n\
+    [pop3]\naddress = 'x:2'\nsecurity = 'plaintext'\n\
     [[account]]\nrole = 'same'\nuser = 'Same'\nmailbox = 'Same'\npassword = { text = 'x' }\n";
 
 /// A password, and each report on a conversation in which a server repeated it.
@@ -160,6 +161,7 @@ fn with_password(target: &Target, password: &str) -> Target {
         lacks: Vec::new(),
         limits: target.limits,
         known: target.known.clone(),
+        upgrades: Default::default(),
         clients: Default::default(),
         keeper: Default::default(),
     }

@@ -97,7 +97,8 @@ pub(super) fn sound(dialect: u8, offers_tls: bool) -> Arc<Authority> {
 
 /// A server that is not there, with a dialect and the bundled directory, and with every port on this machine.
 pub(super) fn target(dialect: &Dialect) -> Option<Target> {
-    const TEXT: &str = "name = 'x'\ndialect = 'x'\n[imap]\naddress = '[::1]:1'\n[pop3]\naddress = '[::1]:2'\n\
+    const TEXT: &str = "name = 'x'\ndialect = 'x'\n[imap]\naddress = '[::1]:1'\nsecurity = 'plaintext'\n\
+                        [pop3]\naddress = '[::1]:2'\nsecurity = 'plaintext'\n\
                         [imaps]\naddress = '[::1]:3'\n[pop3s]\naddress = '[::1]:4'\n[[account]]\nrole = 'same'\n\
                         user = 'Same'\npassword = { text = 'x' }\n";
     let file = read_target(&SourceText::new("x.toml", TEXT), Path::new(""), Passwords::Ignore, true).ok()?;

@@ -1,6 +1,7 @@
 //! What a login attempt or a dialogue came to.
 
 use super::code::{ResponseCode, split_code};
+use super::missing::Missing;
 
 /// What did happen, as far as the wire can tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub enum Outcome {
     /// The TLS handshake failed, for this reason.
     TlsFailed(String),
     /// The server does not offer what the case needs, so it was not asked.
-    NotOffered(String),
+    NotOffered(Missing),
     /// The server closed the connection instead of answering.
     Closed {
         /// What it was asked when it closed.

@@ -132,7 +132,7 @@ impl Prelude {
             Protocol::Imap => ("STARTTLS", imap::command::simple(LOGOUT_TAG, "LOGOUT")),
             Protocol::Pop3 => ("STLS", Outgoing::plain("QUIT\r\n")),
         };
-        Step::Conclude { outcome: Outcome::NotOffered(format!("{command}{why}")), goodbye }
+        Step::Conclude { outcome: Outcome::NotOffered(format!("{command}{why}").into()), goodbye }
     }
 }
 

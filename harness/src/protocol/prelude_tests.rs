@@ -5,7 +5,7 @@ use crate::protocol::dialogue::{DialogueStep, Expected, WordPattern};
 use crate::protocol::outcome::{Outcome, Proof, Reply, Stage};
 use crate::protocol::session::INJECTED;
 use crate::protocol::trace::{play, play_with_deviations};
-use crate::protocol::{Action, Login, Outgoing, Secured, Session};
+use crate::protocol::{Action, Login, Missing, Outgoing, Secured, Session};
 use crate::secret::Password;
 
 fn login(protocol: Protocol, mechanism: Mechanism) -> Session {
@@ -62,7 +62,7 @@ fn pop3_logs_in_within_tls() {
 
 #[test]
 fn a_refusal_is_not_offered() {
-    let offered = |command: &str| Outcome::NotOffered(command.to_owned());
+    let offered = |command: &str| Outcome::NotOffered(command.into());
     for answer in ["NO not now", "BAD what?"] {
         let trace = format!("S: * OK\nC: t1 STARTTLS\nS: t1 {answer}\nC: t2 LOGOUT\nS: * BYE\nS: t2 OK");
         assert_eq!(play(imap(), &trace), offered("STARTTLS"));
@@ -118,7 +118,7 @@ fn what_is_injected_is_noted_and_never_heard() {
     assert_eq!(session.stage(), Stage::Capabilities);
     session.receive(b"* CAPABILITY LOGINDISABLED\r\na1 OK\r\n");
     assert!(matches!(session.poll(), Action::Send(_)));
-    assert_eq!(session.outcome(), Outcome::NotOffered("LOGIN (LOGINDISABLED)".to_owned()));
+    assert_eq!(session.outcome(), Outcome::NotOffered(Missing::LoginDisabled));
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_dialogue_hears_the_greeting_within_tls() {
     assert_eq!(play(dialogue(), &format!("{start}S: [tls]\nC: a x\nS: a NO")), Outcome::Followed);
     assert_eq!(play(dialogue(), &format!("{start}S: [no tls]")), Outcome::TlsFailed("no tls".to_owned()));
     let refused = start.replace("t1 OK", "t1 BAD") + "C: t2 LOGOUT\nS: t2 OK";
-    assert_eq!(play(dialogue(), &refused), Outcome::NotOffered("STARTTLS".to_owned()));
+    assert_eq!(play(dialogue(), &refused), Outcome::NotOffered("STARTTLS".into()));
 }
 
 #[test]

@@ -133,7 +133,7 @@ impl Session {
         };
         let mut session = Self::new(protocol, security, machine);
         if let Some(unspoken) = unspoken {
-            session.progress = Progress::Finished(Outcome::NotOffered(unspoken));
+            session.progress = Progress::Finished(Outcome::NotOffered(unspoken.into()));
         }
         session
     }
@@ -144,7 +144,7 @@ impl Session {
         let mut session = Self::login(login);
         match &mut session.machine {
             Machine::Imap(login) => login.deliver(message),
-            _ => session.progress = Progress::Finished(Outcome::NotOffered("delivery without IMAP".to_owned())),
+            _ => session.progress = Progress::Finished(Outcome::NotOffered("delivery without IMAP".into())),
         }
         session
     }

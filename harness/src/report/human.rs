@@ -281,9 +281,13 @@ impl<W: Write> Human<W> {
                 self.print(&format!("… and {} more; --json has them all\n", self.unexpected - REPEATED))?;
             }
         }
-        for (reason, number) in std::mem::take(&mut self.unasked) {
-            let reason = reason.lines().next().unwrap_or_default();
-            self.print(&format!("{RED}not asked {number}{RED:#}: {reason}"))?;
+        let unasked = std::mem::take(&mut self.unasked);
+        for (reason, number) in &unasked {
+            // Why an endpoint is unreachable is told below, once, with the number.
+            if !summary.unreachable.contains(reason) {
+                let reason = reason.lines().next().unwrap_or_default();
+                self.print(&format!("{RED}not asked {number}{RED:#}: {reason}"))?;
+            }
         }
         for (record, number) in std::mem::take(&mut self.known) {
             self.print(&format!("{DIM}known {number}: {record}{DIM:#}"))?;
@@ -313,7 +317,17 @@ impl<W: Write> Human<W> {
             self.print(&format!("{RED}{} {when}{RED:#}: {trouble}\n  {advice}", sanity.target))?;
         }
         for reason in &summary.unreachable {
-            self.print(&format!("{RED}unreachable{RED:#}: {reason}"))?;
+            let number = unasked.get(reason).copied().unwrap_or_default();
+            let left = if number > 0 { format!(", {} not asked", count(number, "case")) } else { String::new() };
+            self.print(&format!("{RED}unreachable{left}{RED:#}: {reason}"))?;
+        }
+        for unmet in &summary.unmet {
+            self.print(&format!(
+                "{RED}FAIL  {}{RED:#} on {}: {unmet}\n  {}",
+                unmet.id(),
+                unmet.target,
+                unmet.advice()
+            ))?;
         }
         self.warn(&summary.warnings)?;
         self.print(&closing(summary, self.left_out))

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::replay::Replay;
-use crate::runner::{Blame, CaseReport, DeviationReport, Harm, Recorded, Reporter, RunEvent, Summary, TargetFacts};
+use crate::runner::{
+    Blame, CaseReport, DeviationReport, Harm, Recorded, Reporter, RunEvent, Summary, TargetFacts, UnmetSecurity,
+};
 use crate::scenario::Verdict;
 
 /// Writes JSON Lines.
@@ -234,6 +236,7 @@ struct Totals {
     millis: f64,
     interrupted: bool,
     unreachable: Vec<String>,
+    unmet: Vec<UnmetLine>,
     sanity: Vec<SanityLine>,
     insecure: bool,
     warnings: Vec<String>,
@@ -252,6 +255,34 @@ struct SanityLine {
     protocol: &'static str,
     when: &'static str,
     trouble: Option<String>,
+}
+
+/// An endpoint that does not keep the security which is declared for it.
+#[derive(Serialize)]
+struct UnmetLine {
+    id: String,
+    target: String,
+    protocol: &'static str,
+    address: String,
+    expected: String,
+    seen: String,
+    cites: &'static [&'static str],
+    advice: String,
+}
+
+impl From<&UnmetSecurity> for UnmetLine {
+    fn from(unmet: &UnmetSecurity) -> Self {
+        Self {
+            id: unmet.id(),
+            target: unmet.target.clone(),
+            protocol: unmet.protocol.word(),
+            address: unmet.address.clone(),
+            expected: unmet.expected(),
+            seen: unmet.seen(),
+            cites: unmet.cites(),
+            advice: unmet.advice(),
+        }
+    }
 }
 
 impl From<&Summary> for Totals {
@@ -276,6 +307,7 @@ impl From<&Summary> for Totals {
             millis: (summary.took.as_secs_f64() * 1e6).round() / 1e3,
             interrupted: summary.interrupted,
             unreachable: summary.unreachable.clone(),
+            unmet: summary.unmet.iter().map(UnmetLine::from).collect(),
             sanity: summary
                 .sanity
                 .iter()

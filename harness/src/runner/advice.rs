@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use crate::axes::{Protocol, Security};
 use crate::identity::{Account, escape};
-use crate::protocol::{Outcome, Reply, ResponseCode, Stage};
+use crate::protocol::{Missing, Outcome, Reply, Stage};
 use crate::target::Endpoint;
 use crate::transport::ConnectError;
 
@@ -41,9 +41,12 @@ pub(super) fn on_tls(endpoint: &Endpoint, reason: &str) -> String {
     if is(&["no handshake within"]) {
         return "--timeout 30s waits longer, if it is TLS that is spoken there".to_string();
     }
-    "nothing was asked; --ca FILE (ca = \"FILE\" under [tls]) trusts an authority of your own or a certificate that has \
-     signed itself, --server-name NAME (server-name = \"NAME\") expects another name, --insecure verifies nothing"
-        .to_string()
+    let advice = "nothing was asked; --ca FILE (ca = \"FILE\" under [tls]) trusts an authority of your own or the server's own \
+                  certificate, --server-name NAME (server-name = \"NAME\") expects another name, --insecure verifies nothing";
+    if endpoint.security == Security::Starttls && endpoint.is_loopback() {
+        return format!("{advice}, --security plaintext does without TLS, with unprotected passwords");
+    }
+    advice.to_string()
 }
 
 /// What a missing greeting suggests.
@@ -70,8 +73,8 @@ pub(super) fn on_greeting(endpoint: &Endpoint, outcome: &Outcome) -> String {
 pub(super) fn on_login(outcome: &Outcome, account: &Account, security: Security) -> String {
     let role = &account.role;
     match outcome {
-        Outcome::Rejected(reply) if wants_protection(reply) => format!("{}{}", words(reply), in_the_open(security)),
-        Outcome::NotOffered(what) if what.contains("LOGINDISABLED") => in_the_open(security),
+        Outcome::Rejected(reply) if reply.wants_protection() => format!("{}{}", words(reply), in_the_open(security)),
+        Outcome::NotOffered(Missing::LoginDisabled) => in_the_open(security),
         Outcome::Rejected(reply) | Outcome::Bad(reply) => format!(
             "{}; the user name, the dialect or the password of the role `{role}` is wrong, or there is no such account \
              (servers do not say which)",
@@ -86,13 +89,6 @@ pub(super) fn on_login(outcome: &Outcome, account: &Account, security: Security)
         }
         _ => String::new(),
     }
-}
-
-/// Whether a refusal is about the connection, not about the password. Only IMAP has a code for it; what else is known
-/// are Dovecot's words.
-fn wants_protection(reply: &Reply) -> bool {
-    let text = reply.text.to_ascii_lowercase();
-    reply.code == Some(ResponseCode::PrivacyRequired) || text.starts_with(b"plaintext authentication disallowed")
 }
 
 fn in_the_open(security: Security) -> String {
@@ -172,7 +168,7 @@ mod tests {
         let refused = Outcome::Rejected(Reply::from_text(b"[AUTHENTICATIONFAILED] Authentication failed."));
         let wrong = said(refused, Security::Plaintext);
         assert!(wrong.starts_with(" (`[AUTHENTICATIONFAILED] Authentication failed.`); the user name"), "{wrong}");
-        let disabled = || Outcome::NotOffered("LOGIN (LOGINDISABLED)".to_string());
+        let disabled = || Outcome::NotOffered(Missing::LoginDisabled);
         assert!(said(disabled(), Security::Plaintext).contains("security = \"starttls\""));
         assert!(!said(disabled(), Security::Tls).contains("starttls"));
         let dovecot = b"[AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.";

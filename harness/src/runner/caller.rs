@@ -127,8 +127,9 @@ impl Caller<'_> {
                 return Err(no_answer);
             }
         };
-        // Nothing was sent that the server could count: it does not offer the mechanism, or there was no connection.
-        if matches!(answer.conversation.outcome, Outcome::NotOffered(_)) {
+        // The server had no password to count: it does not offer the mechanism, or takes none over this connection.
+        let outcome = answer.conversation.outcome.clone().without_refusals_for_protection(self.security);
+        if matches!(outcome, Outcome::NotOffered(_)) {
             permits.into_iter().for_each(|permit| permit.refund());
         } else {
             drop(permits);

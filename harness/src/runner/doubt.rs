@@ -95,7 +95,7 @@ mod tests {
     use crate::transport::Deadlines;
 
     fn gate() -> Governor {
-        let text = "name = 'x'\ndialect = 'opaque'\n[pop3]\naddress = '127.0.0.1:1'\n[[account]]\nrole = 'same'\n\
+        let text = "name = 'x'\ndialect = 'opaque'\n[pop3]\naddress = '127.0.0.1:1'\nsecurity = 'plaintext'\n[[account]]\nrole = 'same'\n\
                     user = 'a'\npassword = { text = 'b' }\n";
         let file = read_target(&SourceText::new("t.toml", text), std::path::Path::new(""), Passwords::Fetch, true);
         let target = remote_target(file.unwrap(), find_dialect("opaque").unwrap());

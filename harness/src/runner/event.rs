@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::harm::Harm;
 use super::pacing::{PaceFacts, Progress};
+use super::probe::UnmetSecurity;
 use crate::axes::{Encoding, Mechanism, Protocol, Security};
 use crate::scenario::{Level, Scenario, Verdict};
 
@@ -229,6 +230,8 @@ pub struct Summary {
     pub left_out: Vec<LeftOut>,
     /// Targets that could not be reached, and why.
     pub unreachable: Vec<String>,
+    /// Endpoints that do not keep the security which is declared for them; the run fails for each.
+    pub unmet: Vec<UnmetSecurity>,
     /// The logins that must work, before and after everything else.
     pub sanity: Vec<Sanity>,
     /// Whether a server's certificate was not verified.
@@ -334,6 +337,7 @@ impl Summary {
     /// Whether all was as expected.
     pub fn is_success(&self) -> bool {
         self.unexpected() == 0
+            && self.unmet.is_empty()
             && self.troubles().next().is_none()
             && self.unreachable.is_empty()
             && !self.interrupted

@@ -279,7 +279,8 @@ async fn get_acquainted(
     summary: &mut Summary,
 ) -> (Arc<Survey>, Prints) {
     let mut survey = Survey::take(plan, targets, deadlines).await;
-    summary.conversations += survey.places().len();
+    summary.conversations += survey.conversations();
+    summary.unmet = survey.unmet(targets);
     summary.warnings.extend(survey.warnings(targets));
     survey.spread_sources(governor, deadlines).await;
     let prints = check_first(plan, governor, &mut survey, summary).await;

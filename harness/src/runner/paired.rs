@@ -114,9 +114,9 @@ async fn all(mut asking: Vec<Asking<'_>>) -> Vec<Result<(Answer, Answer), NoAnsw
 /// The judgement where a login was not refused at all: there is nothing to compare then.
 fn refused(login: &Login, outcome: &Outcome, level: Level) -> Option<Judgement> {
     let name = escape(&login.name);
-    match outcome {
+    match &outcome.clone().without_refusals_for_protection(login.security) {
         Outcome::Rejected(_) | Outcome::Bad(_) | Outcome::Closed { .. } => None,
-        Outcome::NotOffered(_) => Some(judge(&Expected::Rejected, None, level, outcome)),
+        missing @ Outcome::NotOffered(_) => Some(judge(&Expected::Rejected, None, level, missing)),
         _ => Some(by_level(level, format!("the login as `{name}` is not refused: {}", describe(outcome)))),
     }
 }

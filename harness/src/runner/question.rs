@@ -1,6 +1,6 @@
 //! One case put to one target: what is sent, and what is expected then.
 
-use crate::axes::Mechanism;
+use crate::axes::{Mechanism, Security};
 use crate::identity::{Access, Account, Cause, Manner, Part, Resolution, resolve, resolve_reading};
 use crate::protocol::dialogue::{DialogueStep, Expected as ExpectedAnswer, Word, WordPattern};
 use crate::protocol::{Login, Outgoing, Redactor};
@@ -20,6 +20,8 @@ pub struct Question {
     pub request: Request,
     /// The login whose refusal must look the same.
     pub against: Option<Login>,
+    /// What protects the connection; a dialogue may begin TLS later.
+    pub security: Security,
     /// What should happen.
     pub expected: Expected,
     /// What the target's dialect says of the name by itself, where the case is about no dialect: that is no fault either.
@@ -41,7 +43,7 @@ pub enum Request {
 /// `role` logs in: the case's own, or another that will do as well. With `once`, the case is about the wire and not about
 /// how names are read.
 pub fn ask(case: &Case, target: &Target, once: bool, role: &str) -> Result<Question, String> {
-    let (_, security) = target.endpoint_for(case.protocol, case.mechanism, case.security)?;
+    let (_, security) = target.endpoint_of(case)?;
     let mechanism = case.mechanism.unwrap_or(Mechanism::Login);
     let access = Access { protocol: case.protocol, mechanism };
     let players =
@@ -70,7 +72,7 @@ pub fn ask(case: &Case, target: &Target, once: bool, role: &str) -> Result<Quest
             let documented = is_plain_name.then(|| by_dialect(target, &login.name, &login.password, access));
             // Where nobody knows how a form is read, there is nothing to hold on to.
             let documented = documented.filter(|expected| !matches!(expected, Expected::Safe(_)));
-            Ok(Question { request: Request::Login(login), against, expected, documented, passwords })
+            Ok(Question { request: Request::Login(login), against, security, expected, documented, passwords })
         }
         Action::Dialogue(lines) => {
             // A dialogue may say any account's secrets.
@@ -84,7 +86,8 @@ pub fn ask(case: &Case, target: &Target, once: bool, role: &str) -> Result<Quest
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|lacking| lacking.to_string())?;
             let expected = Expected::Dialogue;
-            Ok(Question { request: Request::Dialogue(steps), against: None, expected, documented: None, passwords })
+            let request = Request::Dialogue(steps);
+            Ok(Question { request, against: None, security, expected, documented: None, passwords })
         }
     }
 }

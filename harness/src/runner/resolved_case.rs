@@ -32,7 +32,7 @@ pub(super) fn resolve(planned: &Planned, governor: &Governor, survey: &Survey) -
     };
     let target = &*gate.target;
     let question = ask(case, target, planned.scenario.once, planned.role()).map_err(skip)?;
-    let (_, security) = target.endpoint_for(case.protocol, case.mechanism, case.security).map_err(skip)?;
+    let (_, security) = target.endpoint_of(case).map_err(skip)?;
     let place = (planned.target, case.protocol, security);
     if let Some(reason) = survey.unreachable(place) {
         return Err(fault(reason));
@@ -49,7 +49,7 @@ pub(super) fn resolve(planned: &Planned, governor: &Governor, survey: &Survey) -
     if let Request::Login(login) = &question.request
         && let Some(missing) = not_offered(login, place, survey)
     {
-        let outcome = Outcome::NotOffered(missing.clone());
+        let outcome = Outcome::NotOffered(missing.as_str().into());
         let judgement = judge(&question.expected, None, case.level, &outcome);
         if judgement.verdict == Verdict::Skip || case.expectation.is_joint() {
             return Err(skip(format!("the target does not offer {missing} over {security}")));

@@ -8,7 +8,7 @@ use super::fresh::fresh;
 use super::governor::Gate;
 use super::place::Place;
 use super::survey::{Survey, unreachable};
-use crate::axes::{Mechanism, Protocol};
+use crate::axes::{Mechanism, Protocol, Security};
 use crate::identity::{Access, Account, advise, escape};
 use crate::protocol::{Login, Outcome, Proof, Redactor, Session};
 use crate::scenario::{KnownPrint, describe};
@@ -95,7 +95,10 @@ pub(super) async fn check(
         advice::on_login(&outcome, account, security),
     );
     match outcome {
-        Outcome::Rejected(_) => SanityResult::Refused(reason),
+        // A refusal of the unprotected connection says nothing of the password.
+        Outcome::Rejected(reply) if !(security == Security::Plaintext && reply.wants_protection()) => {
+            SanityResult::Refused(reason)
+        }
         _ => SanityResult::Trouble(reason),
     }
 }
@@ -106,6 +109,9 @@ pub(super) enum GoodLoginError {
     /// No name, password and mechanism are known with which the account can log in.
     #[error("no good login is known for the role `{0}` that could come between")]
     Unknown(String),
+    /// No endpoint is left at which to log in.
+    #[error("no endpoint is left for the good login that should come between")]
+    NoEndpoint,
     /// The server refused it.
     #[error("the good login that should come between failed: {0}")]
     Refused(String),
@@ -123,8 +129,9 @@ pub(super) async fn good_login(
 ) -> Result<(), GoodLoginError> {
     let target = &gate.target;
     let Some(role) = target.directory.accounts.get(account).map(|account| account.role.as_str()) else { return Ok(()) };
-    let other = survey.place_for(place.0, place.1);
-    let place = other.filter(|_| survey.unreachable(place).is_some()).unwrap_or(place);
+    let Some(place) = survey.place_for_login_near(place) else {
+        return Err(GoodLoginError::NoEndpoint);
+    };
     let mechanism = mechanism(target, place, survey);
     let can_log_in =
         mechanism.is_some_and(|mechanism| plainest_login(target, place.1, mechanism, Some(role)).is_some());

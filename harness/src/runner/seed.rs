@@ -77,8 +77,12 @@ pub async fn seed(
 ) -> Result<(), SeedError> {
     let security = target.default_security.unwrap_or_else(|| strongest(target));
     let (endpoint, security) = target.endpoint(Protocol::Imap, Some(security)).map_err(SeedError::NoImap)?;
-    let place = (0, Protocol::Imap, security);
-    let survey = Survey::of_place(target, place, options.deadlines).await;
+    let mut place = (0, Protocol::Imap, security);
+    let mut survey = Survey::of_place(target, place, options.deadlines).await;
+    if survey.refuses_plaintext(place) {
+        place.2 = Security::Starttls;
+        survey = Survey::of_place(target, place, options.deadlines).await;
+    }
     if let Some(reason) = survey.unreachable(place) {
         return Err(SeedError::Unreachable(reason.to_string()));
     }

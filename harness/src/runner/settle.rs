@@ -81,8 +81,12 @@ impl Siblings {
         let planned = answered.planned.clone();
         let Some(case) = planned.case() else { return Vec::new() };
         let known = self.prints.get(&(planned.target, case.protocol)).map(Vec::as_slice).unwrap_or_default();
-        let outcome = answered.conversation.outcome;
-        answered.conversation.outcome = recognize(&answered.question.expected, outcome, known);
+        let outcome = recognize(&answered.question.expected, answered.conversation.outcome, known);
+        // A refusal that is about the connection says nothing of the password, unless its code is what the case is about.
+        answered.conversation.outcome = match case.code {
+            Some(_) => outcome,
+            None => outcome.without_refusals_for_protection(answered.question.security),
+        };
         let expected = &answered.question.expected;
         if let Some(code) = temporary_failure(expected, case.code.as_deref(), &answered.conversation.outcome) {
             let reason = format!("the server failed temporarily ([{code}]), so nothing is known about this login");

@@ -9,6 +9,9 @@ use super::event::SurveyFacts;
 use super::governor::Governor;
 use super::place::Place;
 use super::plan::Plan;
+use super::probe::{
+    BrokenTls, SecurityShortfall, UnmetSecurity, advertises_starttls, own_securities, refuses_plaintext, upgrade_notes,
+};
 use crate::axes::{Protocol, Security};
 use crate::protocol::{Outcome, Session, Stage};
 use crate::scenario::{Case, describe};
@@ -34,52 +37,144 @@ pub(super) struct Survey {
     found: HashMap<Place, Found>,
     /// The places in the plan's order.
     places: Vec<Place>,
+    /// What protects the logins that ask for nothing, by target and protocol.
+    own_security: HashMap<(usize, Protocol), Security>,
     /// Why nothing more is asked of a target at all, by its index.
     shut: HashMap<usize, String>,
 }
 
 impl Survey {
-    /// Asks every place that the plan uses, all at once.
+    /// Asks every place that the plan uses, all at once. Where a server takes no password without TLS and offers
+    /// STARTTLS, logins that ask for no security are given STARTTLS, and that is asked too.
     pub async fn take(plan: &Plan, targets: &[Arc<Target>], deadlines: Deadlines) -> Self {
-        let places = used_places(plan, targets);
-        let mut asking = Vec::new();
-        for &(index, protocol, security) in &places {
-            let Some(target) = targets.get(index).map(Arc::clone) else { continue };
-            let task = tokio::spawn(async move { ask(&target, protocol, security, From::default(), deadlines).await });
-            asking.push(((index, protocol, security), task));
+        let mut survey = Self::default();
+        survey.ask_places(plan, targets, deadlines).await;
+        if survey.upgrade_to_starttls(targets) {
+            survey.ask_places(plan, targets, deadlines).await;
         }
-        let mut found = HashMap::new();
-        let mut broken_tls: HashMap<usize, String> = HashMap::new();
+        survey
+    }
+
+    /// Asks every place that the plan uses and that has not been asked yet, and what is said before STARTTLS.
+    async fn ask_places(&mut self, plan: &Plan, targets: &[Arc<Target>], deadlines: Deadlines) {
+        self.places = used_places(plan, targets);
+        self.own_security = own_securities(targets);
+        let before_tls = self.places.iter().filter(|place| self.is_own_starttls(**place));
+        let before_tls: Vec<Place> = before_tls.map(|place| (place.0, place.1, Security::Plaintext)).collect();
+        let mut asking = Vec::new();
+        for place in self.places.iter().copied().chain(before_tls) {
+            let is_asked = self.found.contains_key(&place) || asking.iter().any(|(other, _)| *other == place);
+            let Some(target) = targets.get(place.0).map(Arc::clone).filter(|_| !is_asked) else { continue };
+            let task = tokio::spawn(async move { ask(&target, place.1, place.2, From::default(), deadlines).await });
+            asking.push((place, task));
+        }
+        let mut broken_tls: Vec<BrokenTls> = Vec::new();
         for (place, task) in asking {
             // A survey that panics is our own fault, and the panic has been printed; the target is not to blame.
-            let Ok((mut one, is_tls)) = task.await else { continue };
-            if let (Found::Offers(words), Some(target)) = (&mut one, targets.get(place.0)) {
-                words.retain(|word| !target.lacks.contains(word));
-            }
-            let is_abroad = targets.get(place.0).is_some_and(|target| target.is_abroad());
-            if let (Found::Unreachable(reason), true) = (&one, is_tls && is_abroad) {
-                broken_tls.entry(place.0).or_insert_with(|| reason.clone());
-            }
-            found.insert(place, one);
+            let (Ok(one), Some(target)) = (task.await, targets.get(place.0)) else { continue };
+            let one = match one {
+                Asked::Found(Found::Offers(mut words)) => {
+                    words.retain(|word| !target.lacks.contains(word));
+                    Found::Offers(words)
+                }
+                Asked::Found(other) => other,
+                Asked::TlsFailed { reason, advice } => {
+                    BrokenTls::new(place, reason, advice).add_to(&mut broken_tls);
+                    continue;
+                }
+            };
+            self.found.insert(place, one);
         }
-        // Whoever cannot be proven to be the server is told nothing at all, over no connection.
-        for (place, one) in &mut found {
-            if let Some(reason) = broken_tls.get(&place.0)
-                && !matches!(one, Found::Unreachable(_))
-            {
-                *one = Found::Unreachable(reason.clone());
+        for broken in broken_tls {
+            self.give_up_on(broken, targets);
+        }
+    }
+
+    /// Notes that TLS fails in one way at some places of a target. A server that cannot be proven to be the right one is
+    /// told nothing at all, over no connection.
+    fn give_up_on(&mut self, broken: BrokenTls, targets: &[Arc<Target>]) {
+        let Some(target) = targets.get(broken.target) else { return };
+        let reason = broken.in_words(target);
+        if target.is_abroad() {
+            for (place, found) in &mut self.found {
+                if place.0 == broken.target && !matches!(found, Found::Unreachable(_)) {
+                    *found = Found::Unreachable(reason.clone());
+                }
             }
         }
-        Self { found, places, shut: HashMap::new() }
+        self.found.extend(broken.places.iter().map(|place| (*place, Found::Unreachable(reason.clone()))));
+    }
+
+    /// Gives STARTTLS to logins that ask for no security, where someone else's server takes no password without it.
+    /// Tells whether that changes anything.
+    fn upgrade_to_starttls(&self, targets: &[Arc<Target>]) -> bool {
+        let mut is_changed = false;
+        for &place in self.found.keys().filter(|place| self.refuses_plaintext(**place)) {
+            let Some(target) = targets.get(place.0).filter(|target| target.is_abroad()) else { continue };
+            if self.own_security.get(&(place.0, place.1)) == Some(&Security::Plaintext) {
+                target.upgrade_to_starttls(place.1);
+                is_changed = true;
+            }
+        }
+        is_changed
+    }
+
+    /// Whether the server takes no password in plaintext at this place and offers STARTTLS there.
+    pub fn refuses_plaintext(&self, place: Place) -> bool {
+        let found = self.found.get(&place);
+        place.2 == Security::Plaintext
+            && matches!(found, Some(Found::Offers(words)) if refuses_plaintext(place.1, words))
+    }
+
+    /// Whether logins that ask for no security begin with STARTTLS at this place.
+    fn is_own_starttls(&self, place: Place) -> bool {
+        place.2 == Security::Starttls && self.own_security.get(&(place.0, place.1)) == Some(&Security::Starttls)
+    }
+
+    /// How many places were asked.
+    pub fn conversations(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Where the server does not keep the security that is declared for it.
+    pub fn unmet(&self, targets: &[Arc<Target>]) -> Vec<UnmetSecurity> {
+        let unmet = |&(index, protocol, security): &Place| {
+            let target = targets.get(index)?;
+            let before_tls = self.found.get(&(index, protocol, Security::Plaintext));
+            let shortfall = match (self.found.get(&(index, protocol, security))?, before_tls) {
+                (Found::NotSecured(_), _) => SecurityShortfall::NotOffered,
+                (Found::Offers(_), Some(Found::Offers(words)))
+                    if !advertises_starttls(protocol, words) && !advertises_starttls(protocol, &target.lacks) =>
+                {
+                    SecurityShortfall::NotAdvertised
+                }
+                _ => return None,
+            };
+            let (endpoint, _) = target.endpoint(protocol, Some(security)).ok()?;
+            let (target, address) = (target.name.clone(), endpoint.address.clone());
+            Some(UnmetSecurity { target, protocol, address, shortfall })
+        };
+        self.places.iter().filter(|place| self.is_own_starttls(**place)).filter_map(unmet).collect()
     }
 
     /// Asks one place of one target.
     pub async fn of_place(target: &Target, place: Place, deadlines: Deadlines) -> Self {
-        let (mut found, _) = ask(target, place.1, place.2, From::default(), deadlines).await;
-        if let Found::Offers(words) = &mut found {
-            words.retain(|word| !target.lacks.contains(word));
+        let found = match ask(target, place.1, place.2, From::default(), deadlines).await {
+            Asked::Found(Found::Offers(mut words)) => {
+                words.retain(|word| !target.lacks.contains(word));
+                Found::Offers(words)
+            }
+            Asked::Found(other) => other,
+            Asked::TlsFailed { reason, advice } => {
+                Found::Unreachable(BrokenTls::new(place, reason, advice).in_words(target))
+            }
+        };
+        Self {
+            found: HashMap::from([(place, found)]),
+            places: vec![place],
+            own_security: HashMap::from([((place.0, place.1), place.2)]),
+            ..Self::default()
         }
-        Self { found: HashMap::from([(place, found)]), places: vec![place], ..Self::default() }
     }
 
     /// Lets connections come from any loopback address, at each place of somebody else's server on this machine that
@@ -90,12 +185,12 @@ impl Survey {
                 continue;
             };
             let is_here =
-                gate.target.endpoint(place.1, Some(place.2)).is_ok_and(|(endpoint, _)| endpoint.is_loopback());
+                gate.target.endpoint_without_secrets(place.1, Some(place.2)).is_ok_and(|(it, _)| it.is_loopback());
             if !gate.target.is_abroad() || !is_here {
                 continue;
             }
             let from = From { source: Some(gate.another_source()), certified: None };
-            if let (Found::Offers(mut found), _) = ask(&gate.target, place.1, place.2, from, deadlines).await {
+            if let Asked::Found(Found::Offers(mut found)) = ask(&gate.target, place.1, place.2, from, deadlines).await {
                 found.retain(|word| !gate.target.lacks.contains(word));
                 if found == *offers {
                     gate.spread(*place);
@@ -135,11 +230,24 @@ impl Survey {
         self.found.insert(place, Found::Unreachable(reason));
     }
 
-    /// The place at which a target's sanity login is best tried: the first over that protocol that can be asked.
+    /// The place for logins of the program's own over that protocol: one that can be asked and is secured as logins are
+    /// that ask for nothing, or else by TLS. Passwords travel in plaintext only where that is what the target declares.
     pub fn place_for(&self, target: usize, protocol: Protocol) -> Option<Place> {
         let is_usable = |place: &&Place| matches!(self.found.get(place), Some(Found::Offers(_) | Found::Unknown(_)));
         let of_target = self.places.iter().filter(|place| (place.0, place.1) == (target, protocol));
-        of_target.filter(is_usable).copied().next().filter(|_| !self.shut.contains_key(&target))
+        let mut usable = of_target.filter(is_usable).copied().filter(|_| !self.shut.contains_key(&target));
+        let own = usable.clone().find(|place| self.own_security.get(&(target, protocol)) == Some(&place.2));
+        own.or_else(|| usable.find(|place| place.2 != Security::Plaintext))
+    }
+
+    /// The place for a login of the program's own that is best made at this place: this one if it may be, else another.
+    pub fn place_for_login_near(&self, place: Place) -> Option<Place> {
+        let may_log_in =
+            place.2 != Security::Plaintext || self.own_security.get(&(place.0, place.1)) == Some(&Security::Plaintext);
+        if may_log_in && self.unreachable(place).is_none() {
+            return Some(place);
+        }
+        self.place_for(place.0, place.1)
     }
 
     /// Whether a server says that it can do this; nothing where it does not say what it can do.
@@ -174,11 +282,13 @@ impl Survey {
     pub fn facts(&self, targets: &[Arc<Target>]) -> Vec<SurveyFacts> {
         let facts = |&(index, protocol, security): &Place| {
             let target = targets.get(index)?;
-            let (endpoint, _) = target.endpoint(protocol, Some(security)).ok()?;
+            let (endpoint, _) = target.endpoint_without_secrets(protocol, Some(security)).ok()?;
             let (offers, trouble) = match self.found.get(&(index, protocol, security))? {
                 Found::Offers(words) => (words.clone(), None),
                 Found::NotSecured(what) => (Vec::new(), Some(format!("does not offer {what}"))),
-                Found::Unknown(reason) | Found::Unreachable(reason) => (Vec::new(), Some(reason.clone())),
+                Found::Unknown(reason) => (Vec::new(), Some(reason.clone())),
+                // The summary says why, once for all places.
+                Found::Unreachable(_) => (Vec::new(), Some("unreachable".to_string())),
             };
             let (target, address) = (target.name.clone(), endpoint.address.clone());
             Some(SurveyFacts { target, protocol, address, security, offers, trouble })
@@ -186,7 +296,7 @@ impl Survey {
         self.places.iter().filter_map(facts).collect()
     }
 
-    /// Servers that greet and do not say what they can do.
+    /// Servers that greet and do not say what they can do, and those whose logins were given STARTTLS.
     pub fn warnings(&self, targets: &[Arc<Target>]) -> Vec<String> {
         let warning = |place: &Place| match (self.found.get(place)?, targets.get(place.0)?) {
             (Found::Unknown(reason), target) => {
@@ -194,8 +304,18 @@ impl Survey {
             }
             _ => None,
         };
-        self.places.iter().filter_map(warning).collect()
+        self.places.iter().filter_map(warning).chain(upgrade_notes(targets, &self.places)).collect()
     }
+}
+
+/// What became of asking one place.
+enum Asked {
+    Found(Found),
+    /// The server is there, and TLS fails.
+    TlsFailed {
+        reason: String,
+        advice: String,
+    },
 }
 
 /// The places that the plan's cases are put to, each once, in the order in which they come.
@@ -203,7 +323,7 @@ fn used_places(plan: &Plan, targets: &[Arc<Target>]) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
     for planned in &plan.list {
         let (Some(case), Some(target)) = (planned.case(), targets.get(planned.target)) else { continue };
-        if let Ok((_, security)) = target.endpoint_for(case.protocol, case.mechanism, case.security) {
+        if let Ok((_, security)) = target.endpoint_of(case) {
             let place = (planned.target, case.protocol, security);
             if !places.contains(&place) {
                 places.push(place);
@@ -213,27 +333,27 @@ fn used_places(plan: &Plan, targets: &[Arc<Target>]) -> Vec<Place> {
     places
 }
 
-/// Asks one place; tells too whether it is TLS that failed.
-async fn ask(
-    target: &Target,
-    protocol: Protocol,
-    security: Security,
-    from: From<'_>,
-    deadlines: Deadlines,
-) -> (Found, bool) {
-    let (endpoint, _) = match target.endpoint(protocol, Some(security)) {
+/// Asks one place what it offers. Nothing secret is sent, so it may be in plaintext.
+async fn ask(target: &Target, protocol: Protocol, security: Security, from: From<'_>, deadlines: Deadlines) -> Asked {
+    let (endpoint, _) = match target.endpoint_without_secrets(protocol, Some(security)) {
         Ok(found) => found,
-        Err(reason) => return (Found::NotSecured(reason), false),
+        Err(reason) => return Asked::Found(Found::NotSecured(reason)),
+    };
+    let tls_failed = |reason: String| {
+        let advice = advice::on_tls(endpoint, &reason);
+        Asked::TlsFailed { reason, advice }
     };
     let connection = match open(target, endpoint, security, from, deadlines).await {
         Ok(connection) => connection,
-        Err(OpenError::NotThere(reason)) => return (Found::Unreachable(reason), false),
-        Err(OpenError::Tls(reason)) => return (Found::Unreachable(tls_failure(endpoint, &reason)), true),
+        Err(OpenError::NotThere(reason)) => return Asked::Found(Found::Unreachable(reason)),
+        Err(OpenError::Tls(reason)) => return tls_failed(reason),
     };
-    let outcome = connection.converse(Session::survey(protocol, security), deadlines).await.outcome;
-    match unreachable(endpoint, &outcome) {
-        Some(reason) => (Found::Unreachable(reason), matches!(outcome, Outcome::TlsFailed(_))),
-        None => (found(outcome), false),
+    match connection.converse(Session::survey(protocol, security), deadlines).await.outcome {
+        Outcome::TlsFailed(reason) => tls_failed(reason),
+        outcome => Asked::Found(match unreachable(endpoint, &outcome) {
+            Some(reason) => Found::Unreachable(reason),
+            None => found(outcome),
+        }),
     }
 }
 
@@ -243,7 +363,7 @@ fn found(outcome: Outcome) -> Found {
         Outcome::Surveyed(words) => {
             Found::Offers(words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect())
         }
-        Outcome::NotOffered(what) => Found::NotSecured(what),
+        Outcome::NotOffered(what) => Found::NotSecured(what.to_string()),
         other => Found::Unknown(describe(&other)),
     }
 }

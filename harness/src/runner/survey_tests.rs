@@ -50,7 +50,7 @@ fn a_silent_server_is_asked_what_depends_on_nothing() {
 #[test]
 fn outcomes_of_surveys() {
     assert_eq!(found(Outcome::Surveyed(vec![b"STLS".to_vec()])), Found::Offers(vec!["STLS".to_string()]));
-    let refused = survey(found(Outcome::NotOffered("STARTTLS".to_string())));
+    let refused = survey(found(Outcome::NotOffered("STARTTLS".into())));
     assert_eq!(refused.reason_to_skip(&case(&[], &[]), PLACE).as_deref(), Some("the target does not offer STARTTLS"));
     assert_eq!(refused.place_for(0, Protocol::Imap), None);
     assert!(matches!(found(Outcome::NoAnswer(Stage::Capabilities)), Found::Unknown(_)));

@@ -280,7 +280,7 @@ mod tests {
             rejected(),
             Outcome::Bad(Reply::default()),
             Outcome::Unbound(Reply::default()),
-            Outcome::NotOffered("AUTH=PLAIN".to_string()),
+            Outcome::NotOffered("AUTH=PLAIN".into()),
             closed(),
             Outcome::NoAnswer(Stage::Login),
         ];

@@ -74,6 +74,19 @@ pub struct Case {
     pub span: Range<usize>,
 }
 
+impl Case {
+    /// Whether it sends no password and no token before TLS stands: a dialogue that begins in plaintext and speaks of a
+    /// secret within TLS at most.
+    pub fn is_harmless_in_plaintext(&self) -> bool {
+        let Action::Dialogue(lines) = &self.action else { return false };
+        let before_tls = lines.iter().take_while(|line| !matches!(line.step, ScriptStep::StartTls { .. }));
+        before_tls.into_iter().all(|line| match &line.step {
+            ScriptStep::Send(template) => !template.holds_secret(),
+            ScriptStep::Expect(_) | ScriptStep::PassOver(_) | ScriptStep::StartTls { .. } => true,
+        })
+    }
+}
+
 /// What the client does.
 #[derive(Debug, Clone)]
 pub enum Action {

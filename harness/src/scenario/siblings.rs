@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(verdicts(&[opened("Own"), opened("Own")]), [Verdict::Pass, Verdict::Pass]);
         assert_eq!(verdicts(&[opened("Own"), opened("Anothers")]), [Verdict::Pass, Verdict::Fail]);
         assert_eq!(verdicts(&[opened("Own"), rejected(), closed()]), [Verdict::Pass, Verdict::Fail, Verdict::Fail]);
-        let not_offered = Outcome::NotOffered("LITERAL+".to_string());
+        let not_offered = Outcome::NotOffered("LITERAL+".into());
         assert_eq!(verdicts(&[not_offered, rejected(), rejected()]), [Verdict::Skip, Verdict::Pass, Verdict::Pass]);
         // A hang is no sameness, not even if everything hangs, and no measure; a login without proof proves nothing.
         let hang = Outcome::NoAnswer(Stage::Login);

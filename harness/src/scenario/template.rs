@@ -192,6 +192,15 @@ impl Template {
         }
     }
 
+    /// Whether a password or a token is put in.
+    pub(super) fn holds_secret(&self) -> bool {
+        self.pieces.iter().any(|piece| match piece {
+            Piece::Value { value, .. } => matches!(value, Value::Password | Value::Token),
+            Piece::Base64(inner) => inner.holds_secret(),
+            Piece::Octets(_) | Piece::Length(_) | Piece::Each => false,
+        })
+    }
+
     /// Whether `{each}` stands in it.
     pub(super) fn uses_each(&self) -> bool {
         self.pieces.iter().any(|piece| match piece {

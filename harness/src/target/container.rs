@@ -9,7 +9,7 @@ use super::choice::{ChoiceError, find_dialect};
 use super::file::{TargetFile, TargetFileError, read_target};
 use super::password::Passwords;
 use super::vitals::{Process, Vitals};
-use super::{Endpoint, Keeper, Target, TlsClients, of_a_real_server};
+use super::{Endpoint, Keeper, StarttlsUpgrades, Target, TlsClients, of_a_real_server};
 use crate::axes::{Protocol, Security};
 use crate::identity::Dialect;
 use crate::source::SourceText;
@@ -101,6 +101,7 @@ pub async fn start_container(name: &str) -> Result<Target, ContainerError> {
         lacks: file.lacks,
         limits: file.limits,
         known: file.known,
+        upgrades: StarttlsUpgrades::default(),
         clients: TlsClients::default(),
         keeper: Keeper::Container(Box::new(running)),
     })

@@ -1,9 +1,11 @@
 //! Where a server listens, and which of its addresses a case is put to.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Target;
 use crate::axes::{Mechanism, Protocol, Security};
+use crate::scenario::Case;
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,35 +74,85 @@ pub fn with_usual_port(address: &str, protocol: Protocol, implicit_tls: bool) ->
     }
 }
 
+/// The protocols whose plaintext endpoint takes no password before STARTTLS, as the survey before a run found out.
+///
+/// Logins that ask for no security use STARTTLS there.
+#[derive(Debug, Default)]
+pub(crate) struct StarttlsUpgrades(AtomicU32);
+
+impl StarttlsUpgrades {
+    fn holds(&self, protocol: Protocol) -> bool {
+        self.0.load(Ordering::Relaxed) & protocol.bit() != 0
+    }
+}
+
 impl Target {
     /// Where a case over this protocol is put that asks for this security, and what protects the connection there;
-    /// else the reason for which it cannot be asked.
+    /// else the reason for which it cannot be asked. Where no security is asked for, the target's own counts.
     pub fn endpoint(&self, protocol: Protocol, security: Option<Security>) -> Result<(&Endpoint, Security), String> {
-        let mut endpoints = self.endpoints.iter().filter(|endpoint| endpoint.protocol == protocol);
-        let Some(first) = endpoints.clone().next() else {
-            return Err(format!("{} does not speak {protocol}", self.name));
-        };
-        let Some(security) = security.or(self.default_security) else { return Ok((first, first.security)) };
-        if security == Security::Tls {
-            let found = endpoints.find(|endpoint| endpoint.security == Security::Tls);
-            let endpoint = found.ok_or_else(|| {
-                format!("{} has no implicit-TLS port for {protocol}; say where it is under [{protocol}s]", self.name)
-            })?;
-            return Ok((endpoint, security));
-        }
-        let exact = endpoints.clone().find(|endpoint| endpoint.security == security);
-        let endpoint = exact.or_else(|| endpoints.find(|endpoint| endpoint.security != Security::Tls));
-        let endpoint = endpoint.ok_or_else(|| {
-            format!("{} has no port for {protocol} without TLS; say where it is under [{protocol}]", self.name)
-        })?;
-        // What is meant to be secured is not to be laid open by a case that somebody else wrote.
-        let lays_open = security == Security::Plaintext && endpoint.security == Security::Starttls;
-        if lays_open && !endpoint.is_loopback() && !self.allow_plaintext {
+        let found = self.endpoint_without_secrets(protocol, security)?;
+        // An endpoint that is meant to be secured is not laid open by a case that someone else wrote.
+        let lays_open = found.1 == Security::Plaintext && found.0.security != Security::Plaintext;
+        if lays_open && !self.allow_plaintext {
             return Err(
                 "would send a password over an unprotected connection; --allow-plaintext asks it anyway".to_string()
             );
         }
-        Ok((endpoint, security))
+        Ok(found)
+    }
+
+    /// The same for a conversation that sends no secret: it may be in plaintext at any endpoint.
+    pub(crate) fn endpoint_without_secrets(
+        &self,
+        protocol: Protocol,
+        security: Option<Security>,
+    ) -> Result<(&Endpoint, Security), String> {
+        let mut endpoints = self.endpoints.iter().filter(|endpoint| endpoint.protocol == protocol);
+        let Some(first) = endpoints.clone().next() else {
+            return Err(format!("{} does not speak {protocol}", self.name));
+        };
+        let Some(wanted) = security.or(self.default_security) else {
+            return Ok((first, self.upgraded(protocol, first.security)));
+        };
+        let wanted = if security.is_none() { self.upgraded(protocol, wanted) } else { wanted };
+        if wanted == Security::Tls {
+            let found = endpoints.find(|endpoint| endpoint.security == Security::Tls);
+            let endpoint = found.ok_or_else(|| {
+                format!("{} has no implicit-TLS port for {protocol}; say where it is under [{protocol}s]", self.name)
+            })?;
+            return Ok((endpoint, wanted));
+        }
+        let exact = endpoints.clone().find(|endpoint| endpoint.security == wanted);
+        let endpoint = exact.or_else(|| endpoints.find(|endpoint| endpoint.security != Security::Tls));
+        let endpoint = endpoint.ok_or_else(|| {
+            format!("{} has no port for {protocol} without TLS; say where it is under [{protocol}]", self.name)
+        })?;
+        Ok((endpoint, wanted))
+    }
+
+    /// Makes logins over this protocol that ask for no security use STARTTLS in the place of plaintext.
+    pub(crate) fn upgrade_to_starttls(&self, protocol: Protocol) {
+        self.upgrades.0.fetch_or(protocol.bit(), Ordering::Relaxed);
+    }
+
+    /// Whether that has been done.
+    pub(crate) fn is_upgraded_to_starttls(&self, protocol: Protocol) -> bool {
+        self.upgrades.holds(protocol)
+    }
+
+    fn upgraded(&self, protocol: Protocol, security: Security) -> Security {
+        match security {
+            Security::Plaintext if self.upgrades.holds(protocol) => Security::Starttls,
+            other => other,
+        }
+    }
+
+    /// Where a case is put. A dialogue that sends no secret before TLS may begin in plaintext at any endpoint.
+    pub fn endpoint_of(&self, case: &Case) -> Result<(&Endpoint, Security), String> {
+        if case.is_harmless_in_plaintext() {
+            return self.endpoint_without_secrets(case.protocol, case.security);
+        }
+        self.endpoint_for(case.protocol, case.mechanism, case.security)
     }
 
     /// The same for a login with this mechanism: one that rests on TLS gets TLS where the target has it.

@@ -17,7 +17,11 @@ use crate::transport::{ClientCertificate, TlsSettings};
 
 const ENDPOINT: &[Field] = &[
     Field::new("address", Kind::Text, "Host and port: mail.example.org:143."),
-    Field::new("security", Kind::Word(Security::WORDS), "What protects the connection."),
+    Field::new(
+        "security",
+        Kind::Word(Security::WORDS),
+        "What protects the connection; starttls where it is left out. What is declared must be there.",
+    ),
 ];
 
 const TLS_ENDPOINT: &[Field] = &[Field::new("address", Kind::Text, "Host and port: mail.example.org:993.")];
@@ -181,7 +185,8 @@ fn endpoint(table: &Table<'_>, protocol: Protocol, always: Option<Security>, nee
             );
         }
     }
-    let security = always.or_else(|| table.word("security", Security::from_word)).unwrap_or(Security::Plaintext);
+    // A password travels in plaintext only where someone asks for it, on this machine too.
+    let security = always.or_else(|| table.word("security", Security::from_word)).unwrap_or(Security::Starttls);
     Some(Endpoint { protocol, address: address.map(|text| text.value).unwrap_or_default(), security })
 }
 

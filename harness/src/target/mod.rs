@@ -25,6 +25,7 @@ pub(crate) use clients::TlsClients;
 #[cfg(feature = "containers")]
 pub use container::{ContainerError, container_dialect, container_file, start_container};
 pub use date::Date;
+pub(crate) use endpoint::StarttlsUpgrades;
 pub use endpoint::{Endpoint, with_usual_port};
 pub use file::{TARGET_FIELDS, TargetFile, TargetFileError, read_target};
 pub(crate) use known::apply as apply_known;
@@ -58,7 +59,8 @@ pub struct Target {
     pub certificates: HashMap<String, ClientCertificate>,
     /// What cases get that ask for no security; nothing where the endpoint's own will do.
     pub default_security: Option<Security>,
-    /// Whether a password may travel unprotected where the endpoint is meant to be secured.
+    /// Whether a password may travel unprotected where the endpoint is meant to be secured: cases that ask for plaintext
+    /// are asked then. A command line says so with `--security plaintext` or `--allow-plaintext`.
     pub allow_plaintext: bool,
     /// Capabilities that it is known not to have, in upper case.
     pub lacks: Vec<String>,
@@ -66,6 +68,8 @@ pub struct Target {
     pub limits: Limits,
     /// What it is known to do otherwise.
     pub known: Records,
+    /// Where STARTTLS takes the place of plaintext.
+    pub(crate) upgrades: StarttlsUpgrades,
     /// The TLS clients for it.
     pub(crate) clients: TlsClients,
     /// What must live as long as the target does.
@@ -148,6 +152,7 @@ pub fn remote_target(file: TargetFile, dialect: Dialect) -> Target {
         lacks: file.lacks,
         limits: file.limits,
         known: file.known,
+        upgrades: StarttlsUpgrades::default(),
         clients: TlsClients::default(),
         keeper: Keeper::Nobody,
     }

@@ -11,7 +11,11 @@ const VERSIONS: &[&str] = &["1.2", "1.3"];
 
 /// What the table may hold.
 pub(super) const TLS_FIELDS: &[Field] = &[
-    Field::new("ca", Kind::Text, "A PEM file beside this one: the only authorities that are trusted."),
+    Field::new(
+        "ca",
+        Kind::Text,
+        "A PEM file beside this one: only its certificates are trusted, and what they have signed.",
+    ),
     Field::new("server-name", Kind::Text, "The name that the certificate must be for, where it is not the address's."),
     Field::new("oldest", Kind::Word(VERSIONS), "The oldest version that is spoken."),
     Field::new("newest", Kind::Word(VERSIONS), "The newest version that is spoken."),

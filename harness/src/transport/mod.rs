@@ -1,6 +1,7 @@
 //! Drives a protocol session over a real stream: connects, sends, receives, keeps the time, writes the transcript.
 
 mod connection;
+mod own_certificates;
 mod tls;
 mod tls_client;
 mod tls_failure;

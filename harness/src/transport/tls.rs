@@ -22,7 +22,8 @@ pub struct TlsSettings {
 pub enum Roots {
     /// Those that the operating system trusts.
     System,
-    /// Those in this PEM text, and no others.
+    /// Those in this PEM text, what they have signed, and no others. A server may show one of these very
+    /// certificates, whatever name it is for, unless `server_name` asks for one.
     Own(Vec<u8>),
 }
 

@@ -17,6 +17,7 @@ use tokio_rustls::rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme, SupportedProtocolVersion,
 };
 
+use super::own_certificates::OwnCertificates;
 use super::tls::{ClientCertificate, Roots, TlsSettings, TlsVersion};
 
 /// How many sessions are kept for resumption. All are with one server, and each is good for one handshake in TLS 1.3.
@@ -123,12 +124,14 @@ fn verifier(
         }
         Roots::Own(pem) => {
             let unreadable = |error: &dyn std::fmt::Display| TlsSettingsError::OwnRoots(error.to_string());
+            let trusted = certificates(pem).map_err(|reason| unreadable(&reason))?;
             let mut roots = RootCertStore::empty();
-            for certificate in certificates(pem).map_err(|reason| unreadable(&reason))? {
-                roots.add(certificate).map_err(|error| unreadable(&error))?;
+            for certificate in &trusted {
+                roots.add(certificate.clone()).map_err(|error| unreadable(&error))?;
             }
-            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
-            Ok(verifier.map_err(|error| unreadable(&error))?)
+            let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
+            let chains = chains.map_err(|error| unreadable(&error))?;
+            Ok(Arc::new(OwnCertificates::new(trusted, settings.server_name.is_some(), chains)))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tokio_rustls::rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
+use tokio_rustls::rustls::{AlertDescription, CertificateError, Error, OtherError, PeerIncompatible};
 
 /// How much of what came in the place of TLS is shown.
 const SHOWN_OCTETS: usize = 12;
@@ -70,16 +70,19 @@ fn certificate_reason(error: &CertificateError) -> String {
         CertificateError::Revoked => "the certificate has been revoked".to_owned(),
         CertificateError::BadEncoding => "the certificate cannot be read".to_owned(),
         CertificateError::BadSignature => "no authority that is trusted has signed the certificate: its signature is wrong".to_owned(),
-        // The library that says so is not one of ours to name: its error is known by what it is called. What tools make
-        // in one step is often such a certificate, and to trust it as an authority does not make it a server's
-        // (RFC 5280 §4.2.1.9).
-        CertificateError::Other(inner) if format!("{inner:?}").contains("CaUsedAsEndEntity") => {
-            "the certificate is an authority's own (CA:TRUE, as in many that are self-signed) and no server's, which --ca \
-             does not change"
+        error if is_authority(error) => {
+            "the certificate is an authority's own (CA:TRUE, as in many that are self-signed) and no server's: only --ca \
+             with this very certificate makes it a server's"
                 .to_owned()
         }
         other => format!("the certificate is not good: {other}"),
     }
+}
+
+/// Whether a server's certificate was refused because it is an authority's own (CA:TRUE, RFC 5280 §4.2.1.9).
+pub(super) fn is_authority(error: &CertificateError) -> bool {
+    let CertificateError::Other(OtherError(inner)) = error else { return false };
+    matches!(inner.downcast_ref::<webpki::Error>(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
 /// `localhost` of `DnsName("localhost")`: the library gives names in the way in which programmers read them.

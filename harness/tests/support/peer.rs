@@ -4,7 +4,7 @@
 #![allow(dead_code)]
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use loginspec::axes::Protocol;
@@ -39,6 +39,10 @@ pub struct Peer {
     pub protocol: Protocol,
     /// What `CAPABILITY` says beyond the version, and `CAPA`'s lines.
     pub offers: &'static str,
+    /// The same within TLS, where that differs.
+    pub offers_within_tls: Option<&'static str>,
+    /// Every line that clients have sent, and whether it was within TLS.
+    pub heard: Arc<Mutex<Vec<(bool, String)>>>,
     /// The challenges of a SASL exchange; `NONCE` is the client's. After the last comes the success.
     pub challenges: Vec<String>,
     /// The command's first letters, as in `LOGIN`; nothing for the greeting.
@@ -61,7 +65,16 @@ impl Peer {
             Protocol::Imap => "AUTH=PLAIN STARTTLS",
             Protocol::Pop3 => "USER\r\nSASL PLAIN\r\nSTLS\r\n",
         };
-        Self { protocol, offers, challenges: vec![String::new()], at: "", misdeed: None, tls: None }
+        Self {
+            protocol,
+            offers,
+            offers_within_tls: None,
+            heard: Arc::default(),
+            challenges: vec![String::new()],
+            at: "",
+            misdeed: None,
+            tls: None,
+        }
     }
 
     /// The same, misbehaving at this command.
@@ -89,11 +102,12 @@ impl Peer {
             Some((acceptor, true)) => Box::new(acceptor.accept(stream).await.ok()?),
             _ => Box::new(stream),
         };
+        let mut is_tls = matches!(self.tls, Some((_, true)));
         let mut stream = BufReader::new(stream);
         let greeting = if self.protocol == Protocol::Imap { "* OK ready\r\n" } else { "+OK ready\r\n" };
         self.answer(&mut stream, "", "", greeting).await?;
         loop {
-            let line = hear(&mut stream).await?;
+            let line = self.hear(&mut stream, is_tls).await?;
             let (tag, command) = match self.protocol {
                 Protocol::Imap => line.split_once(' ')?,
                 Protocol::Pop3 => ("", line.as_str()),
@@ -101,7 +115,7 @@ impl Peer {
             let word = command.split(' ').next()?;
             match word {
                 "AUTHENTICATE" | "AUTH" => {
-                    self.exchange(&mut stream, tag, word).await?;
+                    self.exchange(&mut stream, tag, word, is_tls).await?;
                     continue;
                 }
                 "STARTTLS" | "STLS" => {
@@ -109,14 +123,15 @@ impl Peer {
                     self.answer(&mut stream, word, tag, done).await?;
                     if let Some((acceptor, false)) = &self.tls {
                         stream = BufReader::new(Box::new(acceptor.accept(stream.into_inner()).await.ok()?));
+                        is_tls = true;
                     }
                     continue;
                 }
                 _ => {}
             }
             let answer = match self.protocol {
-                Protocol::Imap => self.imap(word),
-                Protocol::Pop3 => self.pop3(word),
+                Protocol::Imap => self.imap(word, is_tls),
+                Protocol::Pop3 => self.pop3(word, is_tls),
             };
             self.answer(&mut stream, word, tag, &answer).await?;
             if matches!(word, "LOGOUT" | "QUIT") {
@@ -125,9 +140,20 @@ impl Peer {
         }
     }
 
-    fn imap(&self, word: &str) -> String {
+    /// The same as `hear`, and it is kept what was heard.
+    async fn hear(&self, stream: &mut Stream, is_tls: bool) -> Option<String> {
+        let line = hear(stream).await?;
+        self.heard.lock().unwrap().push((is_tls, line.clone()));
+        Some(line)
+    }
+
+    fn offered(&self, is_tls: bool) -> &'static str {
+        self.offers_within_tls.filter(|_| is_tls).unwrap_or(self.offers)
+    }
+
+    fn imap(&self, word: &str, is_tls: bool) -> String {
         match word {
-            "CAPABILITY" => format!("* CAPABILITY IMAP4rev1 {}\r\nTAG OK\r\n", self.offers),
+            "CAPABILITY" => format!("* CAPABILITY IMAP4rev1 {}\r\nTAG OK\r\n", self.offered(is_tls)),
             "EXAMINE" => "* 1 EXISTS\r\n* OK [UIDVALIDITY 7] so\r\nTAG OK\r\n".to_string(),
             "FETCH" => "* 1 FETCH (BODY[HEADER.FIELDS (X-LOGINSPEC-MAILBOX)] {29}\r\n\
                         X-Loginspec-Mailbox: Same\r\n\r\n)\r\nTAG OK\r\n"
@@ -137,16 +163,16 @@ impl Peer {
         }
     }
 
-    fn pop3(&self, word: &str) -> String {
+    fn pop3(&self, word: &str, is_tls: bool) -> String {
         match word {
-            "CAPA" => format!("+OK\r\n{}.\r\n", self.offers),
+            "CAPA" => format!("+OK\r\n{}.\r\n", self.offered(is_tls)),
             "STAT" => "+OK 1 100\r\n".to_string(),
             "TOP" => "+OK\r\nX-Loginspec-Mailbox: Same\r\n\r\n.\r\n".to_string(),
             _ => "+OK\r\n".to_string(),
         }
     }
 
-    async fn exchange(&self, stream: &mut Stream, tag: &str, word: &str) -> Option<()> {
+    async fn exchange(&self, stream: &mut Stream, tag: &str, word: &str, is_tls: bool) -> Option<()> {
         let mut nonce = String::new();
         for (number, challenge) in self.challenges.iter().enumerate() {
             let told = base64(challenge.replace("NONCE", &nonce).as_bytes());
@@ -155,7 +181,7 @@ impl Peer {
             if self.at == at && self.misdeed.is_some() {
                 return Some(());
             }
-            let response = hear(stream).await?;
+            let response = self.hear(stream, is_tls).await?;
             let response = String::from_utf8(unbase64(&response)).unwrap_or_default();
             if let Some((_, rest)) = response.split_once(",r=").filter(|_| nonce.is_empty()) {
                 nonce = rest.to_string();

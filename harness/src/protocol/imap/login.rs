@@ -10,7 +10,7 @@ use crate::protocol::outcome::{Deviation, Deviations, Outcome, Reply, Stage};
 use crate::protocol::outgoing::Outgoing;
 use crate::protocol::sasl::{Sasl, Stop, decode_challenge};
 use crate::protocol::step::Step;
-use crate::protocol::{Login, Secured};
+use crate::protocol::{Login, Missing, Secured};
 
 const GREETING: &str = "the greeting is an untagged OK, PREAUTH or BYE (RFC 9051 §7.1)";
 const TAG: &str = "a tagged response bears the tag of the command that it ends (RFC 9051 §2.2.1, §7)";
@@ -136,7 +136,7 @@ impl ImapLogin {
                 Ok(self.command("CAPABILITY", Awaiting::Capability))
             }
             Response::Status(Condition::Preauth, _) => {
-                Ok(self.conclude(Outcome::NotOffered("a login: the greeting is PREAUTH".to_owned())))
+                Ok(self.conclude(Outcome::NotOffered("a login: the greeting is PREAUTH".into())))
             }
             Response::Status(Condition::Bye, text) => {
                 Ok(Step::Finish(Outcome::Closed { stage: Stage::Greeting, farewell: Some(Reply::from_text(text)) }))
@@ -201,7 +201,7 @@ impl ImapLogin {
             Ok(turn) => turn,
             Err(Stop::Broken(rule)) => return Err(frame.deviation(rule, 0)),
             // In the middle of an exchange there is no command to take leave with.
-            Err(Stop::NotOffered(missing)) => return Ok(Step::Finish(Outcome::NotOffered(missing))),
+            Err(Stop::NotOffered(missing)) => return Ok(Step::Finish(Outcome::NotOffered(missing.into()))),
         };
         if let Some(rule) = turn.noted {
             deviations.note(frame.deviation(rule, 2));
@@ -219,7 +219,7 @@ impl ImapLogin {
         }
         let sasl = match Sasl::new(&self.login, self.secured.as_ref(), self.offers_plus()) {
             Ok(sasl) => sasl,
-            Err(missing) => return self.conclude(Outcome::NotOffered(missing)),
+            Err(missing) => return self.conclude(Outcome::NotOffered(missing.into())),
         };
         self.awaiting = Awaiting::Login;
         self.tag += 1;
@@ -242,27 +242,27 @@ impl ImapLogin {
     }
 
     /// What the login needs and the server does not offer.
-    fn missing(&self) -> Option<String> {
+    fn missing(&self) -> Option<Missing> {
         let offered = &self.capabilities;
         let Login { mechanism, name, password, .. } = &self.login;
         if let Some(sasl_name) = mechanism.sasl_name() {
             let capability = format!("AUTH={sasl_name}");
             if !offered.holds(capability.as_bytes()) {
-                return Some(capability);
+                return Some(capability.into());
             }
             // Only what is offered can be denied.
             if self.login.fault == Some(Fault::ChannelBindingDowngrade) && !self.offers_plus() {
-                return Some(format!("{capability}-PLUS"));
+                return Some(format!("{capability}-PLUS").into());
             }
         } else if *mechanism == Mechanism::Login && offered.holds(b"LOGINDISABLED") {
-            return Some("LOGIN (LOGINDISABLED)".to_owned());
+            return Some(Missing::LoginDisabled);
         }
         match self.encoding {
-            Encoding::InitialResponse if !offered.holds(b"SASL-IR") => Some("SASL-IR".to_owned()),
+            Encoding::InitialResponse if !offered.holds(b"SASL-IR") => Some("SASL-IR".into()),
             Encoding::LiteralPlus => {
                 let longest = name.len().max(password.expose().len());
                 let small = offered.holds(b"LITERAL-") && longest <= LITERAL_MINUS_LIMIT;
-                (!small && !offered.holds(b"LITERAL+")).then(|| "LITERAL+".to_owned())
+                (!small && !offered.holds(b"LITERAL+")).then(|| "LITERAL+".into())
             }
             _ => None,
         }

@@ -177,18 +177,18 @@ fn a_server_without_capability_is_asked_to_log_in_all_the_same() {
 #[test]
 fn what_is_not_offered_is_not_asked_for() {
     let cases = [
-        (Mechanism::Login, Encoding::Quoted, "LOGINDISABLED", "LOGIN (LOGINDISABLED)"),
-        (Mechanism::Login, Encoding::LiteralPlus, "IMAP4rev1", "LITERAL+"),
-        (Mechanism::Plain, Encoding::Continuation, "AUTH=LOGIN", "AUTH=PLAIN"),
-        (Mechanism::SaslLogin, Encoding::Continuation, "AUTH=PLAIN", "AUTH=LOGIN"),
-        (Mechanism::Plain, Encoding::InitialResponse, "auth=plain", "SASL-IR"),
+        (Mechanism::Login, Encoding::Quoted, "LOGINDISABLED", Missing::LoginDisabled),
+        (Mechanism::Login, Encoding::LiteralPlus, "IMAP4rev1", "LITERAL+".into()),
+        (Mechanism::Plain, Encoding::Continuation, "AUTH=LOGIN", "AUTH=PLAIN".into()),
+        (Mechanism::SaslLogin, Encoding::Continuation, "AUTH=PLAIN", "AUTH=LOGIN".into()),
+        (Mechanism::Plain, Encoding::InitialResponse, "auth=plain", "SASL-IR".into()),
     ];
     for (mechanism, encoding, capabilities, missing) in cases {
         let trace = format!("S: * OK [CAPABILITY {capabilities}]\nC: a1 LOGOUT\nS: * BYE\nS: a1 OK");
-        assert_eq!(play(session(mechanism, encoding), &trace), Outcome::NotOffered(missing.to_owned()));
+        assert_eq!(play(session(mechanism, encoding), &trace), Outcome::NotOffered(missing));
     }
     let preauth = play(quoted(), "S: * PREAUTH logged in as Smith\nC: a1 LOGOUT\nS: a1 OK");
-    assert_eq!(preauth, Outcome::NotOffered("a login: the greeting is PREAUTH".to_owned()));
+    assert_eq!(preauth, Outcome::NotOffered("a login: the greeting is PREAUTH".into()));
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn literal_minus_is_for_short_literals() {
     let long = "x".repeat(LITERAL_MINUS_LIMIT + 1);
     let trace = "S: * OK [CAPABILITY LITERAL-]\nC: a1 LOGOUT\nS: [closed]";
     let outcome = play(session_of(&long, Mechanism::Login, Encoding::LiteralPlus), trace);
-    assert_eq!(outcome, Outcome::NotOffered("LITERAL+".to_owned()));
+    assert_eq!(outcome, Outcome::NotOffered("LITERAL+".into()));
     let trace = "S: * OK [CAPABILITY LITERAL-]\nC: a1 LOGIN {2+}\nC: me {12+}\nC: Secret-User1
                  S: a1 NO\nC: a2 LOGOUT\nS: [closed]";
     let outcome = play(session_of("me", Mechanism::Login, Encoding::LiteralPlus), trace);
@@ -355,7 +355,7 @@ fn channel_binding_needs_tls_and_a_downgrade_needs_an_offer() {
     let plus = "S: * OK [CAPABILITY AUTH=SCRAM-SHA-1-PLUS AUTH=SCRAM-SHA-1]\n";
     let trace = format!("{plus}C: a1 LOGOUT\nS: [closed]");
     let outcome = play(session(Mechanism::ScramSha1Plus, Encoding::Continuation), &trace);
-    assert_eq!(outcome, Outcome::NotOffered("channel binding (no TLS)".to_owned()));
+    assert_eq!(outcome, Outcome::NotOffered("channel binding (no TLS)".into()));
     let mut bound = session(Mechanism::ScramSha1Plus, Encoding::Continuation);
     bound.secured(Secured { exporter: Some([1; 32]), ..Secured::default() });
     bound.receive(b"* OK [CAPABILITY AUTH=SCRAM-SHA-1-PLUS]\r\n+ \r\n");
@@ -364,7 +364,7 @@ fn channel_binding_needs_tls_and_a_downgrade_needs_an_offer() {
     assert!(first.meaning.is_some_and(|meaning| meaning.starts_with("p=tls-exporter,,n=")));
     let trace = "S: * OK [CAPABILITY AUTH=SCRAM-SHA-1]\nC: a1 LOGOUT\nS: [closed]";
     let denies = faulty(Mechanism::ScramSha1, Encoding::Continuation, Fault::ChannelBindingDowngrade);
-    assert_eq!(play(denies, trace), Outcome::NotOffered("AUTH=SCRAM-SHA-1-PLUS".to_owned()));
+    assert_eq!(play(denies, trace), Outcome::NotOffered("AUTH=SCRAM-SHA-1-PLUS".into()));
 }
 
 #[test]
@@ -378,7 +378,7 @@ fn few_iterations_and_no_quality_are_told() {
     let challenge = STANDARD.encode(r#"nonce="a",algorithm=md5-sess,qop="auth-conf""#);
     let trace = format!("S: * OK [CAPABILITY AUTH=DIGEST-MD5]\nC: a1 AUTHENTICATE DIGEST-MD5\nS: + {challenge}");
     let outcome = play(session_of("User1", Mechanism::DigestMd5, Encoding::Continuation), &trace);
-    assert_eq!(outcome, Outcome::NotOffered("DIGEST-MD5 with qop=auth".to_owned()));
+    assert_eq!(outcome, Outcome::NotOffered("DIGEST-MD5 with qop=auth".into()));
 }
 
 #[test]

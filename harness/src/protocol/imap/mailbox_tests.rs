@@ -80,7 +80,7 @@ fn a_refused_login_delivers_nothing_and_pop3_cannot() {
     let refused = play(Session::delivery(login(Protocol::Imap), message()), trace);
     assert_eq!(refused, Outcome::Rejected(Reply::default()));
     let pop3 = Session::delivery(login(Protocol::Pop3), message()).outcome();
-    assert_eq!(pop3, Outcome::NotOffered("delivery without IMAP".to_owned()));
+    assert_eq!(pop3, Outcome::NotOffered("delivery without IMAP".into()));
 }
 
 #[test]

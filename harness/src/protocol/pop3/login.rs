@@ -216,7 +216,7 @@ impl Pop3Login {
 
     fn apop(&mut self, frame: &Frame<'_>, greeting: &[u8], deviations: &mut Deviations) -> Step {
         let Some(timestamp) = apop::timestamp(greeting) else {
-            return conclude(Outcome::NotOffered("APOP (no timestamp in the greeting)".to_owned()));
+            return conclude(Outcome::NotOffered("APOP (no timestamp in the greeting)".into()));
         };
         // Without this a forged challenge can be one half of a collision (CVE-2007-1558).
         if !timestamp.contains(&b'@') {
@@ -230,7 +230,7 @@ impl Pop3Login {
         let begin = || Sasl::new(&self.login, self.secured.as_ref(), self.offers_plus);
         let mut sasl = match begin() {
             Ok(sasl) => sasl,
-            Err(missing) => return conclude(Outcome::NotOffered(missing)),
+            Err(missing) => return conclude(Outcome::NotOffered(missing.into())),
         };
         let command = format!("AUTH {}", self.login.mechanism.sasl_name().unwrap_or_default());
         let mut outgoing = Outgoing::plain(command.clone());
@@ -259,7 +259,7 @@ impl Pop3Login {
             Some(Ok(turn)) => turn,
             Some(Err(Stop::Broken(rule))) => return Err(frame.deviation(rule, 0)),
             // In the middle of an exchange there is no command to take leave with.
-            Some(Err(Stop::NotOffered(missing))) => return Ok(Step::Finish(Outcome::NotOffered(missing))),
+            Some(Err(Stop::NotOffered(missing))) => return Ok(Step::Finish(Outcome::NotOffered(missing.into()))),
             None => return Err(frame.deviation(NO_CHALLENGE_DUE, 0)),
         };
         if let Some(rule) = turn.noted {
@@ -286,7 +286,7 @@ impl Pop3Login {
 
     fn not_offered(&self, why: &str) -> Step {
         let name = self.login.mechanism.sasl_name().unwrap_or_default();
-        conclude(Outcome::NotOffered(format!("AUTH {name}{why}")))
+        conclude(Outcome::NotOffered(format!("AUTH {name}{why}").into()))
     }
 
     fn command(&mut self, command: &str, awaiting: Awaiting) -> Step {

@@ -182,9 +182,9 @@ fn a_long_initial_response_waits_for_the_continuation() {
 fn what_is_not_offered_is_not_asked_for() {
     let plain = || session_of("tim", Mechanism::Plain, None);
     let none = play(plain(), "S: +OK\nC: CAPA\nS: -ERR unknown\nC: QUIT\nS: +OK");
-    assert_eq!(none, Outcome::NotOffered("AUTH PLAIN (no CAPA)".to_owned()));
+    assert_eq!(none, Outcome::NotOffered("AUTH PLAIN (no CAPA)".into()));
     let other = play(plain(), "S: +OK\nC: CAPA\nS: +OK\nS: USER\nS: SASL LOGIN PLAINER\nS: .\nC: QUIT\nS: +OK");
-    assert_eq!(other, Outcome::NotOffered("AUTH PLAIN".to_owned()));
+    assert_eq!(other, Outcome::NotOffered("AUTH PLAIN".into()));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn apop_as_in_rfc_1939() {
 #[test]
 fn apop_needs_a_timestamp() {
     let none = play(apop(None), "S: +OK POP3 server ready\nC: QUIT\nS: +OK");
-    assert_eq!(none, Outcome::NotOffered("APOP (no timestamp in the greeting)".to_owned()));
+    assert_eq!(none, Outcome::NotOffered("APOP (no timestamp in the greeting)".into()));
     let mut session = apop(None);
     session.receive(b"+OK <1>\r\n");
     assert!(matches!(session.poll(), Action::Send(command) if command.octets.starts_with(b"APOP mrose ")));
@@ -221,7 +221,7 @@ fn apop_needs_a_timestamp() {
     let acting =
         Login { authzid: Some(b"x".to_vec()), ..Login::new(Protocol::Pop3, Mechanism::Apop, "m", Password::new("p")) };
     let outcome = Session::login(acting).outcome();
-    assert_eq!(outcome, Outcome::NotOffered("an authorization identity with apop".to_owned()));
+    assert_eq!(outcome, Outcome::NotOffered("an authorization identity with apop".into()));
 }
 
 #[test]

@@ -108,10 +108,11 @@ impl<W: io::Write> Junit<W> {
     fn error(&mut self, error: &RunError) -> io::Result<()> {
         let name = class_name(RUN, error.target.as_deref());
         let mut xml = inside_a_suite()?;
-        write_error(&mut xml, &name, &error.name, &error.message, &error.text)?;
+        let kind = if error.is_failure { Kind::Failure } else { Kind::Error };
+        write_error(&mut xml, &name, error, kind)?;
         let part = self.spool.append(xml.out())?;
         let suite = self.suites.entry(name).or_insert_with(|| Suite::new(error.target.clone(), Duration::ZERO));
-        suite.add(Kind::Error, Duration::ZERO, (suite.cases.len(), part));
+        suite.add(kind, Duration::ZERO, (suite.cases.len(), part));
         Ok(())
     }
 

@@ -32,6 +32,8 @@ pub(super) struct RunError {
     pub message: String,
     /// Why, with what to do about it, and which cases were not asked.
     pub text: String,
+    /// Whether the server is at fault: a failure, and no error.
+    pub is_failure: bool,
 }
 
 impl NotAsked {
@@ -62,12 +64,19 @@ impl NotAsked {
                 name: first_line(&reason),
                 message: first_line(&reason),
                 text: cases.text(&reason),
+                is_failure: false,
             });
             told.push(reason);
         }
         for reason in summary.unreachable.iter().filter(|reason| !told.contains(reason)) {
             let message = first_line(reason);
-            errors.push(RunError { target: None, name: message.clone(), message, text: reason.clone() });
+            errors.push(RunError {
+                target: None,
+                name: message.clone(),
+                message,
+                text: reason.clone(),
+                is_failure: false,
+            });
         }
         for sanity in &summary.sanity {
             let Some(trouble) = &sanity.trouble else { continue };
@@ -77,13 +86,23 @@ impl NotAsked {
                 name: format!("sanity login over {} ({when})", sanity.protocol),
                 message: first_line(trouble),
                 text: trouble.clone(),
+                is_failure: false,
+            });
+        }
+        for unmet in &summary.unmet {
+            errors.push(RunError {
+                target: Some(unmet.target.clone()),
+                name: unmet.id(),
+                message: unmet.to_string(),
+                text: unmet.advice(),
+                is_failure: true,
             });
         }
         if summary.interrupted {
             let message =
                 format!("the run was interrupted: {} of {} cases have a verdict", summary.finished(), summary.planned);
             let name = "ask every case".to_string();
-            errors.push(RunError { target: None, name, text: message.clone(), message });
+            errors.push(RunError { target: None, name, text: message.clone(), message, is_failure: false });
         }
         errors
     }
@@ -121,6 +140,7 @@ impl NotAsked {
             name: format!("reach {}", addresses.join(", ")),
             message,
             text,
+            is_failure: false,
         })
     }
 }

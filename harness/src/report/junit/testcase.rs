@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::run_errors::RunError;
 use super::xml::Xml;
 use crate::report::actual;
 use crate::report::finding::{self, Line};
@@ -86,12 +87,15 @@ pub(super) fn write_case<W: io::Write>(
 pub(super) fn write_error<W: io::Write>(
     xml: &mut Xml<W>,
     classname: &str,
-    name: &str,
-    message: &str,
-    text: &str,
+    error: &RunError,
+    kind: Kind,
 ) -> io::Result<()> {
-    xml.start("testcase", &[("classname", classname), ("name", name), ("time", "0.000")])?;
-    xml.text("error", &[("type", Verdict::Error.word()), ("message", message)], text)?;
+    xml.start("testcase", &[("classname", classname), ("name", &error.name), ("time", "0.000")])?;
+    let (element, verdict) = match kind {
+        Kind::Failure => ("failure", Verdict::Fail),
+        Kind::Error | Kind::Passed | Kind::Skipped => ("error", Verdict::Error),
+    };
+    xml.text(element, &[("type", verdict.word()), ("message", &error.message)], &error.text)?;
     xml.end("testcase")
 }
 
