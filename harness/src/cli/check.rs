@@ -10,6 +10,7 @@ use super::exit_code::{CliError, ExitStatus};
 use super::prepared::Prepared;
 use super::reading;
 use crate::identity::{bundled_dialect, bundled_dialect_names, bundled_directory, read_dialect, read_directory};
+use crate::plural::counted;
 use crate::reference::Flaws;
 use crate::scenario::{LoadError, Vocabulary, bundled_scenarios, load};
 use crate::target::{Passwords, find_dialect, read_target, remote_target};
@@ -65,15 +66,15 @@ pub(super) fn check(args: CheckArgs) -> Result<ExitStatus, CliError> {
     }
     if tally.errors.is_empty() {
         let Tally { scenarios, cases, others, .. } = tally;
-        writeln!(io::stdout(), "{scenarios} scenarios with {cases} cases and {others} other files: no mistakes")?;
+        let counts = (counted(scenarios, "scenario"), counted(cases, "case"), counted(others, "other file"));
+        writeln!(io::stdout(), "{} with {} and {}: no mistakes", counts.0, counts.1, counts.2)?;
         return Ok(ExitStatus::Success);
     }
     let mut err = io::stderr().lock();
     for error in &tally.errors {
         writeln!(err, "{error}\n")?;
     }
-    let s = if tally.errors.len() == 1 { "" } else { "s" };
-    writeln!(err, "{} file{s} with mistakes", tally.errors.len())?;
+    writeln!(err, "{} with mistakes", counted(tally.errors.len(), "file"))?;
     Ok(ExitStatus::Usage)
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::chosen::{CaseArgs, plan};
 use super::exit_code::{CliError, ExitStatus};
 use super::prepared::{TargetArgs, prepare};
+use crate::plural::counted;
 use crate::runner::{Plan, axis_pairs, clauses};
 use crate::target::Passwords;
 
@@ -59,8 +60,7 @@ fn print_rules(plan: &Plan, as_json: bool, out: &mut impl io::Write) -> io::Resu
             writeln!(out, "{}", serde_json::to_string(&line)?)?;
             continue;
         }
-        let plural = if clause.cases == 1 { "" } else { "s" };
-        writeln!(out, "{}: {} case{plural}", clause.clause, clause.cases)?;
+        writeln!(out, "{}: {}", clause.clause, counted(clause.cases, "case"))?;
         for id in &clause.ids {
             writeln!(out, "  {id}")?;
         }

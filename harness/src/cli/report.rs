@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::exit_code::{CliError, ExitStatus};
+use crate::plural::counted;
 use crate::report::earlier::{EarlierError, EarlierRun, Ending, Server, changes, dossiers, read_run, servers};
 
 /// Report on earlier runs: what each server came to, and what has changed since an older run.
@@ -91,8 +92,7 @@ fn write_findings(folder: &Path, servers: &[Server<'_>], out: &mut impl io::Writ
     }
     // The index is one of them.
     let (number, index) = (files.len() - 1, folder.join("README.md"));
-    let s = if number == 1 { "" } else { "s" };
-    writeln!(out, "{number} finding{s} written up; {} lists them", index.display())?;
+    writeln!(out, "{} written up; {} lists them", counted(number, "finding"), index.display())?;
     Ok(())
 }
 
