@@ -45,6 +45,9 @@ pub(super) struct RunArgs {
     /// Write a record for each case that failed, to be put into the target's file; the file must not exist yet.
     #[arg(long, value_name = "FILE")]
     accept: Option<PathBuf>,
+    /// Print only the answer at the end: verdicts by area, causes, and the verdict of the run.
+    #[arg(long, short)]
+    quiet: bool,
     /// How many connections there are at once [default: 64, or 16 to other people's servers].
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     jobs: Option<u16>,
@@ -167,17 +170,14 @@ fn open_reports(args: &RunArgs, shows_matrix: bool) -> Result<Reports, CliError>
         reports.add(Accept::new(NewFile::new(path)?));
     }
     // The two never share a stream: whoever reads a report from standard output reads nothing else there.
-    let people = || -> Box<dyn io::Write + Send> {
-        if on_stdout.is_empty() {
-            Box::new(anstream::AutoStream::auto(io::stdout()))
-        } else {
-            Box::new(anstream::AutoStream::auto(io::stderr()))
-        }
+    let people: Box<dyn io::Write + Send> = if on_stdout.is_empty() {
+        Box::new(anstream::AutoStream::auto(io::stdout()))
+    } else {
+        Box::new(anstream::AutoStream::auto(io::stderr()))
     };
-    reports.add(Human::new(people()).with_replay(replay));
-    if shows_matrix {
-        reports.add(MatrixReport::text(people()));
-    }
+    let human = Human::new(people).with_replay(replay);
+    let human = if shows_matrix { human.with_forms() } else { human };
+    reports.add(if args.quiet { human.quiet() } else { human });
     Ok(reports)
 }
 

@@ -105,6 +105,27 @@ impl Expectation {
         })
     }
 
+    /// The kinds of outcome that meet it, by their words in files; several where any of them will do.
+    pub fn words(&self) -> Vec<&'static str> {
+        let word = match self {
+            Self::Rejected => "rejected",
+            Self::Bad => "bad",
+            Self::Refused => "refused",
+            Self::Closed => "closed",
+            Self::Opens(_) => "opens",
+            Self::Unbound => "unbound",
+            Self::Any(list) => return list.iter().flat_map(Self::words).collect(),
+            Self::Same => "same",
+            Self::FreshChallenge => "fresh-challenge",
+            Self::Indistinguishable => "indistinguishable",
+            Self::Distinct => "distinct",
+            Self::Safe => "safe",
+            Self::Dialect => "dialect",
+            Self::Dialogue => "followed",
+        };
+        vec![word]
+    }
+
     /// Whether a case can be judged only when its siblings are known.
     pub const fn is_joint(&self) -> bool {
         matches!(self, Self::Same | Self::Distinct)
@@ -204,5 +225,18 @@ impl std::fmt::Display for Expected {
                 Ok(())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_files_stands_for_the_expectation_that_has_it() {
+        for word in Expectation::WORDS {
+            assert_eq!(Expectation::from_word(word).map(|found| found.words()), Some(vec![*word]));
+        }
+        assert_eq!(Expectation::Any(vec![Expectation::Rejected, Expectation::Bad]).words(), ["rejected", "bad"]);
     }
 }
