@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::chosen::{CaseArgs, plan};
 use super::exit_code::{CliError, ExitStatus};
+use super::help::REPORTS;
 use super::prepared::{TargetArgs, prepare};
 use crate::plural::counted;
 use crate::runner::{Plan, axis_pairs, clauses};
@@ -19,11 +20,11 @@ pub(super) struct ListArgs {
     cases: CaseArgs,
     #[command(flatten)]
     target: TargetArgs,
-    /// Instead of the cases, the clauses that they rest on, and which values of two axes are tried together.
-    #[arg(long)]
+    /// List clauses with their cases instead, and how often two values of different axes are tried together.
+    #[arg(help_heading = REPORTS, long)]
     rules: bool,
     /// Print the clauses as JSON Lines: one object per clause.
-    #[arg(long, requires = "rules")]
+    #[arg(help_heading = REPORTS, long, requires = "rules")]
     json: bool,
 }
 

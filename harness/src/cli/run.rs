@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::chosen::{CaseArgs, plan_for};
 use super::exit_code::{CliError, ExitStatus};
+use super::help::{self, LIMITS, REFERENCE, REPORTS};
 use super::new_file::NewFile;
 use super::prepared::{Prepared, TargetArgs, prepare};
 use crate::reference::{Flaw, Flaws};
@@ -23,42 +24,43 @@ use crate::transport::Deadlines;
 /// How long to wait for each reply where nobody says so; the same as the option's default below.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Replay scenarios against a target: all bundled ones against the reference server by default.
+/// Replay scenarios against a mail server; by default all bundled scenarios against the built-in reference server.
 #[derive(Debug, Args)]
+#[command(after_help = help::EXIT_CODES, after_long_help = help::RUN)]
 pub(super) struct RunArgs {
     #[command(flatten)]
     cases: CaseArgs,
     #[command(flatten)]
     target: TargetArgs,
     /// Write JSON Lines: one object per finished case, then a summary; `-` is standard output.
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = REPORTS, long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Write JUnit XML; `-` is standard output.
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = REPORTS, long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Write the table of login forms by servers as Markdown, and show it at the end; `-` is standard output.
+    /// Write the table of login forms by servers as Markdown, and show it before the answer; `-` is standard output.
     ///
-    /// Its rows are the cases that name a form (`forms/`). It is shown without being asked for where the target is one
-    /// server of somebody else's.
-    #[arg(long, value_name = "FILE")]
+    /// Its rows are the cases that name a form (`forms/`). Without this option it is shown for a single server that is not
+    /// the reference server.
+    #[arg(help_heading = REPORTS, long, value_name = "FILE")]
     matrix: Option<PathBuf>,
-    /// Write a record for each case that failed, to be put into the target's file; the file must not exist yet.
-    #[arg(long, value_name = "FILE")]
+    /// Write a record for each failed case, to be put into the target file; FILE must not exist yet.
+    #[arg(help_heading = REPORTS, long, value_name = "FILE")]
     accept: Option<PathBuf>,
     /// Print only the answer at the end: verdicts by area, causes, and the verdict of the run.
-    #[arg(long, short)]
+    #[arg(help_heading = REPORTS, long, short)]
     quiet: bool,
-    /// How many connections there are at once [default: 64, or 16 to other people's servers].
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    /// Most connections at once [default: 64, or 16 to servers other than the reference server].
+    #[arg(help_heading = LIMITS, long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     jobs: Option<u16>,
     /// How long to wait for each reply, as in 5s or 500ms.
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
+    #[arg(help_heading = LIMITS, long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     timeout: Duration,
-    /// Write what the server logged, where it runs in a container.
-    #[arg(long, value_name = "FILE")]
+    /// Write the log of a server that runs in a container.
+    #[arg(help_heading = REPORTS, long, value_name = "FILE")]
     server_log: Option<PathBuf>,
     /// Give the reference server a flaw, by name; `serve --help` lists them. May be given several times.
-    #[arg(long, value_name = "NAME", value_parser = flaw_parser(), hide_possible_values = true)]
+    #[arg(help_heading = REFERENCE, long, value_name = "NAME", value_parser = flaw_parser(), hide_possible_values = true)]
     flaw: Vec<Flaw>,
 }
 
