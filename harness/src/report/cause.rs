@@ -178,3 +178,57 @@ fn code_name(report: &CaseReport) -> Option<String> {
     let name = report.code.as_deref()?.split_ascii_whitespace().next()?;
     Some(name.chars().take(CODE_CHARACTERS).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause(verdict: Verdict, kind: CauseKind) -> Cause {
+        Cause { verdict, kind }
+    }
+
+    fn harm(harm: Harm) -> Cause {
+        cause(Verdict::Fail, CauseKind::Harm { harm, rule: Some("RFC 9051 §6.2.3".to_string()) })
+    }
+
+    fn outcome(verdict: Verdict) -> Cause {
+        let kind = CauseKind::Outcome {
+            expected: vec!["rejected", "bad"],
+            expected_code: Some("EXPIRED".to_string()),
+            outcome: "opened",
+            code: None,
+            rule: "RFC 5530 §3".to_string(),
+        };
+        cause(verdict, kind)
+    }
+
+    #[test]
+    fn the_most_severe_cause_is_the_smallest() {
+        let in_order = [
+            harm(Harm::WrongMailbox),
+            harm(Harm::LetIn),
+            harm(Harm::TellsWhoExists),
+            harm(Harm::Process),
+            harm(Harm::NoAnswer),
+            harm(Harm::HungUp),
+            outcome(Verdict::Fail),
+            outcome(Verdict::Warn),
+            cause(Verdict::Fixed, CauseKind::RecordObsolete),
+            cause(Verdict::Error, CauseKind::Inconclusive { outcome: "opened", code: None }),
+        ];
+        assert!(in_order.is_sorted());
+        let security: Vec<bool> = in_order.iter().map(Cause::is_security).collect();
+        assert_eq!(security[..4], [true, true, true, false]);
+    }
+
+    #[test]
+    fn a_cause_says_what_happened_and_by_which_rule() {
+        assert_eq!(outcome(Verdict::Fail).to_string(), "expected rejected or bad [EXPIRED], got opened; RFC 5530 §3");
+        let unavailable = CauseKind::Inconclusive { outcome: "rejected", code: Some("UNAVAILABLE".to_string()) };
+        let said = cause(Verdict::Error, unavailable).to_string();
+        assert_eq!(said, "the answer proves nothing: rejected [UNAVAILABLE]");
+        let hung_up = CauseKind::Harm { harm: Harm::HungUp, rule: None };
+        let said = cause(Verdict::Fail, hung_up).to_string();
+        assert_eq!(said, "hung-up: the connection was closed without an answer");
+    }
+}
