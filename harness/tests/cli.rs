@@ -290,7 +290,7 @@ fn large_matrices_are_thinned_out_unless_asked_in_full() {
     assert!(closing.contains("more combinations with --full; "), "{closing}");
     let lines = |arguments: &[&str]| stdout(&loginspec(arguments)).lines().count();
     let thin = lines(&["list", &scenario]);
-    assert!(closing.starts_with(&format!("{thin} passed of {thin} cases; {} more", 380 - thin)), "{closing}");
+    assert!(closing.starts_with(&format!("PASSED: {thin} passed of {thin} cases; {} more", 380 - thin)), "{closing}");
     assert_eq!(lines(&["list", "--full", &scenario]), 380);
     // What is asked for by name is never left out.
     assert_eq!(lines(&["list", &scenario, "--filter", "*x5c]"]), 4);

@@ -9,6 +9,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("source", &[]),
     ("notation", &[]),
+    ("plural", &[]),
     ("bundled", &[]),
     ("identity", &["axes", "secret", "source", "notation", "bundled"]),
     ("protocol", &["axes", "secret", "notation"]),
@@ -16,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("reference", &["axes", "secret", "identity"]),
     ("transport", &["axes", "secret", "protocol"]),
     ("target", &["axes", "secret", "source", "identity", "scenario", "protocol", "reference", "transport"]),
-    ("runner", &["axes", "secret", "identity", "protocol", "scenario", "transport", "target"]),
+    ("runner", &["axes", "secret", "plural", "identity", "protocol", "scenario", "transport", "target"]),
     (
         "fuzz",
         &[
@@ -33,10 +34,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     // Reports see the runner's events, and the words in them.
-    ("report", &["runner", "scenario", "source"]),
+    ("report", &["plural", "runner", "scenario", "source"]),
     (
         "cli",
-        &["axes", "fuzz", "identity", "reference", "report", "runner", "scenario", "source", "target", "transport"],
+        &[
+            "axes",
+            "fuzz",
+            "identity",
+            "plural",
+            "reference",
+            "report",
+            "runner",
+            "scenario",
+            "source",
+            "target",
+            "transport",
+        ],
     ),
     (
         "properties",

@@ -7,21 +7,24 @@ use clap::Args;
 
 use super::chosen::{CaseArgs, plan_for};
 use super::exit_code::{CliError, ExitStatus};
+use super::help::{self, FILES};
 use super::prepared::Prepared;
 use super::reading;
 use crate::identity::{bundled_dialect, bundled_dialect_names, bundled_directory, read_dialect, read_directory};
+use crate::plural::counted;
 use crate::reference::Flaws;
 use crate::scenario::{LoadError, Vocabulary, bundled_scenarios, load};
 use crate::target::{Passwords, find_dialect, read_target, remote_target};
 
-/// Show the mistakes in scenario, dialect, directory and target files: in the bundled ones by default.
+/// Show the mistakes in scenario, dialect, directory and target files.
 #[derive(Debug, Args)]
+#[command(after_help = help::CHECK)]
 pub(super) struct CheckArgs {
-    /// Files or folders. What kind of file one is shows in what it holds.
+    /// Files or folders [default: the bundled files]. The kind of a file is recognized by its content.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// A directory whose roles the scenarios may use, besides the bundled ones.
-    #[arg(long, value_name = "FILE")]
+    /// Directory file whose roles the scenarios may use besides the bundled ones.
+    #[arg(help_heading = FILES, long, value_name = "FILE")]
     directory: Option<PathBuf>,
 }
 
@@ -65,15 +68,15 @@ pub(super) fn check(args: CheckArgs) -> Result<ExitStatus, CliError> {
     }
     if tally.errors.is_empty() {
         let Tally { scenarios, cases, others, .. } = tally;
-        writeln!(io::stdout(), "{scenarios} scenarios with {cases} cases and {others} other files: no mistakes")?;
+        let counts = (counted(scenarios, "scenario"), counted(cases, "case"), counted(others, "other file"));
+        writeln!(io::stdout(), "{} with {} and {}: no mistakes", counts.0, counts.1, counts.2)?;
         return Ok(ExitStatus::Success);
     }
     let mut err = io::stderr().lock();
     for error in &tally.errors {
         writeln!(err, "{error}\n")?;
     }
-    let s = if tally.errors.len() == 1 { "" } else { "s" };
-    writeln!(err, "{} file{s} with mistakes", tally.errors.len())?;
+    writeln!(err, "{} with mistakes", counted(tally.errors.len(), "file"))?;
     Ok(ExitStatus::Usage)
 }
 

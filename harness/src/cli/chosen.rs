@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::exit_code::CliError;
+use super::help::CASES;
 use super::prepared::Prepared;
 use crate::identity::Dialect;
 use crate::reference::Flaws;
@@ -20,19 +21,20 @@ pub(super) struct CaseArgs {
     /// All bundled scenarios by default.
     #[arg(value_name = "SCENARIO")]
     pub scenarios: Vec<String>,
-    /// Of all these, only the cases with such an id: a start or a glob. May be given several times.
-    #[arg(long, short, value_name = "ID")]
+    /// Only cases whose id matches: the start of an id, or a glob. May be given several times.
+    #[arg(help_heading = CASES, long, short, value_name = "ID")]
     pub filter: Vec<String>,
-    /// Only one of several parts, as in 2/5, to share a run between machines.
-    #[arg(long, value_name = "K/N")]
+    /// Only part K of N, as in 2/5: shares a run between machines.
+    #[arg(help_heading = CASES, long, value_name = "K/N")]
     pub shard: Option<Shard>,
-    /// Every combination of every case; by default large matrices are thinned out so that every pair of values is
+    /// Every combination of every case. By default large matrices are thinned out, and every pair of values is still
     /// tried.
-    #[arg(long)]
+    #[arg(help_heading = CASES, long)]
     pub full: bool,
-    /// At most 300 cases, those that cover the most clauses, mechanisms, login forms and carriers (protocol, mechanism and
-    /// encoding), with few wrong passwords: an answer within a minute.
-    #[arg(long, conflicts_with = "full")]
+    /// Run at most 300 cases: those that cover the most clauses, mechanisms, login forms and encodings.
+    ///
+    /// An account gets few wrong passwords, so that a slow server answers within a minute.
+    #[arg(help_heading = CASES, long, conflicts_with = "full")]
     pub smoke: bool,
 }
 

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::exit_code::{CliError, ExitStatus};
 use super::explanation::object;
+use super::help::{FILES, REPORTS, SELECTION};
 use super::instead::{Instead, advice, shown};
 use super::reading;
 use crate::axes::{Mechanism, Protocol};
@@ -17,22 +18,22 @@ use crate::target::find_dialect;
 /// Explain how each dialect reads a login name, what it assumes, what would open, and what to type instead.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// The login name. In single quotes the shell keeps its backslashes: 'Domain1\User1'.
+    /// The login name. Single quotes keep its backslashes from the shell: 'Domain1\User1'.
     name: OsString,
     /// Only this dialect: a bundled one or a FILE.toml.
-    #[arg(long, short, value_name = "DIALECT")]
+    #[arg(help_heading = SELECTION, long, short, value_name = "DIALECT")]
     dialect: Option<String>,
     /// Only over this protocol: imap or pop3.
-    #[arg(long, value_name = "PROTOCOL", value_parser = protocol)]
+    #[arg(help_heading = SELECTION, long, value_name = "PROTOCOL", value_parser = protocol)]
     protocol: Option<Protocol>,
     /// Only with this mechanism: login, plain, sasl-login, ntlm or xoauth2.
-    #[arg(long, value_name = "MECHANISM", value_parser = mechanism)]
+    #[arg(help_heading = SELECTION, long, value_name = "MECHANISM", value_parser = mechanism)]
     mechanism: Option<Mechanism>,
-    /// Who exists [default: the bundled directory].
-    #[arg(long, value_name = "FILE")]
+    /// The accounts that exist, as a directory file [default: the bundled directory].
+    #[arg(help_heading = FILES, long, value_name = "FILE")]
     directory: Option<PathBuf>,
     /// Print one JSON object per dialect.
-    #[arg(long)]
+    #[arg(help_heading = REPORTS, long)]
     json: bool,
 }
 

@@ -7,34 +7,36 @@ use std::time::Duration;
 use clap::Args;
 
 use super::exit_code::{CliError, ExitStatus};
+use super::help::{self, CASES, LIMITS, REPORTS};
 
-/// Compare real servers in containers: without a name, list them.
+/// Compare real servers in containers; without a name, list them.
 #[derive(Debug, Args)]
+#[command(after_help = help::FLEET)]
 pub(super) struct FleetArgs {
-    /// The servers to start, by name or by a start of names (dovecot); `all` is every one of them.
+    /// Servers to start, by name or by the start of a name (dovecot); `all` starts every server.
     #[arg(value_name = "SERVER")]
     servers: Vec<String>,
-    /// Scenario files or folders, or bundled cases by the start of their ids or a glob; all bundled ones by default. May
-    /// be given several times.
-    #[arg(long = "scenario", short, value_name = "SCENARIO")]
+    /// Scenario files or folders, or bundled cases by the start of their ids or a glob [default: all bundled scenarios].
+    /// May be given several times.
+    #[arg(help_heading = CASES, long = "scenario", short, value_name = "SCENARIO")]
     scenarios: Vec<String>,
-    /// Of all these, only the cases with such an id: a start or a glob. May be given several times.
-    #[arg(long, short, value_name = "ID")]
+    /// Only cases whose id matches: the start of an id, or a glob. May be given several times.
+    #[arg(help_heading = CASES, long, short, value_name = "ID")]
     filter: Vec<String>,
-    /// Every combination of every case; by default large matrices are thinned out.
-    #[arg(long)]
+    /// Every combination of every case. By default large matrices are thinned out.
+    #[arg(help_heading = CASES, long)]
     full: bool,
-    /// Write results into this folder: SERVER.jsonl, one object per finished case, and SERVER.log, what it logged.
-    #[arg(long, value_name = "FOLDER")]
+    /// Write results into this folder: SERVER.jsonl, one object per finished case, and SERVER.log, the server's log.
+    #[arg(help_heading = REPORTS, long, value_name = "FOLDER")]
     results: Option<PathBuf>,
-    /// Write the table of forms by servers into this file, as Markdown; `-` is standard output.
-    #[arg(long, value_name = "FILE")]
+    /// Write the table of login forms by servers as Markdown; `-` is standard output.
+    #[arg(help_heading = REPORTS, long, value_name = "FILE")]
     matrix: Option<PathBuf>,
-    /// How many servers are asked at once.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=64))]
+    /// How many servers are tested at once.
+    #[arg(help_heading = LIMITS, long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=64))]
     at_once: u8,
-    /// How long to wait for each reply, as in 5s or 500ms; longer where a server was seen to take its time.
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = super::run::duration)]
+    /// How long to wait for each reply, as in 5s or 500ms; longer for a server that was seen to delay replies.
+    #[arg(help_heading = LIMITS, long, value_name = "TIME", default_value = "5s", value_parser = super::run::duration)]
     timeout: Duration,
 }
 

@@ -9,6 +9,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::exit_code::{CliError, ExitStatus};
+use super::help::{self, CAMPAIGN, LIMITS, REFERENCE, REPORTS, TARGET};
 use super::prepared::{Prepared, TargetArgs, prepare};
 use super::run::{duration, flaw_parser, on_a_worker, watch_for_interrupt};
 use crate::fuzz::{
@@ -24,49 +25,50 @@ const ABROAD: Duration = Duration::from_secs(5);
 /// How often a line about the progress is written where it cannot be shown in place.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Fuzz a live server's logins: what breaks a rule becomes a small scenario file.
+/// Fuzz the logins of a live server; each finding becomes a small scenario file.
 ///
-/// The same seed and target make the same conversations. A server that is not on this machine is fuzzed only with
-/// `--i-may-fuzz HOST`; the limits in its target file (wrong passwords in a row, connections) are kept.
+/// The same seed and target make the same conversations. A server that is not on a loopback address is fuzzed only with
+/// `--i-may-fuzz HOST`. The limits in its target file (wrong passwords in a row, connections) are kept.
 #[derive(Debug, Args)]
+#[command(after_long_help = help::FUZZ)]
 pub(super) struct FuzzArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// For how long, as in 30s or 10m.
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    /// Stop after this time, as in 30s or 10m.
+    #[arg(help_heading = LIMITS, long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     time: Duration,
-    /// How many conversations at most.
-    #[arg(long, value_name = "N")]
+    /// Stop after this many conversations.
+    #[arg(help_heading = LIMITS, long, value_name = "N")]
     conversations: Option<u64>,
-    /// End after so many findings.
-    #[arg(long, value_name = "N")]
+    /// Stop after this many findings.
+    #[arg(help_heading = LIMITS, long, value_name = "N")]
     findings: Option<usize>,
-    /// What the conversations follow from.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    /// Seed of the random numbers.
+    #[arg(help_heading = CAMPAIGN, long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Where findings go, one scenario file each, and what `--resume` needs.
-    #[arg(long, value_name = "FOLDER", default_value = "loginspec-fuzz")]
+    /// Folder for findings, one scenario file each, and for the state that `--resume` needs.
+    #[arg(help_heading = REPORTS, long, value_name = "FOLDER", default_value = "loginspec-fuzz")]
     out: PathBuf,
-    /// Go on where the campaign in the folder has ended, however it has.
-    #[arg(long)]
+    /// Continue the campaign in the folder.
+    #[arg(help_heading = CAMPAIGN, long)]
     resume: bool,
-    /// How many connections there are at once [default: 64, or 16 to other people's servers].
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    /// Most connections at once [default: 64, or 16 to servers other than the reference server].
+    #[arg(help_heading = LIMITS, long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     jobs: Option<u16>,
-    /// How many conversations are begun in a second at most.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Most conversations that begin in one second.
+    #[arg(help_heading = LIMITS, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
-    /// How long to wait for each reply, as in 5s or 500ms [default: 1s, or 5s of other people's servers].
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    /// How long to wait for each reply, as in 5s or 500ms [default: 1s, or 5s for servers other than the reference server].
+    #[arg(help_heading = LIMITS, long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
-    /// End as soon as this file is there [default: `stop` in the folder].
-    #[arg(long, value_name = "FILE")]
+    /// Stop when this file exists [default: `stop` in the folder for findings].
+    #[arg(help_heading = LIMITS, long, value_name = "FILE")]
     stop_file: Option<PathBuf>,
-    /// This host is not this machine, and whoever runs it agrees. May be given several times.
-    #[arg(long, value_name = "HOST")]
+    /// Allow fuzzing of this host, which is not a loopback address; its operator agrees. May be given several times.
+    #[arg(help_heading = TARGET, long, value_name = "HOST")]
     i_may_fuzz: Vec<String>,
-    /// Have a login bug; reference server only. May be given several times.
-    #[arg(long, value_name = "NAME", value_parser = flaw_parser())]
+    /// Give the reference server a flaw, by name; `serve --help` lists them. May be given several times.
+    #[arg(help_heading = REFERENCE, long, value_name = "NAME", value_parser = flaw_parser(), hide_possible_values = true)]
     flaw: Vec<Flaw>,
 }
 

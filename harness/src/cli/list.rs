@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::chosen::{CaseArgs, plan};
 use super::exit_code::{CliError, ExitStatus};
+use super::help::REPORTS;
 use super::prepared::{TargetArgs, prepare};
+use crate::plural::counted;
 use crate::runner::{Plan, axis_pairs, clauses};
 use crate::target::Passwords;
 
@@ -18,11 +20,11 @@ pub(super) struct ListArgs {
     cases: CaseArgs,
     #[command(flatten)]
     target: TargetArgs,
-    /// Instead of the cases, the clauses that they rest on, and which values of two axes are tried together.
-    #[arg(long)]
+    /// List clauses with their cases instead, and how often two values of different axes are tried together.
+    #[arg(help_heading = REPORTS, long)]
     rules: bool,
     /// Print the clauses as JSON Lines: one object per clause.
-    #[arg(long, requires = "rules")]
+    #[arg(help_heading = REPORTS, long, requires = "rules")]
     json: bool,
 }
 
@@ -59,8 +61,7 @@ fn print_rules(plan: &Plan, as_json: bool, out: &mut impl io::Write) -> io::Resu
             writeln!(out, "{}", serde_json::to_string(&line)?)?;
             continue;
         }
-        let plural = if clause.cases == 1 { "" } else { "s" };
-        writeln!(out, "{}: {} case{plural}", clause.clause, clause.cases)?;
+        writeln!(out, "{}: {}", clause.clause, counted(clause.cases, "case"))?;
         for id in &clause.ids {
             writeln!(out, "  {id}")?;
         }

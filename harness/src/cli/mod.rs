@@ -7,6 +7,7 @@ mod explain;
 mod explanation;
 mod fleet;
 mod fuzz;
+mod help;
 mod instead;
 mod list;
 mod new_file;
@@ -29,14 +30,11 @@ pub use exit_code::{CliError, ExitStatus};
 
 /// Conformance and fuzz test harness for mail logins (POP3 and IMAP).
 #[derive(Debug, Parser)]
-#[command(name = "loginspec", version, about, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "loginspec", version, about, max_term_width = 100, after_help = help::EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
 }
-
-const AFTER_HELP: &str = "Exit codes: 0 all as expected; 1 some case was not; 2 usage or a bad file; \
-                          3 target unreachable; 4 nothing ran; 130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Verb {

@@ -14,7 +14,7 @@ use crate::target::TARGET_FIELDS;
 /// Print the JSON Schema of a file format, for editors.
 #[derive(Debug, Args)]
 pub(super) struct SchemaArgs {
-    /// Which file.
+    /// Which kind of file.
     #[arg(value_enum, default_value = "scenario")]
     file: SchemaFile,
 }
@@ -38,7 +38,7 @@ pub(super) struct CompletionsArgs {
 /// Print the manual page.
 #[derive(Debug, Args)]
 pub(super) struct ManArgs {
-    /// The verb whose page is wanted; the program's own by default.
+    /// Verb whose page is printed [default: the program's own page].
     verb: Option<String>,
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::exit_code::CliError;
+use super::help::{REFERENCE, TARGET};
 use super::quick::{QuickArgs, WireArgs};
 use super::reading;
 use crate::axes::Security;
@@ -29,16 +30,16 @@ const JOBS_AT_HOME: usize = 64;
 pub(super) struct TargetArgs {
     /// The server under test: reference, reference:DIALECT, container:NAME or FILE.toml.
     ///
-    /// `reference` alone replays each scenario in each dialect that it names. A DIALECT may be a file, too.
-    #[arg(long, short, value_name = "TARGET", default_value = "reference")]
+    /// `reference` alone runs each scenario in each dialect that it names. A DIALECT may be a file, too.
+    #[arg(help_heading = TARGET, long, short, value_name = "TARGET", default_value = "reference")]
     pub target: String,
-    /// Who exists on the reference server [default: the bundled directory].
-    #[arg(long, value_name = "FILE")]
-    pub directory: Option<PathBuf>,
     #[command(flatten)]
     pub quick: QuickArgs,
     #[command(flatten)]
     pub wire: WireArgs,
+    /// The accounts of the reference server, as a directory file [default: the bundled directory].
+    #[arg(help_heading = REFERENCE, long, value_name = "FILE")]
+    pub directory: Option<PathBuf>,
 }
 
 /// A target that is chosen but not started.

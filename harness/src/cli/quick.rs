@@ -7,6 +7,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::exit_code::CliError;
+use super::help::{SERVER, TLS};
 use crate::axes::{Protocol, Security};
 use crate::target::{
     Endpoint, Origin, Passwords, QuickTarget, Target, TlsOverrides, quick_target, tls_version, with_usual_port,
@@ -18,51 +19,51 @@ const PASSWORD: &str = "LOGINSPEC_PASSWORD";
 
 /// A server and one account on it.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "A server without a target file")]
+#[command(next_help_heading = SERVER)]
 pub(super) struct QuickArgs {
-    /// Where it speaks IMAP: a host, and a port unless it is 143. Logins use STARTTLS unless --security says otherwise.
+    /// Address for IMAP; port 143 by default. STARTTLS is used unless --security says otherwise.
     #[arg(long, value_name = "HOST[:PORT]", conflicts_with_all = ["target", "directory"])]
     pub imap: Option<String>,
-    /// Where it speaks IMAP over TLS from the first octet; the usual port is 993.
+    /// Address for IMAP with TLS from the first octet; port 993 by default.
     #[arg(long, value_name = "HOST[:PORT]", conflicts_with_all = ["target", "directory"])]
     pub imaps: Option<String>,
-    /// Where it speaks POP3; the usual port is 110. Logins use STARTTLS (STLS) unless --security says otherwise.
+    /// Address for POP3; port 110 by default. STLS is used unless --security says otherwise.
     #[arg(long, value_name = "HOST[:PORT]", conflicts_with_all = ["target", "directory"])]
     pub pop3: Option<String>,
-    /// Where it speaks POP3 over TLS from the first octet; the usual port is 995.
+    /// Address for POP3 with TLS from the first octet; port 995 by default.
     #[arg(long, value_name = "HOST[:PORT]", conflicts_with_all = ["target", "directory"])]
     pub pop3s: Option<String>,
-    /// The account: its user name, which plays the role `same`.
+    /// User name of the account, which gets the role `same`.
     #[arg(long, value_name = "USER")]
     pub account: Option<String>,
-    /// The account's mailbox [default: called like the user].
+    /// Name of the account's mailbox [default: the user name].
     #[arg(long, value_name = "NAME")]
     pub mailbox: Option<String>,
-    /// The account's domain.
+    /// Domain of the account.
     #[arg(long, value_name = "NAME")]
     pub domain: Option<String>,
-    /// The environment variable that holds the password [default: LOGINSPEC_PASSWORD, else it is asked for].
+    /// Environment variable that holds the password [default: LOGINSPEC_PASSWORD, else a prompt].
     #[arg(long, value_name = "VAR", conflicts_with_all = ["password_file", "password_command"])]
     pub password_env: Option<String>,
-    /// The file whose first line is the password.
+    /// File whose first line is the password.
     #[arg(long, value_name = "FILE", conflicts_with = "password_command")]
     pub password_file: Option<PathBuf>,
-    /// The shell command that prints the password in its first line.
+    /// Shell command whose first line of output is the password.
     #[arg(long, value_name = "COMMAND")]
     pub password_command: Option<String>,
-    /// The environment variable that holds the account's bearer token (XOAUTH2, OAUTHBEARER).
+    /// Environment variable that holds the account's bearer token (XOAUTH2, OAUTHBEARER).
     #[arg(long, value_name = "VAR")]
     pub token_env: Option<String>,
-    /// How it reads login names: a bundled dialect or a FILE.toml [default: opaque].
+    /// How the server reads login names: a bundled dialect or a FILE.toml [default: opaque].
     #[arg(long, value_name = "DIALECT")]
     pub dialect: Option<String>,
 }
 
 /// How connections are secured.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Security of connections")]
+#[command(next_help_heading = TLS)]
 pub(super) struct WireArgs {
-    /// What protects logins that ask for no security [default: what the target file says, else starttls].
+    /// Security of cases that ask for none [default: the target file's, else starttls].
     ///
     /// A server that does not offer it fails the run, and gets no password. `plaintext` sends passwords unprotected.
     #[arg(long, value_name = "SECURITY", value_parser = security_parser())]
@@ -73,16 +74,16 @@ pub(super) struct WireArgs {
     /// Expect the server's certificate to be for this name.
     #[arg(long, value_name = "NAME")]
     pub server_name: Option<String>,
-    /// The oldest version of TLS.
+    /// Oldest version of TLS to offer.
     #[arg(long, value_name = "VERSION", value_parser = version_parser())]
     pub tls_oldest: Option<TlsVersion>,
-    /// The newest version of TLS.
+    /// Newest version of TLS to offer.
     #[arg(long, value_name = "VERSION", value_parser = version_parser())]
     pub tls_newest: Option<TlsVersion>,
     /// Do not verify the server's certificate. Every report says so.
     #[arg(long)]
     pub insecure: bool,
-    /// Ask cases that want plaintext also where the target is meant to be secured: they send passwords unprotected.
+    /// Run cases that want plaintext even where the target asks for TLS: they send passwords unprotected.
     #[arg(long)]
     pub allow_plaintext: bool,
 }

@@ -7,19 +7,22 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::exit_code::{CliError, ExitStatus};
+use super::help::{self, REPORTS, SELECTION};
+use crate::plural::counted;
 use crate::report::earlier::{EarlierError, EarlierRun, Ending, Server, changes, dossiers, read_run, servers};
 
-/// Report on earlier runs: what each server came to, and what has changed since an older run.
+/// Report on earlier runs: the results of each server, and what has changed since an older run.
 #[derive(Debug, Args)]
+#[command(after_help = help::REPORT)]
 pub(super) struct ReportArgs {
-    /// What `run --json` wrote; several files are several servers, or parts of one run.
+    /// Files that `run --json` wrote: of several servers, or of several parts of one run.
     #[arg(value_name = "RESULTS", required = true)]
     results: Vec<PathBuf>,
-    /// Results of older runs: tell what has changed since. May be given several times.
-    #[arg(long, value_name = "OLD")]
+    /// Files of older runs: show what has changed since. May be given several times.
+    #[arg(help_heading = SELECTION, long, value_name = "OLD")]
     against: Vec<PathBuf>,
-    /// Write up what breaks a MUST or does harm into this folder: a Markdown file each, and an index.
-    #[arg(long, value_name = "FOLDER")]
+    /// Write a Markdown file for each finding that breaks a MUST or does harm into this folder, and an index.
+    #[arg(help_heading = REPORTS, long, value_name = "FOLDER")]
     findings: Option<PathBuf>,
 }
 
@@ -91,8 +94,7 @@ fn write_findings(folder: &Path, servers: &[Server<'_>], out: &mut impl io::Writ
     }
     // The index is one of them.
     let (number, index) = (files.len() - 1, folder.join("README.md"));
-    let s = if number == 1 { "" } else { "s" };
-    writeln!(out, "{number} finding{s} written up; {} lists them", index.display())?;
+    writeln!(out, "{} written up; {} lists them", counted(number, "finding"), index.display())?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::chosen::{CaseArgs, plan_for};
 use super::exit_code::{CliError, ExitStatus};
+use super::help::{self, LIMITS, REFERENCE, REPORTS};
 use super::new_file::NewFile;
 use super::prepared::{Prepared, TargetArgs, prepare};
 use crate::reference::{Flaw, Flaws};
@@ -23,52 +24,55 @@ use crate::transport::Deadlines;
 /// How long to wait for each reply where nobody says so; the same as the option's default below.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Replay scenarios against a target: all bundled ones against the reference server by default.
+/// Replay scenarios against a mail server; by default all bundled scenarios against the built-in reference server.
 #[derive(Debug, Args)]
+#[command(after_help = help::EXIT_CODES, after_long_help = help::RUN)]
 pub(super) struct RunArgs {
     #[command(flatten)]
     cases: CaseArgs,
     #[command(flatten)]
     target: TargetArgs,
     /// Write JSON Lines: one object per finished case, then a summary; `-` is standard output.
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = REPORTS, long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Write JUnit XML; `-` is standard output.
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = REPORTS, long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Write the table of login forms by servers as Markdown, and show it at the end; `-` is standard output.
+    /// Write the table of login forms by servers as Markdown, and show it before the answer; `-` is standard output.
     ///
-    /// Its rows are the cases that name a form (`forms/`). It is shown without being asked for where the target is one
-    /// server of somebody else's.
-    #[arg(long, value_name = "FILE")]
+    /// Its rows are the cases that name a form (`forms/`). Without this option it is shown for a single server that is not
+    /// the reference server.
+    #[arg(help_heading = REPORTS, long, value_name = "FILE")]
     matrix: Option<PathBuf>,
-    /// Write a record for each case that failed, to be put into the target's file; the file must not exist yet.
-    #[arg(long, value_name = "FILE")]
+    /// Write a record for each failed case, to be put into the target file; FILE must not exist yet.
+    #[arg(help_heading = REPORTS, long, value_name = "FILE")]
     accept: Option<PathBuf>,
-    /// How many connections there are at once [default: 64, or 16 to other people's servers].
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    /// Print only the answer at the end: verdicts by area, causes, and the verdict of the run.
+    #[arg(help_heading = REPORTS, long, short)]
+    quiet: bool,
+    /// Most connections at once [default: 64, or 16 to servers other than the reference server].
+    #[arg(help_heading = LIMITS, long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     jobs: Option<u16>,
     /// How long to wait for each reply, as in 5s or 500ms.
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
+    #[arg(help_heading = LIMITS, long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     timeout: Duration,
-    /// Stop beginning cases after this time, as in 10m: the most informative ones run first, and the end says which were
-    /// left out.
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    /// Stop beginning cases after this time, as in 10m; the most informative ones run first.
+    #[arg(help_heading = LIMITS, long, value_name = "TIME", value_parser = duration)]
     time_limit: Option<Duration>,
     /// Stop at the first case that fails or cannot be asked.
-    #[arg(long, conflicts_with = "max_failures")]
+    #[arg(help_heading = LIMITS, long, conflicts_with = "max_failures")]
     fail_fast: bool,
     /// Stop after N cases that failed or could not be asked.
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(help_heading = LIMITS, long, value_name = "N", value_parser = positive)]
     max_failures: Option<usize>,
-    /// The server never locks an account: send wrong passwords without good logins between them.
-    #[arg(long)]
+    /// Send wrong passwords without good logins between them: the server never locks an account.
+    #[arg(help_heading = LIMITS, long)]
     no_lockout: bool,
-    /// Write what the server logged, where it runs in a container.
-    #[arg(long, value_name = "FILE")]
+    /// Write the log of a server that runs in a container.
+    #[arg(help_heading = REPORTS, long, value_name = "FILE")]
     server_log: Option<PathBuf>,
     /// Give the reference server a flaw, by name; `serve --help` lists them. May be given several times.
-    #[arg(long, value_name = "NAME", value_parser = flaw_parser(), hide_possible_values = true)]
+    #[arg(help_heading = REFERENCE, long, value_name = "NAME", value_parser = flaw_parser(), hide_possible_values = true)]
     flaw: Vec<Flaw>,
 }
 
@@ -189,17 +193,14 @@ fn open_reports(args: &RunArgs, shows_matrix: bool) -> Result<Reports, CliError>
         reports.add(Accept::new(NewFile::new(path)?));
     }
     // The two never share a stream: whoever reads a report from standard output reads nothing else there.
-    let people = || -> Box<dyn io::Write + Send> {
-        if on_stdout.is_empty() {
-            Box::new(anstream::AutoStream::auto(io::stdout()))
-        } else {
-            Box::new(anstream::AutoStream::auto(io::stderr()))
-        }
+    let people: Box<dyn io::Write + Send> = if on_stdout.is_empty() {
+        Box::new(anstream::AutoStream::auto(io::stdout()))
+    } else {
+        Box::new(anstream::AutoStream::auto(io::stderr()))
     };
-    reports.add(Human::new(people()).with_replay(replay));
-    if shows_matrix {
-        reports.add(MatrixReport::text(people()));
-    }
+    let human = Human::new(people).with_replay(replay);
+    let human = if shows_matrix { human.with_forms() } else { human };
+    reports.add(if args.quiet { human.quiet() } else { human });
     Ok(reports)
 }
 
@@ -245,7 +246,7 @@ pub(super) fn watch_for_interrupt() -> Result<watch::Receiver<bool>, CliError> {
 fn status(summary: &Summary) -> ExitStatus {
     if summary.interrupted {
         ExitStatus::Interrupted
-    } else if !summary.unreachable.is_empty() {
+    } else if !summary.unreachable.is_empty() || !summary.locked_out.is_empty() {
         ExitStatus::Unreachable
     } else if !summary.unmet.is_empty() {
         ExitStatus::Unexpected

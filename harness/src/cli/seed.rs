@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use clap::Args;
 
 use super::exit_code::{CliError, ExitStatus};
+use super::help::{DELIVERY, LIMITS, TARGET};
 use super::prepared::{Prepared, TargetArgs, prepare};
 use super::quick::{QuickArgs, WireArgs};
 use super::run::duration;
@@ -33,16 +34,16 @@ const DIM: Style = Style::new().dimmed();
                         unreachable; 4 there is no account to deliver to")]
 pub(super) struct SeedArgs {
     /// The target file.
-    #[arg(long, short, value_name = "FILE.toml")]
+    #[arg(help_heading = TARGET, long, short, value_name = "FILE.toml")]
     target: Option<String>,
-    /// For an error that says whose it is: the flags below do not go with it.
-    #[arg(long, value_name = "FILE", hide = true)]
+    /// Not accepted: the reference server has its canaries.
+    #[arg(help_heading = TARGET, long, value_name = "FILE", hide = true)]
     directory: Option<PathBuf>,
     /// Show what would be delivered, and deliver nothing.
-    #[arg(long)]
+    #[arg(help_heading = DELIVERY, long)]
     dry_run: bool,
-    /// How long to wait for each reply, as in 5s or 500ms; servers make who was refused before wait for long.
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    /// How long to wait for each reply, as in 5s or 500ms; servers delay replies after refused logins.
+    #[arg(help_heading = LIMITS, long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     timeout: Duration,
     #[command(flatten)]
     quick: QuickArgs,

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit_code::{CliError, ExitStatus};
+use super::help::{self, REFERENCE, TLS};
 use super::reading;
 use super::run::{flaw_parser, watch_for_interrupt};
 use crate::axes::{Mechanism, Protocol};
@@ -16,33 +17,34 @@ use crate::target::find_dialect;
 
 /// Run the reference server until interrupted; prints its addresses and accounts.
 #[derive(Debug, Args)]
+#[command(after_help = help::SERVE)]
 pub(super) struct ServeArgs {
     /// How it reads login names: a bundled dialect or a FILE.toml.
-    #[arg(long, short, value_name = "DIALECT", default_value = "exchange-5.5")]
+    #[arg(help_heading = REFERENCE, long, short, value_name = "DIALECT", default_value = "exchange-5.5")]
     dialect: String,
-    /// Where it speaks IMAP [default: a free port of 127.0.0.1].
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Address for IMAP [default: a free port of 127.0.0.1].
+    #[arg(help_heading = REFERENCE, long, value_name = "ADDR:PORT")]
     imap: Option<SocketAddr>,
-    /// Where it speaks POP3 [default: a free port of 127.0.0.1].
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Address for POP3 [default: a free port of 127.0.0.1].
+    #[arg(help_heading = REFERENCE, long, value_name = "ADDR:PORT")]
     pop3: Option<SocketAddr>,
-    /// Where it speaks IMAP within TLS from the first octet [default: a free port of 127.0.0.1].
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Address for IMAP with TLS from the first octet [default: a free port of 127.0.0.1].
+    #[arg(help_heading = REFERENCE, long, value_name = "ADDR:PORT")]
     imaps: Option<SocketAddr>,
-    /// Where it speaks POP3 within TLS from the first octet [default: a free port of 127.0.0.1].
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Address for POP3 with TLS from the first octet [default: a free port of 127.0.0.1].
+    #[arg(help_heading = REFERENCE, long, value_name = "ADDR:PORT")]
     pop3s: Option<SocketAddr>,
-    /// Take passwords within TLS only.
-    #[arg(long)]
+    /// Accept passwords within TLS only.
+    #[arg(help_heading = TLS, long)]
     require_tls: bool,
-    /// Write the certificate there, in PEM, that clients have to trust.
-    #[arg(long, value_name = "FILE")]
+    /// Write the certificate that clients have to trust, in PEM.
+    #[arg(help_heading = TLS, long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// Who exists there [default: the bundled directory].
-    #[arg(long, value_name = "FILE")]
+    /// The accounts that exist, as a directory file [default: the bundled directory].
+    #[arg(help_heading = REFERENCE, long, value_name = "FILE")]
     directory: Option<PathBuf>,
     /// Give it a flaw, by name. May be given several times.
-    #[arg(long, value_name = "NAME", value_parser = flaw_parser())]
+    #[arg(help_heading = REFERENCE, long, value_name = "NAME", value_parser = flaw_parser())]
     flaw: Vec<Flaw>,
 }
 

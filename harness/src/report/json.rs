@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::replay::Replay;
 use crate::runner::{
-    Blame, CaseReport, DeviationReport, Harm, Recorded, Reporter, RunEvent, Summary, TargetFacts, UnmetSecurity,
+    Blame, CaseReport, DeviationReport, Harm, Recorded, Reporter, RunEvent, Stopped, Summary, TargetFacts,
+    UnmetSecurity,
 };
 use crate::scenario::Verdict;
 
@@ -235,6 +236,15 @@ struct Totals {
     conversations: usize,
     millis: f64,
     interrupted: bool,
+    /// Why the run ended early: `max-failures` or `time-limit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped: Option<&'static str>,
+    /// The cases without a verdict, by scenario.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<LeftOutLine>,
+    /// Why the server no longer lets this client in: a ban or a locked account.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    locked_out: Vec<String>,
     unreachable: Vec<String>,
     unmet: Vec<UnmetLine>,
     sanity: Vec<SanityLine>,
@@ -247,6 +257,12 @@ struct TargetLine {
     name: String,
     dialect: String,
     version: Option<String>,
+}
+
+#[derive(Serialize)]
+struct LeftOutLine {
+    scenario: String,
+    cases: usize,
 }
 
 #[derive(Serialize)]
@@ -306,6 +322,16 @@ impl From<&Summary> for Totals {
             conversations: summary.conversations,
             millis: (summary.took.as_secs_f64() * 1e6).round() / 1e3,
             interrupted: summary.interrupted,
+            stopped: summary.stopped.map(|stopped| match stopped {
+                Stopped::MaxFailures(_) => "max-failures",
+                Stopped::TimeLimit(_) => "time-limit",
+            }),
+            left_out: summary
+                .left_out
+                .iter()
+                .map(|left| LeftOutLine { scenario: left.scenario.clone(), cases: left.cases })
+                .collect(),
+            locked_out: summary.locked_out.iter().map(ToString::to_string).collect(),
             unreachable: summary.unreachable.clone(),
             unmet: summary.unmet.iter().map(UnmetLine::from).collect(),
             sanity: summary

@@ -8,7 +8,6 @@ use std::io;
 
 use super::sign::Sign;
 use crate::runner::{CaseReport, Reporter, RunEvent};
-use crate::scenario::Verdict;
 
 /// What was seen of forms, by server, role and form.
 #[derive(Debug, Clone, Default)]
@@ -131,36 +130,27 @@ impl Reporter for Matrix {
     }
 }
 
-/// Writes the matrix of one run when the run is over.
+/// Writes the matrix of one run as Markdown when the run is over. [`super::Human`] shows it on a terminal.
 pub struct MatrixReport<W> {
     out: W,
     matrix: Matrix,
-    is_markdown: bool,
 }
 
 impl<W: io::Write> MatrixReport<W> {
-    /// Writes it for a terminal; nothing at all where no case named a form, or none was answered.
-    pub fn text(out: W) -> Self {
-        Self { out, matrix: Matrix::default(), is_markdown: false }
-    }
-
-    /// Writes Markdown.
+    /// Writes to `out`.
     pub fn markdown(out: W) -> Self {
-        Self { is_markdown: true, ..Self::text(out) }
+        Self { out, matrix: Matrix::default() }
     }
 }
 
 impl<W: io::Write + Send> Reporter for MatrixReport<W> {
     fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
         self.matrix.event(event)?;
-        let RunEvent::Finished(summary) = event else { return Ok(()) };
-        // Who reads a terminal wants to see why nothing was answered, and not below it a table that says nothing.
-        let says_nothing = self.matrix.is_empty() || summary.asked() == summary.count(Verdict::Error);
-        match (self.is_markdown, self.matrix.is_empty()) {
-            (true, true) => self.out.write_all(b"No case of this run names a form.\n")?,
-            (true, false) => self.out.write_all(self.matrix.markdown().as_bytes())?,
-            (false, _) if says_nothing => {}
-            (false, _) => write!(self.out, "\n{}", self.matrix.text())?,
+        let RunEvent::Finished(_) = event else { return Ok(()) };
+        if self.matrix.is_empty() {
+            self.out.write_all(b"No case of this run names a form.\n")?;
+        } else {
+            self.out.write_all(self.matrix.markdown().as_bytes())?;
         }
         self.out.flush()
     }

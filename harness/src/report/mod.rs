@@ -1,6 +1,7 @@
 //! Reports: each takes the runner's events in and writes them in its own form, the moment it is told.
 
 mod accept;
+mod cause;
 mod comparison;
 pub mod earlier;
 mod finding;
@@ -18,6 +19,7 @@ mod sign;
 use std::io;
 
 pub use accept::Accept;
+pub use cause::{Cause, CauseKind};
 pub use comparison::{Column, Comparison};
 pub use human::Human;
 pub use json::JsonLines;

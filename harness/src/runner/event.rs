@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::harm::Harm;
+use super::health::LockedOut;
 use super::pacing::{PaceFacts, Progress};
 use super::probe::UnmetSecurity;
 use crate::axes::{Encoding, Mechanism, Protocol, Security};
@@ -230,6 +231,8 @@ pub struct Summary {
     pub left_out: Vec<LeftOut>,
     /// Targets that could not be reached, and why.
     pub unreachable: Vec<String>,
+    /// Servers that no longer let this client in, so that nothing more was asked.
+    pub locked_out: Vec<LockedOut>,
     /// Endpoints that do not keep the security which is declared for them; the run fails for each.
     pub unmet: Vec<UnmetSecurity>,
     /// The logins that must work, before and after everything else.
@@ -277,6 +280,16 @@ impl std::fmt::Display for DeviationReport {
         match self.octet {
             Some(octet) => write!(f, "octet 0x{octet:02x} at {}: {}", self.index, self.rule),
             None => write!(f, "at {}: {}", self.index, self.rule),
+        }
+    }
+}
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::MaxFailures(1) => f.write_str("at the first failure"),
+            Self::MaxFailures(most) => write!(f, "after {most} failures"),
+            Self::TimeLimit(limit) => write!(f, "at the time limit of {} s", limit.as_secs()),
         }
     }
 }
@@ -340,6 +353,7 @@ impl Summary {
             && self.unmet.is_empty()
             && self.troubles().next().is_none()
             && self.unreachable.is_empty()
+            && self.locked_out.is_empty()
             && !self.interrupted
             && !self.has_lost_cases()
     }

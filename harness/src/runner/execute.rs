@@ -150,12 +150,10 @@ pub async fn run(
         _ => None,
     };
     summary.interrupted = ended == Ended::Interrupted;
-    let locked_out: Vec<String> =
-        governor.gates.iter().filter_map(|gate| Some(gate.access.locked_out()?.to_string())).collect();
-    if ended == Ended::Whole && locked_out.is_empty() {
+    summary.locked_out = governor.gates.iter().filter_map(|gate| gate.access.locked_out().cloned()).collect();
+    if ended == Ended::Whole && summary.locked_out.is_empty() {
         check_last(&governor, &survey, &prints, &mut summary).await;
     }
-    summary.unreachable.extend(locked_out);
     summary.warnings.extend(governor.gates.iter().flat_map(lessons));
     let settled = siblings.rest(&tested);
     let mut rest: Vec<CaseReport> = settled.into_iter().flat_map(|settled| findings.take(settled)).collect();

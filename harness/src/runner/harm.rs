@@ -5,7 +5,7 @@ use crate::protocol::Outcome;
 use crate::scenario::{Action, Case, Expected, PasswordChoice};
 
 /// What harm a finding does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Harm {
     /// It opened a mailbox that is not the account's.
     WrongMailbox,

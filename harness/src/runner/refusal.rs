@@ -1,6 +1,7 @@
 //! One refusal, in all that a stranger could tell it by, and the comparison of many.
 
 use crate::identity::escape;
+use crate::plural::counted;
 use crate::protocol::{Redactor, Turn};
 use crate::scenario::{describe, reply_of};
 use crate::transport::Conversation;
@@ -76,7 +77,7 @@ impl Refusal {
             shown.push_str(&format!(" \"{}\"", escape(&redactor.redact(&self.text))));
         }
         if self.lines_before > 0 {
-            shown.push_str(&format!(", after {} more lines", self.lines_before));
+            shown.push_str(&format!(", after {}", counted(self.lines_before, "more line")));
         }
         if self.hangs_up {
             shown.push_str(", and hangs up");
@@ -206,7 +207,7 @@ mod tests {
         assert_eq!((refusal.code.as_str(), refusal.nameless.as_slice()), ("ALERT", &b"no {login}"[..]));
         assert_eq!((refusal.length, refusal.lines_before, refusal.turns), (26, 1, 2));
         assert_eq!((refusal.hangs_up, refusal.nanos), (false, Some(100_000)));
-        let shown = "rejected [ALERT] \"no x\", after 1 more lines, after 0.10 ms";
+        let shown = "rejected [ALERT] \"no x\", after 1 more line, after 0.10 ms";
         assert_eq!(refusal.shown(&Redactor::new(&[])), shown);
         let masked = Refusal::of(&conversation(rejected("no Secret"), &pieces), b"x");
         assert!(masked.shown(&Redactor::new(&[Password::new("Secret")])).starts_with("rejected \"no <password>\""));

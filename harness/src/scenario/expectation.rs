@@ -105,6 +105,27 @@ impl Expectation {
         })
     }
 
+    /// The kinds of outcome that meet it, in short words; several where any of them will do. Values are left out.
+    pub fn words(&self) -> Vec<&'static str> {
+        let word = match self {
+            Self::Rejected => "rejected",
+            Self::Bad => "bad",
+            Self::Refused => "refused",
+            Self::Closed => "closed",
+            Self::Opens(_) => "opens",
+            Self::Unbound => "unbound",
+            Self::Any(list) => return list.iter().flat_map(Self::words).collect(),
+            Self::Same => "same",
+            Self::FreshChallenge => "fresh-challenge",
+            Self::Indistinguishable => "indistinguishable",
+            Self::Distinct => "distinct",
+            Self::Safe => "safe",
+            Self::Dialect => "what the dialect says",
+            Self::Dialogue => "the dialogue as written",
+        };
+        vec![word]
+    }
+
     /// Whether a case can be judged only when its siblings are known.
     pub const fn is_joint(&self) -> bool {
         matches!(self, Self::Same | Self::Distinct)
@@ -204,5 +225,18 @@ impl std::fmt::Display for Expected {
                 Ok(())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expectation_is_called_by_its_word_in_files() {
+        for word in Expectation::WORDS.iter().filter(|word| **word != "dialect") {
+            assert_eq!(Expectation::from_word(word).map(|found| found.words()), Some(vec![*word]));
+        }
+        assert_eq!(Expectation::Any(vec![Expectation::Rejected, Expectation::Bad]).words(), ["rejected", "bad"]);
     }
 }

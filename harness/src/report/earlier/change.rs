@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::narrow_glob::without_combination;
 use super::read::EarlierCase;
-use super::server::{Server, counted, happened, one_line};
+use super::server::{Server, happened, one_line};
+use crate::plural::counted;
 use crate::scenario::Verdict;
 
 /// What has changed.

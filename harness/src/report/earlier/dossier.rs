@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::narrow_glob::without_combination;
 use super::markdown::{block, code, slug, words};
 use super::read::EarlierCase;
-use super::server::{Server, counted, happened, one_line};
+use super::server::{Server, happened, one_line};
 use super::steady::steady;
+use crate::plural::counted;
 use crate::scenario::Verdict;
 
 /// How many ids are listed.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::narrow_glob::without_combination;
 use super::read::{EarlierCase, EarlierRun};
+use crate::plural::counted;
 use crate::scenario::Verdict;
 
 /// A server, with all that was asked of it. Parts of a run, made elsewhere, are one again.
@@ -87,11 +88,6 @@ pub(super) fn happened(case: &EarlierCase) -> String {
         words.push_str(&format!(" \"{text}\""));
     }
     words
-}
-
-/// `1 case`, `2 cases`.
-pub(super) fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 pub(super) fn one_line(text: &str) -> String {

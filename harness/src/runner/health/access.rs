@@ -75,6 +75,16 @@ impl AccessWatch {
     }
 }
 
+impl LockedOut {
+    /// The reason in a few words.
+    pub const fn short(&self) -> &'static str {
+        match self {
+            Self::Banned { .. } => "this address appears to be banned",
+            Self::AccountLocked { .. } => "the account appears to be locked",
+        }
+    }
+}
+
 impl fmt::Display for LockedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::schedule::{Lane, Schedule};
+use crate::plural::counted;
 use crate::runner::governor::{Gate, Governor};
 
 /// How many conversations of the lane without risk there are at once at least.
@@ -303,11 +304,6 @@ impl fmt::Display for Bottleneck {
             }
         }
     }
-}
-
-/// `1 login`, `2 logins`.
-fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 fn seconds(time: Duration) -> String {
