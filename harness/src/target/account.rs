@@ -11,7 +11,7 @@ const ORIGIN: &[Field] = &[
     Field::new("file", Kind::Text, "A file whose first line holds it."),
     Field::new("command", Kind::Text, "A shell command that prints it."),
     Field::new("prompt", Kind::Flag, "Whether it is asked for on the terminal."),
-    Field::new("text", Kind::Text, "The secret itself: for fixtures only."),
+    Field::new("text", Kind::Secret, "The secret itself: for fixtures only."),
 ];
 
 /// What an account may hold.

@@ -101,7 +101,7 @@ pub fn read_target(
     needs_address: bool,
 ) -> Result<TargetFile, TargetFileError> {
     let mut source = source.clone();
-    source.holds_secrets = true;
+    source.fields_with_secrets = Some(TARGET_FIELDS);
     let (mut file, origins) = parse(&source, TARGET_FIELDS, |table| target(table, place, needs_address))
         .map_err(|list| Mistakes::new(source.clone(), list))?;
     file.known.source = Some(Arc::new(source));
