@@ -6,6 +6,7 @@
 
 mod advice;
 mod again;
+mod applicable;
 mod caller;
 mod challenge;
 mod charged;
@@ -38,6 +39,7 @@ mod survey;
 mod watch;
 mod workers;
 
+pub use applicable::applicable_cases;
 pub use event::{
     Blame, CaseReport, DeviationReport, Recorded, Reporter, RunEvent, Sanity, Sibling, Summary, SurveyFacts,
     TargetFacts,

@@ -14,6 +14,7 @@ mod limits;
 mod password;
 mod quick;
 mod reference;
+mod role_check;
 mod tls;
 mod vitals;
 
@@ -33,6 +34,7 @@ pub use limits::Limits;
 pub use password::{Origin, Passwords};
 pub use quick::{QuickError, QuickTarget, quick_target};
 pub use reference::start_reference;
+pub use role_check::{RoleCheck, accesses};
 pub use tls::{TlsOverrides, tls_version};
 pub use vitals::{Process, Vitals};
 

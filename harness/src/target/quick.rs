@@ -93,6 +93,7 @@ pub fn quick_target(quick: QuickTarget, passwords: Passwords) -> Result<Target, 
         lacks: Vec::new(),
         limits: Limits::default(),
         directory,
+        roles: Vec::new(),
         known: Records::default(),
     };
     Ok(remote_target(file, dialect))
