@@ -86,7 +86,8 @@ fn a_role_of_ones_own_is_known_with_the_scenario_that_uses_it() {
     let alone = loginspec(&["check", &target]);
     assert_eq!(alone.status.code(), Some(2));
     assert!(stderr(&alone).contains("unknown role `vip`"), "{}", stderr(&alone));
-    let scenario = "title = 'x'\ncites = ['y']\n[[case]]\nid = 'a'\naccount = 'vip'\nlogin = '{user}'\nexpect = 'safe'\n";
+    let scenario =
+        "title = 'x'\ncites = ['y']\n[[case]]\nid = 'a'\naccount = 'vip'\nlogin = '{user}'\nexpect = 'safe'\n";
     let scenario = file(&folder, "s.toml", scenario);
     let together = loginspec(&["check", &target, &scenario]);
     assert_eq!(together.status.code(), Some(0), "{}", stderr(&together));

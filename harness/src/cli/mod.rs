@@ -37,7 +37,8 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "Exit codes: 0 all as expected; 1 some case was not; 2 usage or a bad file; \
-                          3 target unreachable; 4 nothing ran; 130 interrupted";
+                          3 target unreachable; 4 nothing ran; 5 the secret is missing or the login is refused; \
+                          130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Verb {

@@ -219,7 +219,7 @@ impl QuickArgs {
             return Ok(Origin::Env(PASSWORD.to_string()));
         }
         if !io::stdin().is_terminal() {
-            return Err(CliError::Usage(format!(
+            return Err(CliError::NoPassword(format!(
                 "there is no password: set {PASSWORD}, or give --password-env VAR, --password-file FILE or \
                  --password-command COMMAND (on a terminal it is asked for)"
             )));

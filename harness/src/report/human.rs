@@ -278,6 +278,13 @@ impl<W: Write> Human<W> {
             let trouble = sanity.trouble.as_deref().unwrap_or_default();
             self.print(&format!("{RED}{} {when}{RED:#}: {trouble}\n  {advice}", sanity.target))?;
         }
+        for refused in &summary.refused_logins {
+            self.print(&format!("{RED}login refused{RED:#}: {refused}"))?;
+            self.print("  one login was sent and no case was asked, so as not to lock the account; next steps:")?;
+            for step in refused.next_steps() {
+                self.print(&format!("  - {step}"))?;
+            }
+        }
         for reason in &summary.unreachable {
             self.print(&format!("{RED}unreachable{RED:#}: {reason}"))?;
         }

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::replay::Replay;
-use crate::runner::{Blame, CaseReport, DeviationReport, Harm, Recorded, Reporter, RunEvent, Summary, TargetFacts};
+use crate::runner::{
+    Blame, CaseReport, DeviationReport, Harm, Recorded, RefusedLogin, Reporter, RunEvent, Summary, TargetFacts,
+};
 use crate::scenario::Verdict;
 
 /// Writes JSON Lines.
@@ -229,6 +231,9 @@ struct Totals {
     millis: f64,
     interrupted: bool,
     unreachable: Vec<String>,
+    /// Refused logins for which no case was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused_logins: Vec<RefusedLoginLine>,
     sanity: Vec<SanityLine>,
     insecure: bool,
     warnings: Vec<String>,
@@ -242,11 +247,36 @@ struct TargetLine {
 }
 
 #[derive(Serialize)]
+struct RefusedLoginLine {
+    target: String,
+    account: String,
+    login: String,
+    protocol: &'static str,
+    address: String,
+    answer: String,
+    password_from: Option<String>,
+}
+
+#[derive(Serialize)]
 struct SanityLine {
     target: String,
     protocol: &'static str,
     when: &'static str,
     trouble: Option<String>,
+}
+
+impl From<&RefusedLogin> for RefusedLoginLine {
+    fn from(refused: &RefusedLogin) -> Self {
+        Self {
+            target: refused.target.clone(),
+            account: refused.role.clone(),
+            login: refused.login.clone(),
+            protocol: refused.protocol.word(),
+            address: refused.address.clone(),
+            answer: refused.answer.clone(),
+            password_from: refused.password_from.clone(),
+        }
+    }
 }
 
 impl From<&Summary> for Totals {
@@ -271,6 +301,7 @@ impl From<&Summary> for Totals {
             millis: (summary.took.as_secs_f64() * 1e6).round() / 1e3,
             interrupted: summary.interrupted,
             unreachable: summary.unreachable.clone(),
+            refused_logins: summary.refused_logins.iter().map(RefusedLoginLine::from).collect(),
             sanity: summary
                 .sanity
                 .iter()

@@ -99,9 +99,9 @@ impl<W: Write> Junit<W> {
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
         let counts = format!(
             "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\"",
-            summary.finished(),
+            summary.finished() + summary.refused_logins.len(),
             summary.count(Verdict::Fail) + summary.count(Verdict::Fixed),
-            summary.count(Verdict::Error),
+            summary.count(Verdict::Error) + summary.refused_logins.len(),
             summary.count(Verdict::Skip) + summary.count(Verdict::Known),
             summary.took.as_secs_f64()
         );
@@ -113,6 +113,16 @@ impl<W: Write> Junit<W> {
         )?;
         writeln!(self.out, "  <testsuite name=\"loginspec\" {counts}>")?;
         self.properties(summary)?;
+        for refused in &summary.refused_logins {
+            writeln!(
+                self.out,
+                "    <testcase classname=\"login\" name=\"{}\">\n      <error type=\"login-refused\" message=\"{}\">{}\
+                 </error>\n    </testcase>",
+                clean(&format!("login as {} on {}", refused.login, refused.target)),
+                clean(&refused.to_string()),
+                clean(&refused.next_steps().join("\n"))
+            )?;
+        }
         self.cases.flush()?;
         let spool = self.cases.get_mut();
         spool.seek(SeekFrom::Start(0))?;

@@ -90,7 +90,7 @@ pub(super) fn on_login(outcome: &Outcome, account: &Account, security: Security)
 
 /// Whether a refusal is about the connection, not about the password. Only IMAP has a code for it; what else is known
 /// are Dovecot's words.
-fn wants_protection(reply: &Reply) -> bool {
+pub(super) fn wants_protection(reply: &Reply) -> bool {
     let text = reply.text.to_ascii_lowercase();
     reply.code == Some(ResponseCode::PrivacyRequired) || text.starts_with(b"plaintext authentication disallowed")
 }
@@ -108,11 +108,16 @@ fn in_the_open(security: Security) -> String {
 
 /// The server's own words, in brackets; nothing where there are none.
 pub(super) fn words(reply: &Reply) -> String {
+    let said = answer(reply);
+    if said.is_empty() { said } else { format!(" (`{said}`)") }
+}
+
+/// The server's own words with its response code, in the notation for octets.
+pub(super) fn answer(reply: &Reply) -> String {
     const SHOWN_OCTETS: usize = 200;
     let code = reply.code.as_ref().map(|code| format!("[{code}] ")).unwrap_or_default();
     let text = escape(reply.text.get(..reply.text.len().min(SHOWN_OCTETS)).unwrap_or_default());
-    let said = format!("{code}{text}");
-    if said.is_empty() { said } else { format!(" (`{}`)", said.trim_end()) }
+    format!("{code}{text}").trim_end().to_string()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::harm::Harm;
+use super::probe::RefusedLogin;
 use crate::axes::{Encoding, Mechanism, Protocol, Security};
 use crate::scenario::{Level, Scenario, Verdict};
 
@@ -208,6 +209,8 @@ pub struct Summary {
     pub interrupted: bool,
     /// Targets that could not be reached, and why.
     pub unreachable: Vec<String>,
+    /// The logins whose refusal ended the run for their target: no case was asked there.
+    pub refused_logins: Vec<RefusedLogin>,
     /// The logins that must work, before and after everything else.
     pub sanity: Vec<Sanity>,
     /// Whether a server's certificate was not verified.
@@ -284,7 +287,8 @@ impl Summary {
     /// Whether all was as expected.
     pub fn is_success(&self) -> bool {
         let unexpected = Verdict::ALL.iter().any(|&verdict| verdict.is_unexpected() && self.count(verdict) > 0);
-        !unexpected && self.troubles().next().is_none() && self.unreachable.is_empty() && !self.interrupted
+        let got_in = self.refused_logins.is_empty() && self.troubles().next().is_none();
+        !unexpected && got_in && self.unreachable.is_empty() && !self.interrupted
     }
 }
 

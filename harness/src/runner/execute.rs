@@ -82,7 +82,13 @@ pub async fn run(
     let mut desk =
         Desk { siblings: Siblings::new(&plan, prints.clone()), findings: Findings::new(&plan), tested: &tested };
     let conversations = Arc::new(AtomicUsize::new(0));
-    let (quiet, loud): (Vec<Planned>, Vec<Planned>) = plan.list.into_iter().partition(Planned::wants_quiet);
+    // Every case with the right password would be one wrong password more.
+    let can_log_in = |planned: &Planned| {
+        let name = targets.get(planned.target).map(|target| &target.name);
+        !summary.refused_logins.iter().any(|refused| Some(&refused.target) == name)
+    };
+    let list = plan.list.into_iter().filter(can_log_in);
+    let (quiet, loud): (Vec<Planned>, Vec<Planned>) = list.partition(Planned::wants_quiet);
     let jobs = governor.most(options.jobs);
     // Where a refusal takes a good part of a second, what others do at the same time makes no difference to it.
     let jobs_in_quiet = if governor.gates.iter().all(Gate::is_slow) { jobs } else { 1 };

@@ -7,6 +7,7 @@ use super::connection::{From, OpenError, open};
 use super::fresh::fresh;
 use super::governor::Gate;
 use super::place::Place;
+use super::probe::{RefusedLogin, is_about_credentials};
 use super::survey::{Survey, unreachable};
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::{Access, Account, advise, escape};
@@ -24,8 +25,10 @@ pub(super) enum SanityResult {
     Unnamed(KnownPrint),
     /// The server is there, but the login did not work.
     Trouble(String),
-    /// The server is there, and refused the login.
-    Refused(String),
+    /// The server is there, and refused the login: the login name or the password is wrong, or the account is closed.
+    Refused(Box<RefusedLogin>, String),
+    /// The server is there, and refused the login for a reason that says nothing of the name and the password.
+    Rejected(String),
     /// The server is not there, or does not greet.
     Unreachable(String),
 }
@@ -95,7 +98,19 @@ pub(super) async fn check(
         advice::on_login(&outcome, account, security),
     );
     match outcome {
-        Outcome::Rejected(_) => SanityResult::Refused(reason),
+        Outcome::Rejected(reply) if is_about_credentials(&reply) => {
+            let refused = RefusedLogin {
+                target: target.name.clone(),
+                role: account.role.clone(),
+                login: name,
+                protocol,
+                address: endpoint.address.clone(),
+                answer: advice::answer(&reply),
+                password_from: target.origins.get(&account.role).map(ToString::to_string),
+            };
+            SanityResult::Refused(Box::new(refused), reason)
+        }
+        Outcome::Rejected(_) => SanityResult::Rejected(reason),
         _ => SanityResult::Trouble(reason),
     }
 }
@@ -115,7 +130,10 @@ pub(super) async fn good_login(gate: &Gate, account: usize, place: Place, survey
     let from = From { source: gate.source(place), certified: None };
     match check(target, place, Some(role), mechanism, &[], from, gate.deadlines()).await {
         SanityResult::Fine | SanityResult::Unnamed(_) => Ok(()),
-        SanityResult::Trouble(reason) | SanityResult::Refused(reason) | SanityResult::Unreachable(reason) => {
+        SanityResult::Trouble(reason)
+        | SanityResult::Refused(_, reason)
+        | SanityResult::Rejected(reason)
+        | SanityResult::Unreachable(reason) => {
             let reason = reason.lines().next().unwrap_or_default();
             Err(format!("the good login that should come between failed: {reason}"))
         }

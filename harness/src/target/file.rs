@@ -63,6 +63,8 @@ pub struct TargetFile {
     pub endpoints: Vec<Endpoint>,
     /// How TLS is spoken to it.
     pub tls: TlsSettings,
+    /// Where the passwords of roles come from.
+    pub origins: HashMap<String, Origin>,
     /// The client certificates of roles.
     pub certificates: HashMap<String, ClientCertificate>,
     /// Capabilities that it is known not to have, in upper case.
@@ -107,19 +109,22 @@ pub fn read_target(
 ) -> Result<TargetFile, TargetFileError> {
     let mut source = source.clone();
     source.fields_with_secrets = Some(TARGET_FIELDS);
-    let (mut file, origins) = parse(&source, TARGET_FIELDS, |table| target(table, place, needs_address))
+    let (mut file, secrets) = parse(&source, TARGET_FIELDS, |table| target(table, place, needs_address))
         .map_err(|list| Mistakes::new(source.clone(), list))?;
     file.known.source = Some(Arc::new(source));
     if file.dialect.ends_with(".toml") && Path::new(&file.dialect).is_relative() {
         file.dialect = place.join(&file.dialect).display().to_string();
     }
+    for (account, origins) in file.directory.accounts.iter().zip(&secrets) {
+        file.origins.insert(account.role.clone(), origins.password.clone());
+    }
     if passwords == Passwords::Ignore {
         // An account that has a token can be asked what needs one, whatever the token is.
-        for (account, origins) in file.directory.accounts.iter_mut().zip(origins) {
+        for (account, origins) in file.directory.accounts.iter_mut().zip(secrets) {
             account.token = origins.token.map(|_| Password::new(Vec::new()));
         }
     } else {
-        for (account, origins) in file.directory.accounts.iter_mut().zip(origins) {
+        for (account, origins) in file.directory.accounts.iter_mut().zip(secrets) {
             let role = &account.role;
             let fetch = |origin: Origin, what| {
                 let failed = |reason| TargetFileError::Password { what, role: role.clone(), reason };
@@ -178,8 +183,20 @@ fn target(table: &Table<'_>, place: &Path, needs_address: bool) -> Option<(Targe
     let known = Records { list, source: None };
     let (name, dialect) = (name?.value, dialect?.value);
     let about = table.text("about").map(|text| text.value).unwrap_or_default();
-    let file =
-        TargetFile { name, about, dialect, endpoints, tls, certificates, lacks, limits, directory, roles, known };
+    let file = TargetFile {
+        name,
+        about,
+        dialect,
+        endpoints,
+        tls,
+        origins: HashMap::new(),
+        certificates,
+        lacks,
+        limits,
+        directory,
+        roles,
+        known,
+    };
     Some((file, origins))
 }
 

@@ -56,6 +56,8 @@ pub struct Target {
     pub endpoints: Vec<Endpoint>,
     /// How TLS is spoken to it.
     pub tls: TlsSettings,
+    /// Where the passwords of roles come from, for messages.
+    pub origins: HashMap<String, Origin>,
     /// The client certificates of roles, for SASL EXTERNAL.
     pub certificates: HashMap<String, ClientCertificate>,
     /// What cases get that ask for no security; nothing where the endpoint's own will do.
@@ -144,6 +146,7 @@ pub fn remote_target(file: TargetFile, dialect: Dialect) -> Target {
         directory: Arc::new(file.directory),
         endpoints: file.endpoints,
         tls: file.tls,
+        origins: file.origins,
         certificates: file.certificates,
         default_security: None,
         allow_plaintext: false,
