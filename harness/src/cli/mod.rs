@@ -8,6 +8,8 @@ mod explain;
 mod explanation;
 mod fleet;
 mod fuzz;
+mod init;
+mod init_file;
 mod instead;
 mod list;
 mod new_file;
@@ -42,6 +44,7 @@ const AFTER_HELP: &str = "Exit codes: 0 all as expected; 1 some case was not; 2 
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Init(init::InitArgs),
     Run(run::RunArgs),
     List(list::ListArgs),
     Fleet(fleet::FleetArgs),
@@ -72,6 +75,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         }
     };
     let result = match cli.verb {
+        Verb::Init(args) => init::init(args),
         Verb::Run(args) => run::run(args),
         Verb::List(args) => list::list(args),
         Verb::Fleet(args) => fleet::fleet(args),

@@ -205,7 +205,7 @@ impl QuickArgs {
     }
 
     /// Where the password comes from. It never stands on the command line, where every user of the machine can see it.
-    fn password(&self, passwords: Passwords) -> Result<Origin, CliError> {
+    pub fn password(&self, passwords: Passwords) -> Result<Origin, CliError> {
         if let Some(variable) = &self.password_env {
             return Ok(Origin::Env(variable.clone()));
         }

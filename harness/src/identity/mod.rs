@@ -21,6 +21,7 @@ mod octet_set;
 mod part;
 mod provenance;
 mod reading;
+mod recognition;
 mod resolution;
 mod restriction;
 
@@ -43,5 +44,6 @@ pub use octet_set::OctetSet;
 pub use part::{Identity, Part};
 pub use provenance::{Confidence, Source};
 pub use reading::{Assumption, Reading, Readings, Verdict};
+pub use recognition::{RecognizedDialect, account_fields, recognize_dialect};
 pub use resolution::{Resolution, resolve, resolve_reading};
 pub use restriction::{Restricted, Restriction};

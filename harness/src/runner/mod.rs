@@ -53,7 +53,10 @@ pub use harm::Harm;
 pub(crate) use judged::judged;
 pub(crate) use ledger::GoodLogin;
 pub use plan::{Plan, Planned, Shard};
-pub use probe::RefusedLogin;
+pub use probe::{
+    Candidate, DiscoveredEndpoint, Discovery, DiscoveryError, DiscoveryOptions, LoginResult, RefusedLogin, TriedLogin,
+    discover,
+};
 pub(crate) use question::{NOBODYS_PASSWORD, by_dialect};
 pub use question::{Question, Request, ask};
 pub use rules::{AxisPair, Clause, axis_pairs, clauses};
