@@ -242,7 +242,7 @@ fn a_silent_target_is_unreachable() {
 fn a_missing_password_is_said() {
     let folder = folder();
     let text = target_text("127.0.0.1:1").replace("{ text = 'Secret-Same' }", "{ env = 'LOGINSPEC_UNSET' }");
-    refuses(&["run", "--target", &file(&folder, "t.toml", text)], 2, "LOGINSPEC_UNSET is not set");
+    refuses(&["run", "--target", &file(&folder, "t.toml", text)], 5, "LOGINSPEC_UNSET is not set");
 }
 
 #[test]
@@ -357,7 +357,7 @@ const SAME_OPENS: &str = "title = 'x'\ncites = ['y']\n[[case]]\nid = 'opens'\npr
 fn a_known_deviation_is_told_as_known_and_no_other() {
     let folder = folder();
     let scenario = file(&folder, "s.toml", SAME_OPENS);
-    for (answer, verdict) in [("a1 BAD no\r\n", "known"), ("a1 NO no\r\n", "fail")] {
+    for (answer, verdict) in [("a1 BAD no\r\n", "known"), ("* BYE no\r\n", "fail")] {
         let known = "[[known]]\ncase = 's/*'\noutcome = 'bad'\nreason = 'ticket 123'\n[limits]\nno-lockout = true\n";
         let target = file(&folder, "t.toml", target_text(&one_answer(answer)) + known);
         let output = loginspec(&["run", &scenario, "--target", &target, "--json", "-"]);
@@ -372,7 +372,7 @@ fn a_known_deviation_is_told_as_known_and_no_other() {
 fn a_run_that_only_skips_has_run_nothing() {
     let folder = folder();
     let scenario = file(&folder, "s.toml", SAME_OPENS.replace("login =", "account = 'renamed'\nlogin ="));
-    let target = file(&folder, "t.toml", target_text(&one_answer("a1 NO no\r\n")));
+    let target = file(&folder, "t.toml", target_text(&one_answer("a1 BAD no\r\n")));
     let output = loginspec(&["run", &scenario, "--target", &target]);
     assert_eq!(code(&output), 4, "{}", stdout(&output));
     assert!(stdout(&output).contains("no account for the role `renamed`"), "{}", stdout(&output));

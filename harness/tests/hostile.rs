@@ -189,19 +189,27 @@ async fn it_drips() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_echoes_the_password() {
-    let case = outcome_of(|mut stream| {
-        Box::pin(async move {
-            let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n").await;
-            let mut line = [0; 256];
-            let count = stream.read(&mut line).await.unwrap_or_default();
-            let _ = stream.write_all(b"a1 NO I do not like ").await;
-            let _ = stream.write_all(&line[..count]).await;
-            let _ = stream.read(&mut line).await;
-        })
-    })
-    .await;
-    assert_eq!((case.verdict, case.outcome), (Verdict::Fail, Some("rejected")));
+    let case = outcome_of(|stream| Box::pin(echo(stream, "a1 BAD I do not like "))).await;
+    assert_eq!((case.verdict, case.outcome), (Verdict::Fail, Some("bad")));
     assert!(case.text.unwrap().contains("<password>"));
+
+    // The login that ends the run is told of without the password too.
+    let address = listen(|stream| Box::pin(echo(stream, "a1 NO I do not like "))).await;
+    let (summary, cases) = put_to(&address.to_string()).await;
+    assert!(cases.is_empty(), "{cases:?}");
+    let [refused] = &summary.refused_logins[..] else { panic!("{summary:?}") };
+    assert!(refused.answer.contains("<password>"), "{refused:?}");
+    assert!(!format!("{summary:?}").contains("Secret-Same"), "{summary:?}");
+}
+
+/// Answers the login with these words and the login itself.
+async fn echo(mut stream: TcpStream, answer: &'static str) {
+    let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n").await;
+    let mut line = [0; 256];
+    let count = stream.read(&mut line).await.unwrap_or_default();
+    let _ = stream.write_all(answer.as_bytes()).await;
+    let _ = stream.write_all(&line[..count]).await;
+    let _ = stream.read(&mut line).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -101,8 +101,13 @@ fn failed(scenario: &Arc<Scenario>, index: usize) -> CaseReport {
 }
 
 fn skipped(scenario: &Arc<Scenario>, index: usize, reason: &str) -> CaseReport {
-    CaseReport { verdict: Verdict::Skip, first_outcome: None,
-        outcome: None, reason: reason.to_string(), ..passed(scenario, index) }
+    CaseReport {
+        verdict: Verdict::Skip,
+        first_outcome: None,
+        outcome: None,
+        reason: reason.to_string(),
+        ..passed(scenario, index)
+    }
 }
 
 fn replay() -> Replay {
@@ -178,8 +183,7 @@ fn a_run_that_failed() {
         CaseReport { harm: Some(Harm::WrongMailbox), ..failed(&exchange, 0) },
         CaseReport { harm: Some(Harm::WrongMailbox), ..failed(&exchange, 2) },
         CaseReport { harm: Some(Harm::LetIn), ..failed(&exchange, 4) },
-        CaseReport { harm: Some(Harm::NoAnswer), first_outcome: None,
-        outcome: Some("no-answer"), ..failed(&imap, 0) },
+        CaseReport { harm: Some(Harm::NoAnswer), first_outcome: None, outcome: Some("no-answer"), ..failed(&imap, 0) },
         CaseReport { deviation: Some(broken), outcome: Some("garbled"), ..failed(&imap, 1) },
         CaseReport { code: Some("INUSE now".to_string()), outcome: Some("bad"), ..failed(&imap, 2) },
         CaseReport { verdict: Verdict::Fixed, known: Some(recorded), ..failed(&imap, 3) },

@@ -158,6 +158,7 @@ fn who_lets_anybody_in_does_harm() {
     assert_eq!(failed["harm"], "let-in", "{failed}");
     // What was written is read again.
     let text = target_text("127.0.0.1:1", &records).replace("'opaque'", "'exchange-5.5'");
+    let text = text.replace("user = 'Same'", "user = 'Same'\ndomain = 'Domain1'");
     let target = file(&folder, "t.toml", text);
     ends_with(0, &["check", &target]);
 }

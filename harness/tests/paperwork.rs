@@ -37,7 +37,7 @@ fn schemas() {
 fn completions_know_every_verb() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let text = generated(&["completions", shell]);
-        for verb in ["run", "list", "check", "explain", "report", "serve", "seed"] {
+        for verb in ["init", "run", "list", "check", "explain", "report", "serve", "seed"] {
             assert!(text.contains(verb), "{shell} completions lack {verb}");
         }
     }

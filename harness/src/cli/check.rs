@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::account_summary;
 use super::chosen::{CaseArgs, plan_for};
 use super::exit_code::{CliError, ExitStatus};
 use super::help::{self, FILES};
@@ -14,9 +15,13 @@ use crate::identity::{bundled_dialect, bundled_dialect_names, bundled_directory,
 use crate::plural::counted;
 use crate::reference::Flaws;
 use crate::scenario::{LoadError, Vocabulary, bundled_scenarios, load};
-use crate::target::{Passwords, find_dialect, read_target, remote_target};
+use crate::source::Mistakes;
+use crate::target::{Passwords, RoleCheck, TargetFile, find_dialect, read_target, remote_target};
 
 /// Show the mistakes in scenario, dialect, directory and target files.
+///
+/// For a target file, print each account too: its login name by protocol and mechanism, and the number of cases that it can
+/// be asked. No password is read and nothing is sent.
 #[derive(Debug, Args)]
 #[command(after_help = help::CHECK)]
 pub(super) struct CheckArgs {
@@ -43,6 +48,8 @@ struct Tally {
     scenarios: usize,
     cases: usize,
     others: usize,
+    /// The roles that the scenarios use.
+    roles: Vec<String>,
     errors: Vec<String>,
 }
 
@@ -53,18 +60,35 @@ pub(super) fn check(args: CheckArgs) -> Result<ExitStatus, CliError> {
         collect_others(path, &mut others)?;
     }
     let dialects = others.iter().filter(|path| kind(path) == FileKind::Dialect).map(|path| stem(path));
-    let vocabulary = reading::vocabulary(&directory, dialects)?;
+    let mut vocabulary = reading::vocabulary(&directory, dialects)?;
+    let directory_roles = vocabulary.roles.clone();
+    let targets: Vec<PathBuf> = others.iter().filter(|path| kind(path) == FileKind::Target).cloned().collect();
+    let targets: Vec<Result<TargetFile, CliError>> = targets.iter().map(|path| target_file(path)).collect();
+    // A role that a target file plays may be used by the scenarios that are checked together with it.
+    let of_targets = targets.iter().flatten().flat_map(|file| &file.roles).map(|spans| spans.role.clone());
+    vocabulary.roles.extend(of_targets);
     let mut tally = Tally::default();
     if args.files.is_empty() {
         check_bundled(&vocabulary, &mut tally);
     }
     for path in &args.files {
         if path.is_dir() || kind(path) == FileKind::Scenario {
-            check_path(path, &vocabulary, &mut tally);
+            check_scenarios(path, &vocabulary, &mut tally);
         }
     }
     for path in &others {
-        check_path(path, &vocabulary, &mut tally);
+        match kind(path) {
+            FileKind::Dialect => tally
+                .other(reading::source(path).and_then(|source| Ok(read_dialect(&stem(path), &source).map(|_| ())?))),
+            FileKind::Directory => {
+                tally.other(reading::source(path).and_then(|source| Ok(read_directory(&source).map(|_| ())?)));
+            }
+            FileKind::Scenario | FileKind::Target => {}
+        }
+    }
+    let known_roles = [directory_roles, std::mem::take(&mut tally.roles)].concat();
+    for file in targets {
+        tally.other(file.and_then(|file| check_target(file, &known_roles)));
     }
     if tally.errors.is_empty() {
         let Tally { scenarios, cases, others, .. } = tally;
@@ -107,32 +131,32 @@ fn check_bundled(vocabulary: &Vocabulary, tally: &mut Tally) {
     }
 }
 
-fn check_path(path: &Path, vocabulary: &Vocabulary, tally: &mut Tally) {
+fn check_scenarios(path: &Path, vocabulary: &Vocabulary, tally: &mut Tally) {
+    match load(&[path.to_path_buf()], vocabulary) {
+        Ok(scenarios) => tally.scenarios(&scenarios),
+        Err(errors) => tally.load_errors(&errors),
+    }
+}
+
+fn target_file(path: &Path) -> Result<TargetFile, CliError> {
     let place = path.parent().unwrap_or(Path::new(""));
-    match kind(path) {
-        FileKind::Scenario => match load(&[path.to_path_buf()], vocabulary) {
-            Ok(scenarios) => tally.scenarios(&scenarios),
-            Err(errors) => tally.load_errors(&errors),
-        },
-        FileKind::Dialect => {
-            tally.other(reading::source(path).and_then(|source| Ok(read_dialect(&stem(path), &source).map(|_| ())?)))
+    Ok(read_target(&reading::source(path)?, place, Passwords::Ignore, true)?)
+}
+
+/// Checks what a target file says against its dialect and the bundled scenarios, and prints its accounts.
+fn check_target(file: TargetFile, known_roles: &[String]) -> Result<(), CliError> {
+    let dialect = find_dialect(&file.dialect)?;
+    let roles = RoleCheck::new(&file);
+    let prepared = Prepared::Remote(Box::new(remote_target(file, dialect)));
+    // What is recorded is looked at as a run of everything would.
+    let plan = plan_for(&prepared, &CaseArgs::default(), Flaws::NONE);
+    let Prepared::Remote(target) = &prepared else { return Ok(()) };
+    match (roles.check(target, known_roles), plan) {
+        (Err(mistakes), Err(CliError::Mistakes(more))) => {
+            Err(Mistakes::new(mistakes.source, [mistakes.list, more.list].concat()).into())
         }
-        FileKind::Directory => {
-            tally.other(reading::source(path).and_then(|source| Ok(read_directory(&source).map(|_| ())?)));
-        }
-        FileKind::Target => {
-            let read = || {
-                let file = read_target(&reading::source(path)?, place, Passwords::Ignore, true)?;
-                let dialect = find_dialect(&file.dialect)?;
-                if file.known.list.is_empty() {
-                    return Ok(());
-                }
-                // What is recorded is looked at as a run of everything would.
-                let prepared = Prepared::Remote(Box::new(remote_target(file, dialect)));
-                plan_for(&prepared, &CaseArgs::default(), Flaws::NONE).map(|_| ())
-            };
-            tally.other(read());
-        }
+        (Err(mistakes), _) => Err(mistakes.into()),
+        (Ok(()), plan) => Ok(account_summary::print(&mut io::stdout().lock(), target, &plan?)?),
     }
 }
 
@@ -166,7 +190,9 @@ fn stem(path: &Path) -> String {
 impl Tally {
     fn scenarios(&mut self, scenarios: &[crate::scenario::Scenario]) {
         self.scenarios += scenarios.len();
-        self.cases += scenarios.iter().map(|scenario| scenario.cases.len()).sum::<usize>();
+        let cases = || scenarios.iter().flat_map(|scenario| &scenario.cases);
+        self.cases += cases().count();
+        self.roles.extend(cases().map(|case| case.role.clone()));
     }
 
     fn other(&mut self, read: Result<(), CliError>) {

@@ -20,6 +20,8 @@ pub enum ExitStatus {
     Unreachable = 3,
     /// Nothing ran.
     NothingRan = 4,
+    /// The secret is missing, or the server refuses the account's login.
+    Credentials = 5,
     /// The run was interrupted.
     Interrupted = 130,
 }
@@ -76,6 +78,12 @@ pub enum CliError {
         /// Why.
         reason: String,
     },
+    /// There is no password.
+    #[error("{0}")]
+    NoPassword(String),
+    /// The server refuses the account's login.
+    #[error("{0}")]
+    RefusedLogin(String),
     /// No case was chosen.
     #[error("nothing to run: {0}")]
     NothingToRun(String),
@@ -94,6 +102,11 @@ impl CliError {
             Self::Start { .. } | Self::Unreached { .. } => ExitStatus::Unreachable,
             Self::NothingToRun(_) => ExitStatus::NothingRan,
             Self::Interrupted => ExitStatus::Interrupted,
+            // A secret that a CI system does not hand on is missing, or an empty variable.
+            Self::NoPassword(_)
+            | Self::RefusedLogin(_)
+            | Self::Quick(QuickError::Secret { .. })
+            | Self::TargetFile(TargetFileError::Password { .. }) => ExitStatus::Credentials,
             _ => ExitStatus::Usage,
         }
     }

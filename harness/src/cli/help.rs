@@ -26,7 +26,8 @@ pub(super) const DELIVERY: &str = "Delivery";
 
 /// The exit codes of every verb that runs cases, in one paragraph.
 pub(super) const EXIT_CODES: &str = "Exit codes: 0 all as expected; 1 some case was not; 2 usage or a bad file; \
-                                     3 target unreachable; 4 nothing ran; 130 interrupted";
+                                     3 target unreachable; 4 nothing ran; 5 the secret is missing or the login is \
+                                     refused; 130 interrupted";
 
 /// The end of `run --help`. Each paragraph is one line: clap wraps it.
 pub(super) const RUN: &str = "\
@@ -34,8 +35,9 @@ Exit codes:
     0  all as expected; warnings do not count
     1  some case was not as expected, or a login that must work did not
     2  the command line or a file is wrong
-    3  the target cannot be reached
+    3  the target cannot be reached, or it locked this client out during the run
     4  nothing ran: every case was skipped, or none was selected
+    5  the secret is missing, or the account's login is refused; one login was sent
   130  interrupted; all reports are written
 
 What a run does to an account:
@@ -43,10 +45,11 @@ What a run does to an account:
 It only reads. IMAP mailboxes are opened with EXAMINE and read with BODY.PEEK; POP3 sessions use STAT, TOP and UIDL. No \
 message is delivered, marked or deleted. Only `seed` writes to a server.
 
-It logs in many times, and many of these logins are refused on purpose: all scenarios together send about two thousand \
-wrong passwords for one account. By default the right password is sent after three wrong ones in a row. [limits] in a \
-target file says what the server allows: `lockout`, how many wrong passwords in a row lock an account (a run sends \
-fewer); `wrong-passwords`, how many to send in a row; `no-lockout`, that the server locks no account.
+It logs in many times, and many of these logins are refused on purpose. Before the first case the run prints how many \
+wrong passwords each account gets: at most 225 by default, at most 36 with --smoke, and about a thousand with --full. \
+After three wrong passwords in a row comes the right one. [limits] in a target file says what the server allows: \
+`lockout`, how many wrong passwords in a row lock an account (a run sends fewer); `wrong-passwords`, how many to send in \
+a row; `no-lockout`, that the server locks no account.
 
 Use test accounts. Servers delay refused logins, and some lock the account or block the address after many of them.";
 

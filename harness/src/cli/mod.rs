@@ -1,5 +1,6 @@
 //! The command line: one file per verb. Nothing is decided here, only wired.
 
+mod account_summary;
 mod check;
 mod chosen;
 mod exit_code;
@@ -8,6 +9,8 @@ mod explanation;
 mod fleet;
 mod fuzz;
 mod help;
+mod init;
+mod init_file;
 mod instead;
 mod list;
 mod new_file;
@@ -38,6 +41,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Init(init::InitArgs),
     Run(run::RunArgs),
     List(list::ListArgs),
     Fleet(fleet::FleetArgs),
@@ -68,6 +72,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitStatus {
         }
     };
     let result = match cli.verb {
+        Verb::Init(args) => init::init(args),
         Verb::Run(args) => run::run(args),
         Verb::List(args) => list::list(args),
         Verb::Fleet(args) => fleet::fleet(args),

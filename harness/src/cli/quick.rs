@@ -208,7 +208,7 @@ impl QuickArgs {
     }
 
     /// Where the password comes from. It never stands on the command line, where every user of the machine can see it.
-    fn password(&self, passwords: Passwords) -> Result<Origin, CliError> {
+    pub fn password(&self, passwords: Passwords) -> Result<Origin, CliError> {
         if let Some(variable) = &self.password_env {
             return Ok(Origin::Env(variable.clone()));
         }
@@ -222,7 +222,7 @@ impl QuickArgs {
             return Ok(Origin::Env(PASSWORD.to_string()));
         }
         if !io::stdin().is_terminal() {
-            return Err(CliError::Usage(format!(
+            return Err(CliError::NoPassword(format!(
                 "there is no password: set {PASSWORD}, or give --password-env VAR, --password-file FILE or \
                  --password-command COMMAND (on a terminal it is asked for)"
             )));

@@ -246,6 +246,8 @@ pub(super) fn watch_for_interrupt() -> Result<watch::Receiver<bool>, CliError> {
 fn status(summary: &Summary) -> ExitStatus {
     if summary.interrupted {
         ExitStatus::Interrupted
+    } else if !summary.refused_logins.is_empty() {
+        ExitStatus::Credentials
     } else if !summary.unreachable.is_empty() || !summary.locked_out.is_empty() {
         ExitStatus::Unreachable
     } else if !summary.unmet.is_empty() {

@@ -31,7 +31,7 @@ const DIM: Style = Style::new().dimmed();
 /// refused is not tried again. To take the canaries away, delete the messages called `loginspec canary` in a mail client.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 every mailbox has its canary; 1 some has not; 2 usage or a bad file; 3 target \
-                        unreachable; 4 there is no account to deliver to")]
+                        unreachable; 4 there is no account to deliver to; 5 a password cannot be had")]
 pub(super) struct SeedArgs {
     /// The target file.
     #[arg(help_heading = TARGET, long, short, value_name = "FILE.toml")]

@@ -2,7 +2,7 @@
 
 use super::access::Access;
 use super::dialect::Dialect;
-use super::directory::{Account, Directory};
+use super::directory::{Account, Directory, Domain, Mailbox};
 use super::form::Form;
 use super::part::{Identity, Part};
 use super::resolution::resolve;
@@ -72,6 +72,39 @@ pub fn own_names(dialect: &Dialect, directory: &Directory, account: &Account, ac
     TYPED_FORMS.iter().filter_map(|text| own_name(text)).collect()
 }
 
+/// The parts that belong in separate fields, where all of them were written as the user name.
+///
+/// `None` if the account has a login name as it is, if the dialect does not split the user name, and if the parts give
+/// no login name either.
+pub fn split_user_name(
+    dialect: &Dialect,
+    directory: &Directory,
+    account: &Account,
+    access: Access,
+) -> Option<Identity> {
+    if advise(dialect, directory, account, access).is_some() {
+        return None;
+    }
+    let readings = dialect.read(&account.user, access);
+    let reading = readings.chosen()?;
+    let part = |part| reading.named(part).map(<[u8]>::to_vec);
+    let (domain, user) = (part(Part::Domain), part(Part::User)?);
+    if user == account.user {
+        return None;
+    }
+    let identity = Identity { domain: domain.clone(), user: Some(user.clone()), mailbox: part(Part::Mailbox) };
+    let mut corrected = account.clone();
+    corrected.domain = domain.clone().unwrap_or_else(|| account.domain.clone());
+    corrected.mailbox = identity.mailbox.clone().or_else(|| account.mailbox.clone()).or_else(|| Some(user.clone()));
+    corrected.user = user;
+    let is_dns_name = account.user.contains(&b'@');
+    let domains = vec![Domain { name: corrected.domain.clone(), dns: domain.filter(|_| is_dns_name) }];
+    let mailbox = Mailbox { role: None, name: corrected.mailbox.clone()?, aliases: Vec::new(), elsewhere: false };
+    let one = Directory { domains, accounts: vec![corrected], mailboxes: vec![mailbox] };
+    let corrected = one.accounts.first()?;
+    advise(dialect, &one, corrected, access).map(|_| identity)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,5 +126,26 @@ mod tests {
         assert_eq!(advised("opaque", "renamed").as_deref(), Some("User1"));
         assert_eq!(advised("perdition", "renamed").as_deref(), Some("User1"));
         assert_eq!(advised("opaque", "twin-abroad"), None);
+    }
+
+    #[test]
+    fn a_user_name_that_holds_more_is_split_as_the_dialect_reads_it() {
+        let split = |dialect: &str, user: &str| {
+            let dialect = bundled_dialect(dialect).unwrap().unwrap();
+            let mut directory = bundled_directory().unwrap();
+            directory.accounts.retain(|account| account.role == "same");
+            directory.accounts[0].user = user.as_bytes().to_vec();
+            directory.accounts[0].domain = directory.home().to_vec();
+            let access = Access { protocol: Protocol::Imap, mechanism: Mechanism::Login };
+            let found = split_user_name(&dialect, &directory, &directory.accounts[0], access)?;
+            let text = |part: Option<Vec<u8>>| String::from_utf8(part.unwrap_or_default()).unwrap();
+            Some((text(found.user), text(found.domain)))
+        };
+        let jdoe = Some(("jdoe".to_string(), "example.org".to_string()));
+        assert_eq!(split("dovecot", "jdoe@example.org"), jdoe);
+        assert_eq!(split("exchange-5.5", r"CORP\jdoe"), Some(("jdoe".to_string(), "CORP".to_string())));
+        assert_eq!(split("dovecot", "jdoe"), None);
+        // The name is right as it is where nothing is split.
+        assert_eq!(split("opaque", "jdoe@example.org"), None);
     }
 }

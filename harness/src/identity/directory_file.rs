@@ -26,7 +26,7 @@ pub const DIRECTORY_FIELDS: &[Field] = &[
             Field::new("mailbox", Kind::Text, "Its own mailbox; left out where it has none."),
             Field::new(
                 "password",
-                Kind::Table(&[Field::new("text", Kind::Text, "The password.")]),
+                Kind::Table(&[Field::new("text", Kind::Secret, "The password.")]),
                 "For fixtures only.",
             ),
             Field::new("may-open", Kind::Texts, "Other mailboxes that the account may open."),
@@ -51,7 +51,7 @@ pub const DIRECTORY_FIELDS: &[Field] = &[
 /// Reads a directory file.
 pub fn read_directory(source: &SourceText) -> Result<Directory, Mistakes> {
     let mut source = source.clone();
-    source.holds_secrets = true;
+    source.fields_with_secrets = Some(DIRECTORY_FIELDS);
     parse(&source, DIRECTORY_FIELDS, directory).map_err(|list| Mistakes::new(source, list))
 }
 

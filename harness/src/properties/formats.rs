@@ -155,6 +155,7 @@ fn with_password(target: &Target, password: &str) -> Target {
         directory: Arc::new(directory),
         endpoints: target.endpoints.clone(),
         tls: target.tls.clone(),
+        origins: HashMap::new(),
         certificates: HashMap::new(),
         default_security: None,
         allow_plaintext: true,

@@ -163,7 +163,14 @@ impl Column {
     /// What is not as expected, and what was seen of the server's processes.
     fn details(&self) -> String {
         let troubles = self.summary.troubles().filter_map(|sanity| sanity.trouble.clone());
-        let reasons: Vec<String> = self.summary.unreachable.iter().cloned().chain(troubles).collect();
+        let reasons: Vec<String> = self
+            .summary
+            .unreachable
+            .iter()
+            .cloned()
+            .chain(self.summary.refused_logins.iter().map(ToString::to_string))
+            .chain(troubles)
+            .collect();
         if self.unexpected.is_empty() && self.incidents.is_empty() && reasons.is_empty() {
             return String::new();
         }

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::replay::Replay;
 use crate::runner::{
-    Blame, CaseReport, DeviationReport, Harm, Recorded, Reporter, RunEvent, Stopped, Summary, TargetFacts,
-    UnmetSecurity,
+    Blame, CaseReport, DeviationReport, Harm, Recorded, RefusedLogin, Reporter, RunEvent, Stopped, Summary,
+    TargetFacts, UnmetSecurity,
 };
 use crate::scenario::Verdict;
 
@@ -247,6 +247,9 @@ struct Totals {
     locked_out: Vec<String>,
     unreachable: Vec<String>,
     unmet: Vec<UnmetLine>,
+    /// Refused logins for which no case was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused_logins: Vec<RefusedLoginLine>,
     sanity: Vec<SanityLine>,
     insecure: bool,
     warnings: Vec<String>,
@@ -263,6 +266,17 @@ struct TargetLine {
 struct LeftOutLine {
     scenario: String,
     cases: usize,
+}
+
+#[derive(Serialize)]
+struct RefusedLoginLine {
+    target: String,
+    account: String,
+    login: String,
+    protocol: &'static str,
+    address: String,
+    answer: String,
+    password_from: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -301,6 +315,20 @@ impl From<&UnmetSecurity> for UnmetLine {
     }
 }
 
+impl From<&RefusedLogin> for RefusedLoginLine {
+    fn from(refused: &RefusedLogin) -> Self {
+        Self {
+            target: refused.target.clone(),
+            account: refused.role.clone(),
+            login: refused.login.clone(),
+            protocol: refused.protocol.word(),
+            address: refused.address.clone(),
+            answer: refused.answer.clone(),
+            password_from: refused.password_from.clone(),
+        }
+    }
+}
+
 impl From<&Summary> for Totals {
     fn from(summary: &Summary) -> Self {
         let target = |target: &TargetFacts| TargetLine {
@@ -334,6 +362,7 @@ impl From<&Summary> for Totals {
             locked_out: summary.locked_out.iter().map(ToString::to_string).collect(),
             unreachable: summary.unreachable.clone(),
             unmet: summary.unmet.iter().map(UnmetLine::from).collect(),
+            refused_logins: summary.refused_logins.iter().map(RefusedLoginLine::from).collect(),
             sanity: summary
                 .sanity
                 .iter()

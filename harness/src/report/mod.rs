@@ -25,6 +25,7 @@ pub use human::Human;
 pub use json::JsonLines;
 pub use junit::Junit;
 pub use matrix::{Matrix, MatrixReport};
+pub(crate) use offers::offers;
 pub use replay::{Replay, ReplayTarget};
 pub use sign::Sign;
 

@@ -1,7 +1,7 @@
 //! What a server offers, in one short line for people.
 
 /// The capabilities that a login depends on.
-pub(super) fn offers(words: &[String]) -> String {
+pub(crate) fn offers(words: &[String]) -> String {
     const MATTER: &[&str] = &[
         "STARTTLS",
         "STLS",

@@ -104,11 +104,16 @@ fn in_the_open(security: Security) -> String {
 
 /// The server's own words, in brackets; nothing where there are none.
 pub(super) fn words(reply: &Reply) -> String {
+    let said = answer(reply);
+    if said.is_empty() { said } else { format!(" (`{said}`)") }
+}
+
+/// The server's own words with its response code, in the notation for octets.
+pub(super) fn answer(reply: &Reply) -> String {
     const SHOWN_OCTETS: usize = 200;
     let code = reply.code.as_ref().map(|code| format!("[{code}] ")).unwrap_or_default();
     let text = escape(reply.text.get(..reply.text.len().min(SHOWN_OCTETS)).unwrap_or_default());
-    let said = format!("{code}{text}");
-    if said.is_empty() { said } else { format!(" (`{}`)", said.trim_end()) }
+    format!("{code}{text}").trim_end().to_string()
 }
 
 #[cfg(test)]

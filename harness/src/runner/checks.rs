@@ -11,6 +11,7 @@ use super::event::{Sanity, Summary};
 use super::governor::Governor;
 use super::place::Place;
 use super::plan::Plan;
+use super::probe::RefusedLogin;
 use super::sanity::{SanityResult, check, good_login, mechanism, offers};
 use super::survey::Survey;
 use crate::axes::Protocol;
@@ -27,8 +28,8 @@ const LETS_GO_WITHIN: Duration = Duration::from_millis(500);
 const NO_CANARY: &str = "no canary in the mailbox: an accepted login is taken for the right mailbox by its UIDVALIDITY \
                          (IMAP) or its first UIDL or STAT (POP3); `loginspec seed` delivers canaries";
 
-/// Tries the login that must work on each protocol of each target, all at once. What it finds of places that are not
-/// there goes into the survey.
+/// Tries the login that must work on one protocol of each target, and on the others once that one has worked: a wrong
+/// password costs the account one refused login. What it finds of places that are not there goes into the survey.
 pub(super) async fn check_first(
     plan: &Plan,
     governor: &Arc<Governor>,
@@ -42,7 +43,13 @@ pub(super) async fn check_first(
     }
     let mut prints = Prints::new();
     let mut unnamed: Vec<(usize, String)> = Vec::new();
-    for (place, target, result) in check_all(governor, survey, &Prints::new(), summary).await {
+    let (first, others) = by_turn(&login_places(survey));
+    let mut results = check_all(governor, survey, &first, &Prints::new(), summary).await;
+    results.retain(|(place, target, result)| !stops(survey, *place, target, result, summary));
+    let others: Vec<Place> =
+        others.into_iter().filter(|place| survey.place_for(place.0, place.1) == Some(*place)).collect();
+    results.extend(check_all(governor, survey, &others, &Prints::new(), summary).await);
+    for (place, target, result) in results {
         let (index, protocol, _) = place;
         let trouble = match result {
             SanityResult::Fine => None,
@@ -54,7 +61,7 @@ pub(super) async fn check_first(
                 None
             }
             SanityResult::Trouble(reason) => Some(reason),
-            SanityResult::Refused(reason) => {
+            SanityResult::Refused(_, reason) | SanityResult::Rejected(reason) => {
                 shut(survey, place, &target, &reason);
                 Some(reason)
             }
@@ -84,21 +91,23 @@ pub(super) async fn check_last(governor: &Arc<Governor>, survey: &Survey, prints
             }
         }
     }
-    let mut results = check_all(governor, survey, prints, summary).await;
+    let places = login_places(survey);
+    let mut results = check_all(governor, survey, &places, prints, summary).await;
     let may_be_locked = |(place, _, result): &(Place, Arc<Target>, SanityResult)| {
-        place.1 == Protocol::Pop3 && matches!(result, SanityResult::Refused(_))
+        place.1 == Protocol::Pop3 && matches!(result, SanityResult::Refused(..) | SanityResult::Rejected(_))
     };
     if results.iter().any(may_be_locked) {
         // The last session has only just said goodbye, and the server may keep the mailbox for it still.
         tokio::time::sleep(LETS_GO_WITHIN).await;
-        results = check_all(governor, survey, prints, summary).await;
+        results = check_all(governor, survey, &places, prints, summary).await;
     }
     for (place, target, result) in results {
         let trouble = match result {
             SanityResult::Fine | SanityResult::Unnamed(_) => None,
-            SanityResult::Trouble(reason) | SanityResult::Refused(reason) | SanityResult::Unreachable(reason) => {
-                Some(reason)
-            }
+            SanityResult::Trouble(reason)
+            | SanityResult::Refused(_, reason)
+            | SanityResult::Rejected(reason)
+            | SanityResult::Unreachable(reason) => Some(reason),
         };
         summary.sanity.push(Sanity { target: target.name.clone(), protocol: place.1, is_last: true, trouble });
     }
@@ -108,9 +117,7 @@ pub(super) async fn check_last(governor: &Arc<Governor>, survey: &Survey, prints
 /// login would be one wrong password more, and lock the account.
 fn shut(survey: &mut Survey, place: Place, target: &Target, reason: &str) {
     let may_lock = target.limits.wrong_passwords.is_some();
-    // A mechanism that is not even offered says nothing of the password.
-    let is_offered = mechanism(target, place, survey).is_some_and(|it| offers(place, it, survey) != Some(false));
-    if !may_lock || !is_offered {
+    if !may_lock || !is_offered(survey, place, target) {
         return;
     }
     let reason = reason.lines().next().unwrap_or_default();
@@ -119,18 +126,33 @@ fn shut(survey: &mut Survey, place: Place, target: &Target, reason: &str) {
     survey.shut(place.0, format!("{told}: {reason}"));
 }
 
+/// Whether the sanity login uses a mechanism that the server offers. The refusal of another says nothing of the password.
+fn is_offered(survey: &Survey, place: Place, target: &Target) -> bool {
+    mechanism(target, place, survey).is_some_and(|it| offers(place, it, survey) != Some(false))
+}
+
 fn note_unreachable(summary: &mut Summary, reason: String) {
     if !summary.unreachable.contains(&reason) {
         summary.unreachable.push(reason);
     }
 }
 
-async fn check_all(
-    governor: &Arc<Governor>,
-    survey: &Survey,
-    prints: &Prints,
-    summary: &mut Summary,
-) -> Vec<(Place, Arc<Target>, SanityResult)> {
+/// Ends the run for a target that refuses its account's login, and notes why; `false` if the run can go on.
+///
+/// The reference server is never at fault for a wrong password: one that refuses the login has a flaw, which the cases
+/// are to find.
+fn stops(survey: &mut Survey, place: Place, target: &Target, result: &SanityResult, summary: &mut Summary) -> bool {
+    let SanityResult::Refused(refused, _) = result else { return false };
+    if target.is_reference() || !is_offered(survey, place, target) {
+        return false;
+    }
+    survey.shut(place.0, refused.to_string());
+    summary.refused_logins.push(RefusedLogin::clone(refused));
+    true
+}
+
+/// The place of each protocol of each target where its sanity login is tried.
+fn login_places(survey: &Survey) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
     for &(index, protocol, _) in survey.places() {
         if let Some(place) = survey.place_for(index, protocol)
@@ -139,6 +161,22 @@ async fn check_all(
             places.push(place);
         }
     }
+    places
+}
+
+/// The first place of each target, and the others.
+fn by_turn(places: &[Place]) -> (Vec<Place>, Vec<Place>) {
+    let is_first = |place: &Place| places.iter().find(|other| other.0 == place.0) == Some(place);
+    places.iter().copied().partition(is_first)
+}
+
+async fn check_all(
+    governor: &Arc<Governor>,
+    survey: &Survey,
+    places: &[Place],
+    prints: &Prints,
+    summary: &mut Summary,
+) -> Vec<(Place, Arc<Target>, SanityResult)> {
     // Given up together with whoever waits for them.
     let mut checks = JoinSet::new();
     for (at, &place) in places.iter().enumerate() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::harm::Harm;
 use super::health::LockedOut;
 use super::pacing::{PaceFacts, Progress};
-use super::probe::UnmetSecurity;
+use super::probe::{RefusedLogin, UnmetSecurity};
 use crate::axes::{Encoding, Mechanism, Protocol, Security};
 use crate::scenario::{Level, Scenario, Verdict};
 
@@ -235,6 +235,8 @@ pub struct Summary {
     pub locked_out: Vec<LockedOut>,
     /// Endpoints that do not keep the security which is declared for them; the run fails for each.
     pub unmet: Vec<UnmetSecurity>,
+    /// The logins whose refusal ended the run for their target: no case was asked there.
+    pub refused_logins: Vec<RefusedLogin>,
     /// The logins that must work, before and after everything else.
     pub sanity: Vec<Sanity>,
     /// Whether a server's certificate was not verified.
@@ -351,6 +353,7 @@ impl Summary {
     pub fn is_success(&self) -> bool {
         self.unexpected() == 0
             && self.unmet.is_empty()
+            && self.refused_logins.is_empty()
             && self.troubles().next().is_none()
             && self.unreachable.is_empty()
             && self.locked_out.is_empty()

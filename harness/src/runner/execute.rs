@@ -18,7 +18,7 @@ use super::growth::GrowthWatch;
 use super::lock::locks_mailboxes;
 use super::pacing::{Extent, Pace, Schedule, WorkItem, schedule};
 use super::place::Place;
-use super::plan::Plan;
+use super::plan::{Plan, Planned};
 use super::sanity::{NOBODY, NOBODY_ODD, time_refusal};
 use super::settle::{Siblings, Tested, unasked};
 use super::survey::Survey;
@@ -107,7 +107,13 @@ pub async fn run(
     let warnings = summary.warnings.get(said..).unwrap_or_default();
     reporter.event(&RunEvent::Surveyed { surveys: &survey.facts(targets), warnings })?;
 
-    let schedule = schedule(plan.list, &governor, &survey, options.extent, options.shares_answers);
+    // Every case with the right password would be one failed login more.
+    let can_log_in = |planned: &Planned| {
+        let name = targets.get(planned.target).map(|target| &target.name);
+        !summary.refused_logins.iter().any(|refused| Some(&refused.target) == name)
+    };
+    let list = plan.list.into_iter().filter(can_log_in).collect();
+    let schedule = schedule(list, &governor, &survey, options.extent, options.shares_answers);
     summary.planned = schedule.planned();
     let pace = Arc::new(Pace::of(&schedule, &governor, governor.most(options.jobs)));
     let scenarios = schedule.scenarios(&scenarios);

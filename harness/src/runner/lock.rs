@@ -28,7 +28,7 @@ pub(super) async fn locks_mailboxes(gate: &Gate, place: Place, survey: &Survey) 
     let first = connection.converse_holding(session, deadlines, meanwhile).await;
     match (first.outcome, second?) {
         (Outcome::Opened { .. }, SanityResult::Fine | SanityResult::Unnamed(_)) => Some(false),
-        (Outcome::Opened { .. }, SanityResult::Refused(_)) => Some(true),
+        (Outcome::Opened { .. }, SanityResult::Refused(..) | SanityResult::Rejected(_)) => Some(true),
         _ => None,
     }
 }

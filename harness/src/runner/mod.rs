@@ -6,6 +6,7 @@
 
 mod advice;
 mod again;
+mod applicable;
 mod caller;
 mod challenge;
 mod checks;
@@ -41,6 +42,7 @@ mod survey;
 mod watch;
 mod workers;
 
+pub use applicable::applicable_cases;
 pub use event::{
     Blame, CaseReport, DeviationReport, LeftOut, Recorded, Reporter, RunEvent, Sanity, Sibling, Stopped, Summary,
     SurveyFacts, TargetFacts,
@@ -55,7 +57,10 @@ pub(crate) use judged::judged;
 pub use pacing::{AccountPace, Bottleneck, Extent, PaceFacts, Progress};
 pub(crate) use pacing::{AtRisk, GoodLogin};
 pub use plan::{Plan, Planned, Shard};
-pub use probe::{SecurityShortfall, UnmetSecurity};
+pub use probe::{
+    Candidate, DiscoveredEndpoint, Discovery, DiscoveryError, DiscoveryOptions, LoginResult, RefusedLogin,
+    SecurityShortfall, TriedLogin, UnmetSecurity, discover,
+};
 pub(crate) use question::{NOBODYS_PASSWORD, by_dialect};
 pub use question::{Question, Request, ask};
 pub use rules::{AxisPair, Clause, axis_pairs, clauses};

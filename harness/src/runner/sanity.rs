@@ -7,6 +7,7 @@ use super::connection::{From, OpenError, open};
 use super::fresh::fresh;
 use super::governor::Gate;
 use super::place::Place;
+use super::probe::{RefusedLogin, is_about_credentials};
 use super::survey::{Survey, unreachable};
 use crate::axes::{Mechanism, Protocol, Security};
 use crate::identity::{Access, Account, advise, escape};
@@ -24,8 +25,10 @@ pub(super) enum SanityResult {
     Unnamed(KnownPrint),
     /// The server is there, but the login did not work.
     Trouble(String),
-    /// The server is there, and refused the login.
-    Refused(String),
+    /// The server is there, and refused the login: the login name or the password is wrong, or the account is closed.
+    Refused(Box<RefusedLogin>, String),
+    /// The server is there, and refused the login for a reason that says nothing of the name and the password.
+    Rejected(String),
     /// The server is not there, or does not greet.
     Unreachable(String),
 }
@@ -96,9 +99,21 @@ pub(super) async fn check(
     );
     match outcome {
         // A refusal of the unprotected connection says nothing of the password.
-        Outcome::Rejected(reply) if !(security == Security::Plaintext && reply.wants_protection()) => {
-            SanityResult::Refused(reason)
+        Outcome::Rejected(reply)
+            if is_about_credentials(&reply) && !(security == Security::Plaintext && reply.wants_protection()) =>
+        {
+            let refused = RefusedLogin {
+                target: target.name.clone(),
+                role: account.role.clone(),
+                login: name,
+                protocol,
+                address: endpoint.address.clone(),
+                answer: advice::answer(&reply),
+                password_from: target.origins.get(&account.role).map(ToString::to_string),
+            };
+            SanityResult::Refused(Box::new(refused), reason)
         }
+        Outcome::Rejected(_) => SanityResult::Rejected(reason),
         _ => SanityResult::Trouble(reason),
     }
 }
@@ -142,8 +157,8 @@ pub(super) async fn good_login(
     let first_line = |reason: String| reason.lines().next().unwrap_or_default().to_string();
     match check(target, place, Some(role), mechanism, &[], from, gate.deadlines()).await {
         SanityResult::Fine | SanityResult::Unnamed(_) => Ok(()),
-        SanityResult::Refused(reason) => Err(GoodLoginError::Refused(first_line(reason))),
-        SanityResult::Trouble(reason) | SanityResult::Unreachable(reason) => {
+        SanityResult::Refused(_, reason) => Err(GoodLoginError::Refused(first_line(reason))),
+        SanityResult::Trouble(reason) | SanityResult::Rejected(reason) | SanityResult::Unreachable(reason) => {
             Err(GoodLoginError::Failed(first_line(reason)))
         }
     }

@@ -25,6 +25,8 @@ impl Field {
 pub enum Kind {
     /// Any string.
     Text,
+    /// Any string, which no message shows: a password.
+    Secret,
     /// One of the words.
     Word(&'static [&'static str]),
     /// A list of any strings.
@@ -71,7 +73,7 @@ fn value(out: &mut String, kind: Kind, depth: usize) {
     let pad = "  ".repeat(depth);
     let words = |words: &[&str]| words.iter().map(|word| json(word)).collect::<Vec<_>>().join(", ");
     let _ = match kind {
-        Kind::Text => write!(out, "{pad}\"type\": \"string\""),
+        Kind::Text | Kind::Secret => write!(out, "{pad}\"type\": \"string\""),
         Kind::Word(list) => write!(out, "{pad}\"enum\": [{}]", words(list)),
         Kind::WordOrWords(list) => {
             let list = words(list);

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::secrets::masked;
 use super::text::SourceText;
 
 /// One mistake in one file.
@@ -64,7 +65,10 @@ const MOST_SHOWN: usize = 100;
 
 /// Renders mistakes as `rustc` does.
 pub fn render(source: &SourceText, list: &[Mistake], renderer: &Renderer) -> String {
-    let text = if source.holds_secrets { veil(&source.text) } else { source.text.clone() };
+    let text = match source.fields_with_secrets {
+        Some(fields) => masked(&source.text, fields),
+        None => source.text.clone(),
+    };
     let mut shown = Vec::new();
     for mistake in list.iter().take(MOST_SHOWN) {
         let span = within(&text, &mistake.span);
@@ -97,36 +101,10 @@ fn within(text: &str, span: &Range<usize>) -> Range<usize> {
     start..floor(span.end).max(start)
 }
 
-/// Covers everything between quotes with asterisks, octet for octet, so that spans still fit.
-///
-/// Rather too much than too little: a snippet of a file with secrets shows its keys, and of its values nothing.
-fn veil(text: &str) -> String {
-    let mut veiled = String::with_capacity(text.len());
-    // A string over several lines may hold anything that looks like a key: then nothing is shown at all.
-    let several_lines = text.contains("\'\'\'") || text.contains("\"\"\"");
-    let mut value = several_lines;
-    for character in text.chars() {
-        match character {
-            '\n' => value = several_lines,
-            '=' if !value => {
-                value = true;
-                veiled.push('=');
-                continue;
-            }
-            _ => {}
-        }
-        if value && !matches!(character, '\n' | ' ' | '"' | '\'' | '{' | '}' | '=') {
-            veiled.extend(std::iter::repeat_n('*', character.len_utf8()));
-        } else {
-            veiled.push(character);
-        }
-    }
-    veiled
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::{Field, Kind};
 
     #[test]
     fn a_mistake_shows_file_line_caret_reason_and_help() {
@@ -139,16 +117,12 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_secrets_shows_none() {
-        let mut source = SourceText::new("t.toml", "password = { text = \"geheim\" }\n");
-        source.holds_secrets = true;
-        let shown = Mistakes::new(source.clone(), vec![Mistake::new(0..8, "r", "l")]).to_string();
-        assert!(!shown.contains("geheim"), "{shown}");
-        source.text.push_str("x = '''a\ngeheim = '''\n");
-        let last_line = source.text.len() - 4..source.text.len();
-        let several = Mistakes::new(source, vec![Mistake::new(last_line, "r", "l")]).to_string();
-        assert!(!several.contains("geheim"), "{several}");
-        assert!(shown.contains("password = { **** = \"******\" }"), "{shown}");
+    fn a_mistake_in_a_file_with_secrets_shows_its_line_without_the_secret() {
+        const FIELDS: &[Field] = &[Field::new("user", Kind::Text, ""), Field::new("password", Kind::Secret, "")];
+        let mut source = SourceText::new("t.toml", "user = 'a', password = 'geheim'\n");
+        source.fields_with_secrets = Some(FIELDS);
+        let shown = Mistakes::new(source, vec![Mistake::new(0..4, "r", "l")]).to_string();
+        assert!(shown.contains("user = 'a', password = '******'"), "{shown}");
     }
 
     #[test]

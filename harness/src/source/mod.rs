@@ -7,6 +7,7 @@
 mod field;
 mod mistake;
 mod nearest;
+mod secrets;
 mod table;
 mod text;
 

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::field::Field;
+
 /// The longest file that is read, in octets. The longest bundled file has a hundredth of it.
 pub const LONGEST: u64 = 1 << 20;
 
@@ -12,8 +14,9 @@ pub struct SourceText {
     pub name: String,
     /// What it holds.
     pub text: String,
-    /// Whether quoted values may be secrets, which messages must not repeat (a target file's passwords).
-    pub holds_secrets: bool,
+    /// The fields of a file that may hold secrets, such as a target file's passwords. Messages show the values of those
+    /// of its fields that are no [`Kind::Secret`](super::Kind::Secret), and mask the rest. `None`: nothing is masked.
+    pub fields_with_secrets: Option<&'static [Field]>,
 }
 
 /// Why a file could not be read. Reads after "failed to read FILE: ".
@@ -60,7 +63,7 @@ pub struct ReadError {
 impl SourceText {
     /// A text that is at hand already: a bundled file, a test.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), text: text.into(), holds_secrets: false }
+        Self { name: name.into(), text: text.into(), fields_with_secrets: None }
     }
 
     /// Reads a file.

@@ -1,5 +1,7 @@
 //! The accounts and mailboxes of a target file.
 
+use std::ops::Range;
+
 use super::password::{Origin, origin};
 use super::tls::CERTIFICATE_FIELDS;
 use crate::identity::{Account, Directory, Domain, Mailbox, plain_octets};
@@ -11,7 +13,7 @@ const ORIGIN: &[Field] = &[
     Field::new("file", Kind::Text, "A file whose first line holds it."),
     Field::new("command", Kind::Text, "A shell command that prints it."),
     Field::new("prompt", Kind::Flag, "Whether it is asked for on the terminal."),
-    Field::new("text", Kind::Text, "The secret itself: for fixtures only."),
+    Field::new("text", Kind::Secret, "The secret itself: for fixtures only."),
 ];
 
 /// What an account may hold.
@@ -41,6 +43,25 @@ pub(super) const MAILBOX_FIELDS: &[Field] = &[
 pub(super) struct Origins {
     pub password: Origin,
     pub token: Option<Origin>,
+}
+
+/// Where a role stands in a target file, as ranges of octets in the file's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleSpans {
+    /// The role.
+    pub role: String,
+    /// The `[[account]]` or `[[mailbox]]` header.
+    pub table: Range<usize>,
+    /// The value of `role`.
+    pub name: Range<usize>,
+    /// The value of `user`; the header for a mailbox, which has none.
+    pub user: Range<usize>,
+}
+
+/// The places of a table's role; `None` if it plays none.
+pub(super) fn role_spans(table: &Table<'_>) -> Option<RoleSpans> {
+    let role = table.text("role")?;
+    Some(RoleSpans { role: role.value, table: table.span(), name: role.span, user: table.span_of("user") })
 }
 
 /// Reads an account, its domain, and where its secrets come from.

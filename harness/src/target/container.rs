@@ -95,6 +95,7 @@ pub async fn start_container(name: &str) -> Result<Target, ContainerError> {
         directory: Arc::new(file.directory),
         endpoints,
         tls: file.tls,
+        origins: file.origins,
         certificates: file.certificates,
         default_security: None,
         allow_plaintext: false,

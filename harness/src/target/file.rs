@@ -5,13 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Endpoint;
-use super::account::{ACCOUNT_FIELDS, MAILBOX_FIELDS, Origins, add_named_mailboxes, read_account, read_mailbox};
+use super::account::{
+    ACCOUNT_FIELDS, MAILBOX_FIELDS, Origins, RoleSpans, add_named_mailboxes, read_account, read_mailbox, role_spans,
+};
 use super::known::{KNOWN_FIELDS, Records, read_known};
 use super::limits::{LIMIT_FIELDS, Limits, limits};
 use super::password::{Origin, Passwords};
 use super::tls::{TLS_FIELDS, certificate, tls_settings};
 use crate::axes::{Protocol, Security};
 use crate::identity::Directory;
+use crate::secret::Password;
 use crate::source::{Field, Kind, Mistake, Mistakes, SourceText, Table, parse};
 use crate::transport::{ClientCertificate, TlsSettings};
 
@@ -64,6 +67,8 @@ pub struct TargetFile {
     pub endpoints: Vec<Endpoint>,
     /// How TLS is spoken to it.
     pub tls: TlsSettings,
+    /// Where the passwords of roles come from.
+    pub origins: HashMap<String, Origin>,
     /// The client certificates of roles.
     pub certificates: HashMap<String, ClientCertificate>,
     /// Capabilities that it is known not to have, in upper case.
@@ -72,6 +77,8 @@ pub struct TargetFile {
     pub limits: Limits,
     /// Who exists there.
     pub directory: Directory,
+    /// Where the roles stand in the file.
+    pub roles: Vec<RoleSpans>,
     /// What it is known to do otherwise.
     pub known: Records,
 }
@@ -105,15 +112,23 @@ pub fn read_target(
     needs_address: bool,
 ) -> Result<TargetFile, TargetFileError> {
     let mut source = source.clone();
-    source.holds_secrets = true;
-    let (mut file, origins) = parse(&source, TARGET_FIELDS, |table| target(table, place, needs_address))
+    source.fields_with_secrets = Some(TARGET_FIELDS);
+    let (mut file, secrets) = parse(&source, TARGET_FIELDS, |table| target(table, place, needs_address))
         .map_err(|list| Mistakes::new(source.clone(), list))?;
     file.known.source = Some(Arc::new(source));
     if file.dialect.ends_with(".toml") && Path::new(&file.dialect).is_relative() {
         file.dialect = place.join(&file.dialect).display().to_string();
     }
-    if passwords == Passwords::Fetch {
-        for (account, origins) in file.directory.accounts.iter_mut().zip(origins) {
+    for (account, origins) in file.directory.accounts.iter().zip(&secrets) {
+        file.origins.insert(account.role.clone(), origins.password.clone());
+    }
+    if passwords == Passwords::Ignore {
+        // An account that has a token can be asked what needs one, whatever the token is.
+        for (account, origins) in file.directory.accounts.iter_mut().zip(secrets) {
+            account.token = origins.token.map(|_| Password::new(Vec::new()));
+        }
+    } else {
+        for (account, origins) in file.directory.accounts.iter_mut().zip(secrets) {
             let role = &account.role;
             let fetch = |origin: Origin, what| {
                 let failed = |reason| TargetFileError::Password { what, role: role.clone(), reason };
@@ -147,11 +162,14 @@ fn target(table: &Table<'_>, place: &Path, needs_address: bool) -> Option<(Targe
     let lacks = table.texts("lacks").map(|list| list.texts).unwrap_or_default();
     let lacks = lacks.into_iter().map(|text| text.value.to_ascii_uppercase()).collect();
     let limits = table.table("limits").map(|inner| limits(&inner)).unwrap_or_default();
-    let mailboxes = table.tables("mailbox").iter().filter_map(read_mailbox).collect();
+    let mailbox_tables = table.tables("mailbox");
+    let mailboxes = mailbox_tables.iter().filter_map(read_mailbox).collect();
+    let mut roles: Vec<RoleSpans> = mailbox_tables.iter().filter_map(role_spans).collect();
     let mut directory = Directory { mailboxes, ..Directory::default() };
     let mut certificates = HashMap::new();
     let mut origins = Vec::new();
     for account in table.tables("account") {
+        roles.extend(role_spans(&account));
         let certificate = account.table("certificate").and_then(|inner| certificate(&inner, place));
         if let Some((account, domain, origin)) = read_account(&account, &directory) {
             if !directory.domains.iter().any(|known| known.name == domain.name) {
@@ -169,7 +187,20 @@ fn target(table: &Table<'_>, place: &Path, needs_address: bool) -> Option<(Targe
     let known = Records { list, source: None };
     let (name, dialect) = (name?.value, dialect?.value);
     let about = table.text("about").map(|text| text.value).unwrap_or_default();
-    let file = TargetFile { name, about, dialect, endpoints, tls, certificates, lacks, limits, directory, known };
+    let file = TargetFile {
+        name,
+        about,
+        dialect,
+        endpoints,
+        tls,
+        origins: HashMap::new(),
+        certificates,
+        lacks,
+        limits,
+        directory,
+        roles,
+        known,
+    };
     Some((file, origins))
 }
 

@@ -14,6 +14,7 @@ mod limits;
 mod password;
 mod quick;
 mod reference;
+mod role_check;
 mod tls;
 mod vitals;
 
@@ -34,6 +35,7 @@ pub use limits::Limits;
 pub use password::{Origin, Passwords};
 pub use quick::{QuickError, QuickTarget, quick_target};
 pub use reference::start_reference;
+pub use role_check::{RoleCheck, accesses};
 pub use tls::{TlsOverrides, tls_version};
 pub use vitals::{Process, Vitals};
 
@@ -55,6 +57,8 @@ pub struct Target {
     pub endpoints: Vec<Endpoint>,
     /// How TLS is spoken to it.
     pub tls: TlsSettings,
+    /// Where the passwords of roles come from, for messages.
+    pub origins: HashMap<String, Origin>,
     /// The client certificates of roles, for SASL EXTERNAL.
     pub certificates: HashMap<String, ClientCertificate>,
     /// What cases get that ask for no security; nothing where the endpoint's own will do.
@@ -146,6 +150,7 @@ pub fn remote_target(file: TargetFile, dialect: Dialect) -> Target {
         directory: Arc::new(file.directory),
         endpoints: file.endpoints,
         tls: file.tls,
+        origins: file.origins,
         certificates: file.certificates,
         default_security: None,
         allow_plaintext: false,

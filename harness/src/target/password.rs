@@ -1,6 +1,7 @@
 //! Where the passwords of a target's accounts come from: never from the command line, and from a file in clear text only
 //! for fixtures.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -27,7 +28,8 @@ pub enum Passwords {
     Ignore,
 }
 
-/// Where a password comes from.
+/// Where a password comes from. Its display reads after "came from": `the environment variable PW`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// An environment variable.
     Env(String),
@@ -35,10 +37,22 @@ pub enum Origin {
     File(PathBuf),
     /// The first line that a shell command prints.
     Command(String),
-    /// Whoever sits at the terminal.
+    /// A question on the terminal.
     Prompt,
-    /// It is at hand.
-    Text(Vec<u8>),
+    /// It stands in the target file.
+    Text(Password),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "the environment variable {name}"),
+            Self::File(path) => write!(f, "the file {}", path.display()),
+            Self::Command(command) => write!(f, "the command `{command}`"),
+            Self::Prompt => f.write_str("the terminal"),
+            Self::Text(_) => f.write_str("the target file"),
+        }
+    }
 }
 
 impl Origin {
@@ -51,7 +65,7 @@ impl Origin {
             false => Ok(Password::new(octets)),
         };
         match self {
-            Self::Text(octets) => Ok(Password::new(octets)),
+            Self::Text(password) => Ok(password),
             Self::Env(name) => {
                 let value = std::env::var_os(&name);
                 let value = value.ok_or_else(|| format!("the environment variable {name} is not set"))?;
@@ -105,7 +119,7 @@ pub(super) fn origin(table: &Table<'_>, what: &str) -> Option<Origin> {
         "env" => Origin::Env(text.value),
         "file" => Origin::File(PathBuf::from(text.value)),
         "command" => Origin::Command(text.value),
-        _ => Origin::Text(plain_octets(table, &text)?),
+        _ => Origin::Text(Password::new(plain_octets(table, &text)?)),
     })
 }
 
@@ -159,7 +173,7 @@ mod tests {
         assert_eq!(fetch(Origin::Command("printf 'Secret 1\\nmore'".into())).unwrap(), b"Secret 1");
         assert_eq!(fetch(Origin::Command("head -n 1 Cargo.toml".into())).unwrap(), b"[workspace]");
         assert_eq!(fetch(Origin::Env("CARGO_PKG_NAME".into())).unwrap(), b"loginspec");
-        assert_eq!(fetch(Origin::Text(Vec::new())).unwrap(), b"");
+        assert_eq!(fetch(Origin::Text(Password::new(Vec::new()))).unwrap(), b"");
     }
 
     #[test]

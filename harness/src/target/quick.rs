@@ -63,6 +63,7 @@ pub fn quick_target(quick: QuickTarget, passwords: Passwords) -> Result<Target, 
     };
     let domain = quick.domain.unwrap_or_default();
     let mailbox = quick.mailbox.unwrap_or_else(|| quick.user.clone()).into_bytes();
+    let origin = quick.password.clone();
     let account = Account {
         role: ROLE.to_string(),
         domain: domain.clone().into_bytes(),
@@ -89,10 +90,12 @@ pub fn quick_target(quick: QuickTarget, passwords: Passwords) -> Result<Target, 
         dialect: quick.dialect,
         endpoints: quick.endpoints,
         tls: quick.tls,
+        origins: HashMap::from([(ROLE.to_string(), origin)]),
         certificates: HashMap::new(),
         lacks: Vec::new(),
         limits: Limits::default(),
         directory,
+        roles: Vec::new(),
         known: Records::default(),
     };
     Ok(remote_target(file, dialect))

@@ -44,6 +44,7 @@ pub fn start_reference(dialect: Arc<Dialect>, directory: Arc<Directory>, flaws: 
             server_name: Some("localhost".to_owned()),
             ..TlsSettings::default()
         },
+        origins: HashMap::new(),
         certificates: client_certificates,
         dialect,
         directory,

@@ -125,6 +125,10 @@ impl Closing {
         for unmet in &summary.unmet {
             lines.push(format!("{RED}FAIL{RED:#}  {}: {unmet}\n      {}", unmet.id(), unmet.advice()));
         }
+        for refused in &summary.refused_logins {
+            lines.push(format!("{RED}login refused{RED:#}: {refused}"));
+            lines.push("  one login was sent and no case was asked, so as not to lock the account".to_string());
+        }
         for reason in summary.locked_out.iter().map(ToString::to_string) {
             let cases = self.unasked.take(&reason).map(|number| format!(", {} not asked", counted(number, "case")));
             lines.push(format!("{RED}stopped{RED:#}{}: {reason}", cases.unwrap_or_default()));
@@ -148,6 +152,9 @@ impl Closing {
         let mut steps = Vec::new();
         let has_failed = run_verdict(summary) == RunVerdict::Failed;
         let has_trouble = summary.troubles().any(|sanity| !sanity.is_last);
+        steps.extend(
+            summary.refused_logins.iter().flat_map(|refused| refused.next_steps()).map(|step| step.to_string()),
+        );
         if !summary.unreachable.is_empty() {
             steps.push("check the server's address, its port and `security`, then run again".to_string());
         }
@@ -221,6 +228,9 @@ impl Closing {
         }
         if !summary.unmet.is_empty() {
             grounds.push(format!("{} without the declared security", counted(summary.unmet.len(), "endpoint")));
+        }
+        if !summary.refused_logins.is_empty() {
+            grounds.push("the account's login is refused".to_string());
         }
         for why in &summary.locked_out {
             grounds.push(why.short().to_string());

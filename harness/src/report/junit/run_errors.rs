@@ -89,6 +89,15 @@ impl NotAsked {
                 is_failure: false,
             });
         }
+        for refused in &summary.refused_logins {
+            errors.push(RunError {
+                target: Some(refused.target.clone()),
+                name: format!("login as {}", refused.login),
+                message: refused.to_string(),
+                text: refused.next_steps().join("\n"),
+                is_failure: false,
+            });
+        }
         for unmet in &summary.unmet {
             errors.push(RunError {
                 target: Some(unmet.target.clone()),
