@@ -30,6 +30,8 @@ pub(super) struct Closing {
     pub proofs: BTreeMap<&'static str, usize>,
     /// How many more combinations `--full` asks.
     pub left_out: usize,
+    /// Whether every failed case has been shown in full.
+    pub shows_every_case: bool,
     /// Whether the run has one target, so that there can be a file that describes it.
     pub has_one_target: bool,
 }
@@ -166,7 +168,7 @@ impl Closing {
             );
         }
         let worst = self.causes.with(&[Verdict::Fail, Verdict::Fixed, Verdict::Error]);
-        if let Some((_, cases)) = worst.first() {
+        if let Some((_, cases)) = worst.first().filter(|_| !self.shows_every_case) {
             steps.push(format!("see the first case in full: {}", cases.replay));
         }
         if has_failed && !has_trouble && self.has_one_target && summary.count(Verdict::Fail) > 0 {

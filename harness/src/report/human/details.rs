@@ -39,7 +39,8 @@ const CAUSES: usize = 1000;
 /// Decides how much is shown of each failed case.
 pub(super) struct Details {
     pub replay: Replay,
-    is_small: bool,
+    /// Whether every case is shown in full.
+    pub is_small: bool,
     has_several_targets: bool,
     seen: BTreeSet<Cause>,
     lines: usize,

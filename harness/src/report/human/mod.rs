@@ -101,6 +101,7 @@ impl<W: Write> Human<W> {
     ) -> io::Result<()> {
         self.progress.start(cases);
         self.details.start(cases, targets.len());
+        self.closing.shows_every_case = self.details.is_small && !self.is_quiet;
         self.closing.has_one_target = targets.len() == 1;
         let running = |(scenario, left): &(Arc<Scenario>, usize)| RunningScenario {
             scenario: Arc::clone(scenario),
