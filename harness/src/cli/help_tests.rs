@@ -8,7 +8,7 @@ use crate::cli::command;
 /// Where each option stands. An option that is missing here is new: add it, so that it cannot stand under a heading that
 /// it got from the group before it.
 const OPTIONS: &[(&str, &[&str])] = &[
-    (CASES, &["scenarios", "filter", "shard", "full"]),
+    (CASES, &["scenarios", "filter", "shard", "full", "smoke"]),
     (TARGET, &["target", "i_may_fuzz"]),
     (
         SERVER,
@@ -28,7 +28,19 @@ const OPTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (TLS, &["security", "ca", "server_name", "tls_oldest", "tls_newest", "insecure", "allow_plaintext"]),
-    (LIMITS, &["jobs", "timeout", "rate", "time", "conversations", "stop_file", "at_once"]),
+    (LIMITS, &[
+            "jobs",
+            "timeout",
+            "time_limit",
+            "fail_fast",
+            "max_failures",
+            "no_lockout",
+            "rate",
+            "time",
+            "conversations",
+            "stop_file",
+            "at_once",
+        ]),
     (REPORTS, &["json", "junit", "matrix", "accept", "quiet", "server_log", "results", "out", "rules"]),
     (REFERENCE, &["directory", "flaw"]),
     (CAMPAIGN, &["seed", "resume"]),
@@ -42,6 +54,8 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("report", "findings", REPORTS),
     ("check", "directory", FILES),
     ("explain", "directory", FILES),
+    ("init", "output", FILES),
+    ("init", "dry_run", FILES),
     ("explain", "dialect", SELECTION),
     ("serve", "dialect", REFERENCE),
     ("serve", "imap", REFERENCE),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::help::{FILES, LIMITS, SERVER};
 use super::exit_code::{CliError, ExitStatus};
 use super::init_file::{Described, text};
 use super::new_file::NewFile;
@@ -34,41 +35,41 @@ pub(super) struct InitArgs {
     /// The server: a host name or an address. With a port only that one is tried, else 143, 993, 110 and 995.
     #[arg(value_name = "HOST[:PORT]")]
     host: String,
-    /// The account's whole login name, as its owner types it: jdoe, jdoe@example.org.
-    #[arg(long, value_name = "NAME")]
+    /// Login name of the account, whole: jdoe, jdoe@example.org.
+    #[arg(help_heading = SERVER, long, value_name = "NAME")]
     account: String,
-    /// Where it speaks IMAP. With this or one of the next three, only the given addresses are tried.
-    #[arg(long, value_name = "HOST[:PORT]")]
+    /// Address for IMAP. With this or one of the next three, only the given addresses are tried.
+    #[arg(help_heading = SERVER, long, value_name = "HOST[:PORT]")]
     imap: Option<String>,
-    /// Where it speaks IMAP over TLS from the first octet.
-    #[arg(long, value_name = "HOST[:PORT]")]
+    /// Address for IMAP with TLS from the first octet.
+    #[arg(help_heading = SERVER, long, value_name = "HOST[:PORT]")]
     imaps: Option<String>,
-    /// Where it speaks POP3.
-    #[arg(long, value_name = "HOST[:PORT]")]
+    /// Address for POP3.
+    #[arg(help_heading = SERVER, long, value_name = "HOST[:PORT]")]
     pop3: Option<String>,
-    /// Where it speaks POP3 over TLS from the first octet.
-    #[arg(long, value_name = "HOST[:PORT]")]
+    /// Address for POP3 with TLS from the first octet.
+    #[arg(help_heading = SERVER, long, value_name = "HOST[:PORT]")]
     pop3s: Option<String>,
-    /// The environment variable that holds the password [default: LOGINSPEC_PASSWORD, else it is asked for].
-    #[arg(long, value_name = "VAR", conflicts_with_all = ["password_file", "password_command"])]
+    /// Environment variable that holds the password [default: LOGINSPEC_PASSWORD, else a prompt].
+    #[arg(help_heading = SERVER, long, value_name = "VAR", conflicts_with_all = ["password_file", "password_command"])]
     password_env: Option<String>,
-    /// The file whose first line is the password.
-    #[arg(long, value_name = "FILE", conflicts_with = "password_command")]
+    /// File whose first line is the password.
+    #[arg(help_heading = SERVER, long, value_name = "FILE", conflicts_with = "password_command")]
     password_file: Option<PathBuf>,
-    /// The shell command that prints the password in its first line.
-    #[arg(long, value_name = "COMMAND")]
+    /// Shell command whose first line of output is the password.
+    #[arg(help_heading = SERVER, long, value_name = "COMMAND")]
     password_command: Option<String>,
-    /// How it reads login names: a bundled dialect or a FILE.toml [default: by what the server says of itself].
-    #[arg(long, value_name = "DIALECT")]
+    /// How the server reads login names: a bundled dialect or a FILE.toml [default: by the server's own words].
+    #[arg(help_heading = SERVER, long, value_name = "DIALECT")]
     dialect: Option<String>,
-    /// The file to write [default: HOST.toml]. A file that exists is never overwritten.
-    #[arg(long, short, value_name = "FILE")]
+    /// File to write [default: HOST.toml]. A file that exists is never overwritten.
+    #[arg(help_heading = FILES, long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Print the file, and write none.
-    #[arg(long)]
+    /// Print the file and write none.
+    #[arg(help_heading = FILES, long)]
     dry_run: bool,
     /// How long to wait for each reply, as in 5s or 500ms.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(help_heading = LIMITS, long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     timeout: Duration,
     #[command(flatten)]
     wire: WireArgs,
