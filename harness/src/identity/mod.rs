@@ -26,7 +26,7 @@ mod restriction;
 
 pub use crate::notation::{NotationError, Token, escape, tokens};
 pub use access::{Access, Applies};
-pub use advice::{OwnName, TYPED_FORMS, advise, own_names};
+pub use advice::{OwnName, TYPED_FORMS, advise, name_of_account, own_names};
 pub use bundled::{bundled_dialect, bundled_dialect_names, bundled_directory};
 pub use case::Case;
 pub use dialect::{Assume, Dialect, Effect, MasterSplit, Rule};
