@@ -11,7 +11,8 @@ use super::prepared::Prepared;
 use super::reading;
 use crate::identity::{bundled_dialect, bundled_dialect_names, bundled_directory, read_dialect, read_directory};
 use crate::reference::Flaws;
-use crate::scenario::{LoadError, Vocabulary, bundled_scenarios, load};
+use crate::scenario::{LoadError, Vocabulary, bundled_scenarios, load, naming_problems};
+use crate::source::{Mistake, render_warnings};
 use crate::target::{Passwords, find_dialect, read_target, remote_target};
 
 /// Show the mistakes in scenario, dialect, directory and target files: in the bundled ones by default.
@@ -41,6 +42,8 @@ struct Tally {
     cases: usize,
     others: usize,
     errors: Vec<String>,
+    /// What may not be meant so. It does not change the exit code.
+    warnings: Vec<String>,
 }
 
 pub(super) fn check(args: CheckArgs) -> Result<ExitStatus, CliError> {
@@ -62,6 +65,9 @@ pub(super) fn check(args: CheckArgs) -> Result<ExitStatus, CliError> {
     }
     for path in &others {
         check_path(path, &vocabulary, &mut tally);
+    }
+    for warning in &tally.warnings {
+        writeln!(io::stderr(), "{warning}\n")?;
     }
     if tally.errors.is_empty() {
         let Tally { scenarios, cases, others, .. } = tally;
@@ -164,6 +170,14 @@ impl Tally {
     fn scenarios(&mut self, scenarios: &[crate::scenario::Scenario]) {
         self.scenarios += scenarios.len();
         self.cases += scenarios.iter().map(|scenario| scenario.cases.len()).sum::<usize>();
+        for scenario in scenarios {
+            // The rules of a dialect may say that a bare user name is right.
+            let problems = naming_problems(&scenario.source).into_iter().filter(|problem| !problem.names_dialects);
+            let list: Vec<Mistake> = problems.map(|problem| problem.mistake).collect();
+            if !list.is_empty() {
+                self.warnings.push(render_warnings(&scenario.source, &list));
+            }
+        }
     }
 
     fn other(&mut self, read: Result<(), CliError>) {

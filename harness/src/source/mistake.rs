@@ -64,6 +64,15 @@ const MOST_SHOWN: usize = 100;
 
 /// Renders mistakes as `rustc` does.
 pub fn render(source: &SourceText, list: &[Mistake], renderer: &Renderer) -> String {
+    render_as(&Level::ERROR, source, list, renderer)
+}
+
+/// Renders what is no mistake in itself, and may still not be what was meant.
+pub fn render_warnings(source: &SourceText, list: &[Mistake]) -> String {
+    render_as(&Level::WARNING, source, list, &Renderer::plain())
+}
+
+fn render_as(level: &Level<'static>, source: &SourceText, list: &[Mistake], renderer: &Renderer) -> String {
     let text = if source.holds_secrets { veil(&source.text) } else { source.text.clone() };
     let mut shown = Vec::new();
     for mistake in list.iter().take(MOST_SHOWN) {
@@ -71,7 +80,7 @@ pub fn render(source: &SourceText, list: &[Mistake], renderer: &Renderer) -> Str
         let snippet = Snippet::source(text.as_str())
             .path(source.name.as_str())
             .annotation(AnnotationKind::Primary.span(span).label(mistake.label.as_str()));
-        let group: Group<'_> = Level::ERROR.primary_title(mistake.reason.as_str()).element(snippet);
+        let group: Group<'_> = level.clone().primary_title(mistake.reason.as_str()).element(snippet);
         let group = match &mistake.help {
             Some(help) => group.element(Level::HELP.message(help.as_str())),
             None => group,
