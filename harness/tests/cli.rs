@@ -321,6 +321,21 @@ fn check_takes_every_kind_of_file() {
     }
 }
 
+/// A warning, and no mistake: on a server where the bare user name is the login name the file is right.
+#[test]
+fn check_shows_where_a_login_name_is_taken_for_granted() {
+    let folder = folder();
+    let text = "title = 'Mine'\ncites = ['us']\n[[case]]\nid = 'one'\nlogin = '{user}'\nexpect = 'rejected'\n";
+    let output = loginspec(&["check", &file(&folder, "s.toml", text)]);
+    let said = stderr(&output);
+    assert_eq!(code(&output), 0, "{said}");
+    assert!(said.contains("warning: `{user}` is not the login name of every account"), "{said}");
+    assert!(said.contains("s.toml:5:10") && said.contains("^^^^^^ stands alone") && said.contains("{login}"), "{said}");
+    let dialects = text.replace("[[case]]", "dialects = ['opaque']\n[[case]]");
+    assert_eq!(stderr(&loginspec(&["check", &file(&folder, "d.toml", &dialects)])), "");
+    assert_eq!(stderr(&loginspec(&["check"])), "");
+}
+
 #[test]
 fn a_users_own_dialect() {
     let folder = folder();

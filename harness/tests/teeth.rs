@@ -87,8 +87,10 @@ fn siblings_that_disagree_are_found() {
     for case in of_encodings {
         let is_literal = case.id.contains("literal");
         assert_eq!(case.verdict, if is_literal { Verdict::Fail } else { Verdict::Pass }, "{}", case.id);
-        let measure = "where imap/encodings/bare-name[imap,login,atom] came to: opened";
-        assert!(!is_literal || case.reason.contains(measure), "{}", case.reason);
+        // Exchange's name holds backslashes, and no atom may: there the quoted string is the measure.
+        let of = |encoding: &str| format!("where imap/encodings/bare-name[imap,login,{encoding}] came to: opened");
+        let is_measured = case.reason.contains(&of("atom")) || case.reason.contains(&of("quoted"));
+        assert!(!is_literal || is_measured, "{}", case.reason);
     }
 }
 

@@ -14,8 +14,8 @@ use super::reading;
 use crate::identity::{bundled_dialect, bundled_dialect_names, bundled_directory, read_dialect, read_directory};
 use crate::plural::counted;
 use crate::reference::Flaws;
-use crate::scenario::{LoadError, Vocabulary, bundled_scenarios, load};
-use crate::source::Mistakes;
+use crate::scenario::{LoadError, Vocabulary, bundled_scenarios, load, naming_problems};
+use crate::source::{Mistake, Mistakes, render_warnings};
 use crate::target::{Passwords, RoleCheck, TargetFile, find_dialect, read_target, remote_target};
 
 /// Show the mistakes in scenario, dialect, directory and target files.
@@ -51,6 +51,8 @@ struct Tally {
     /// The roles that the scenarios use.
     roles: Vec<String>,
     errors: Vec<String>,
+    /// What may not be meant so. It does not change the exit code.
+    warnings: Vec<String>,
 }
 
 pub(super) fn check(args: CheckArgs) -> Result<ExitStatus, CliError> {
@@ -89,6 +91,9 @@ pub(super) fn check(args: CheckArgs) -> Result<ExitStatus, CliError> {
     let known_roles = [directory_roles, std::mem::take(&mut tally.roles)].concat();
     for file in targets {
         tally.other(file.and_then(|file| check_target(file, &known_roles)));
+    }
+    for warning in &tally.warnings {
+        writeln!(io::stderr(), "{warning}\n")?;
     }
     if tally.errors.is_empty() {
         let Tally { scenarios, cases, others, .. } = tally;
@@ -193,6 +198,14 @@ impl Tally {
         let cases = || scenarios.iter().flat_map(|scenario| &scenario.cases);
         self.cases += cases().count();
         self.roles.extend(cases().map(|case| case.role.clone()));
+        for scenario in scenarios {
+            // The rules of a dialect may say that a bare user name is right.
+            let problems = naming_problems(&scenario.source).into_iter().filter(|problem| !problem.names_dialects);
+            let list: Vec<Mistake> = problems.map(|problem| problem.mistake).collect();
+            if !list.is_empty() {
+                self.warnings.push(render_warnings(&scenario.source, &list));
+            }
+        }
     }
 
     fn other(&mut self, read: Result<(), CliError>) {

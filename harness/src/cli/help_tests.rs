@@ -28,7 +28,9 @@ const OPTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (TLS, &["security", "ca", "server_name", "tls_oldest", "tls_newest", "insecure", "allow_plaintext"]),
-    (LIMITS, &[
+    (
+        LIMITS,
+        &[
             "jobs",
             "timeout",
             "time_limit",
@@ -40,7 +42,8 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "conversations",
             "stop_file",
             "at_once",
-        ]),
+        ],
+    ),
     (REPORTS, &["json", "junit", "matrix", "accept", "quiet", "server_log", "results", "out", "rules"]),
     (REFERENCE, &["directory", "flaw"]),
     (CAMPAIGN, &["seed", "resume"]),

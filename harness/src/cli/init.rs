@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::help::{FILES, LIMITS, SERVER};
 use super::exit_code::{CliError, ExitStatus};
+use super::help::{FILES, LIMITS, SERVER};
 use super::init_file::{Described, text};
 use super::new_file::NewFile;
 use super::quick::{QuickArgs, WireArgs};

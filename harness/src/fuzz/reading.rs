@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::axes::{Mechanism, Protocol};
+use crate::protocol::imap::command::is_astring_char;
 
 /// What a command means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -247,10 +248,6 @@ fn read_sasl(arguments: &[u8], more: &[Vec<u8>]) -> Meaning {
         _ if mechanism.proves_password() => Meaning::Proof,
         _ => Meaning::OtherSasl,
     }
-}
-
-fn is_astring_char(octet: u8) -> bool {
-    octet.is_ascii_graphic() && !b"(){%*\"\\".contains(&octet)
 }
 
 fn has_line_break(octets: &[u8]) -> bool {

@@ -43,33 +43,60 @@ pub struct OwnName {
     pub guesses: usize,
 }
 
+/// The login name by which a server finds an account with the least left to assumptions, whether or not its mailbox
+/// opens then. Where some name opens the mailbox, it is that one.
+pub fn name_of_account(dialect: &Dialect, directory: &Directory, account: &Account, access: Access) -> Option<Vec<u8>> {
+    let advised = advise(dialect, directory, account, access).map(|(_, name)| name);
+    advised.or_else(|| {
+        let names = names_of_account(dialect, directory, account, access).map(|(found, _)| found);
+        names.min_by_key(|found| found.guesses).map(|found| found.name)
+    })
+}
+
 /// Every login name by which an account reaches its own mailbox, the one that says most first.
 pub fn own_names(dialect: &Dialect, directory: &Directory, account: &Account, access: Access) -> Vec<OwnName> {
-    let Some(domain) = directory.domains.iter().find(|domain| domain.name == account.domain) else { return Vec::new() };
-    let own_name = |text: &'static str| {
-        let form = Form::parse(text).ok()?;
-        let domain_name = if text.contains('@') { domain.dns.as_ref() } else { Some(&domain.name) };
-        let identity = Identity {
-            domain: domain_name.cloned(),
-            user: Some(account.user.clone()),
-            mailbox: account.mailbox.clone(),
-        };
-        let name = form.render(&identity, b'\\').ok()?;
-        let (readings, resolution) = resolve(dialect, directory, &name, access);
-        let opens_own = resolution.opens.ok().is_some_and(|opened| Some(opened) == account.mailbox.as_deref());
-        let is_this = resolution.account.is_some_and(|found| std::ptr::eq(found, account));
-        let reading = readings.chosen().filter(|_| opens_own && is_this)?;
-        // A part that the server drops or reads otherwise is nothing to advise.
-        if !form.parts().all(|part| reading.named(part).is_some()) {
-            return None;
-        }
-        let assumed = reading.assumptions().count();
-        // A part that the reading lacks altogether leaves nothing to an assumption, but says less too.
-        let unsaid = [Part::Domain, Part::User].into_iter().filter(|&part| reading.named(part).is_none()).count();
-        let guesses = 2 * assumed + unsaid;
-        Some(OwnName { form: text, name, guesses })
-    };
-    TYPED_FORMS.iter().filter_map(|text| own_name(text)).collect()
+    names_of_account(dialect, directory, account, access)
+        .filter(|(_, opens_own)| *opens_own)
+        .map(|(found, _)| found)
+        .collect()
+}
+
+/// Every login name by which a server finds an account, and whether its own mailbox opens then.
+fn names_of_account<'d>(
+    dialect: &'d Dialect,
+    directory: &'d Directory,
+    account: &'d Account,
+    access: Access,
+) -> impl Iterator<Item = (OwnName, bool)> + use<'d> {
+    let domain = directory.domains.iter().find(|domain| domain.name == account.domain);
+    TYPED_FORMS.iter().filter_map(move |text| name_in_form(text, dialect, directory, account, domain?, access))
+}
+
+fn name_in_form(
+    text: &'static str,
+    dialect: &Dialect,
+    directory: &Directory,
+    account: &Account,
+    domain: &Domain,
+    access: Access,
+) -> Option<(OwnName, bool)> {
+    let form = Form::parse(text).ok()?;
+    let domain_name = if text.contains('@') { domain.dns.as_ref() } else { Some(&domain.name) };
+    let identity =
+        Identity { domain: domain_name.cloned(), user: Some(account.user.clone()), mailbox: account.mailbox.clone() };
+    let name = form.render(&identity, b'\\').ok()?;
+    let (readings, resolution) = resolve(dialect, directory, &name, access);
+    let opens_own = resolution.opens.ok().is_some_and(|opened| Some(opened) == account.mailbox.as_deref());
+    let is_this = resolution.account.is_some_and(|found| std::ptr::eq(found, account));
+    let reading = readings.chosen().filter(|_| is_this)?;
+    // A part that the server drops or reads otherwise is nothing to advise.
+    if !form.parts().all(|part| reading.named(part).is_some()) {
+        return None;
+    }
+    let assumed = reading.assumptions().count();
+    // A part that the reading lacks altogether leaves nothing to an assumption, but says less too.
+    let unsaid = [Part::Domain, Part::User].into_iter().filter(|&part| reading.named(part).is_none()).count();
+    Some((OwnName { form: text, name, guesses: 2 * assumed + unsaid }, opens_own))
 }
 
 /// The parts that belong in separate fields, where all of them were written as the user name.
@@ -126,6 +153,22 @@ mod tests {
         assert_eq!(advised("opaque", "renamed").as_deref(), Some("User1"));
         assert_eq!(advised("perdition", "renamed").as_deref(), Some("User1"));
         assert_eq!(advised("opaque", "twin-abroad"), None);
+        assert_eq!(advised("user-at-domain", "renamed").as_deref(), Some("User1@domain1.example"));
+        assert_eq!(advised("domain-backslash-user", "renamed").as_deref(), Some(r"Domain1\User1"));
+    }
+
+    /// Cyrus opens the mailbox that is called like the user, so `renamed` has none.
+    #[test]
+    fn an_account_has_a_name_without_a_mailbox_too() {
+        let (dialect, directory) = (bundled_dialect("cyrus").unwrap().unwrap(), bundled_directory().unwrap());
+        let access = Access { protocol: Protocol::Imap, mechanism: Mechanism::Plain };
+        let named = |role: &str| {
+            let account = directory.role(role).unwrap().account.unwrap();
+            name_of_account(&dialect, &directory, account, access).map(|name| String::from_utf8(name).unwrap())
+        };
+        assert_eq!(advised("cyrus", "renamed"), None);
+        assert_eq!(named("renamed").as_deref(), Some("User1"));
+        assert_eq!(named("same").as_deref(), Some("Same"));
     }
 
     #[test]

@@ -27,7 +27,7 @@ mod restriction;
 
 pub use crate::notation::{NotationError, Token, escape, tokens};
 pub use access::{Access, Applies};
-pub use advice::{OwnName, TYPED_FORMS, advise, own_names, split_user_name};
+pub use advice::{OwnName, TYPED_FORMS, advise, name_of_account, own_names, split_user_name};
 pub use bundled::{bundled_dialect, bundled_dialect_names, bundled_directory};
 pub use case::Case;
 pub use dialect::{Assume, Dialect, Effect, MasterSplit, Rule};

@@ -138,6 +138,7 @@ fn judge_together(outcomes: &[(usize, usize, &Case, Outcome)]) {
                 id: &case.id,
                 protocol: case.protocol,
                 identity: (&case.role, case.each.as_deref()),
+                is_within_grammar: true,
                 outcome,
             })
             .collect();

@@ -3,6 +3,7 @@
 use super::dialogue::{Dialogue, DialogueStep};
 use super::fresh::Fresh;
 use super::imap::ImapLogin;
+use super::imap::command::is_astring_char;
 use super::line::{Frame, Framer};
 use super::outcome::{Deviation, Deviations, Outcome, Stage};
 use super::outgoing::Outgoing;
@@ -55,6 +56,14 @@ impl Login {
             fresh: Fresh::default(),
             host: None,
         }
+    }
+
+    /// Whether the grammar allows this name and this password in their encoding.
+    ///
+    /// Only an atom is limited in what it holds (RFC 9051 §9, `ASTRING-CHAR`); it is sent as it is all the same.
+    pub fn is_within_grammar(&self) -> bool {
+        let is_atom = |octets: &[u8]| !octets.is_empty() && octets.iter().all(|&octet| is_astring_char(octet));
+        self.encoding != Some(Encoding::Atom) || is_atom(&self.name) && is_atom(self.password.expose())
     }
 }
 

@@ -178,6 +178,10 @@ fn sibling(answered: &Answered) -> Option<Sibling<'_>> {
         id: &case.id,
         protocol: case.protocol,
         identity: (answered.planned.role(), case.each.as_deref()),
+        is_within_grammar: match &answered.question.request {
+            Request::Login(login) => login.is_within_grammar(),
+            Request::Dialogue(_) => true,
+        },
         outcome: &answered.conversation.outcome,
     })
 }

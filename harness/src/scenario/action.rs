@@ -90,7 +90,7 @@ pub(super) fn against(table: &Table<'_>, expectation: &Expectation, roles: &[Str
         };
         table.mistake(
             Mistake::new(table.span_of(field), reason, "here")
-                .with_help("for example: against = { login = 'nobody-{user}', password = \"wrong\" }"),
+                .with_help("for example: against = { login = 'nobody-{login}', password = \"wrong\" }"),
         );
         return None;
     }

@@ -183,7 +183,7 @@ fn check_each(table: &Table<'_>, axes: &Axes, own: &Axes, action: &Action, expec
         let span = if own.each.is_some() { table.span_of("each") } else { table.span() };
         table.mistake(
             Mistake::new(span, "`each` is named, and `{each}` stands in none of this case's texts", "of no use here")
-                .with_help("put it where the value belongs: login = '{user}{each}'"),
+                .with_help("put it where the value belongs: login = '{login}{each}'"),
         );
     }
     if axes.each.is_none() && !table.has("each") {

@@ -12,6 +12,7 @@ mod judgement;
 mod load;
 mod matrix;
 mod model;
+mod naming;
 mod pairwise;
 mod script;
 mod select;
@@ -30,6 +31,7 @@ pub use load::{LoadError, bundled_scenarios, load};
 pub use model::{
     Action, Against, Case, PasswordChoice, Scenario, ScriptAnswer, ScriptLine, ScriptPattern, ScriptStep, ScriptWord,
 };
+pub use naming::{NamingProblem, naming_problems};
 pub use pairwise::reduce;
 pub use select::{Glob, Selection};
 pub use siblings::{Sibling, judge_distinct, judge_same};

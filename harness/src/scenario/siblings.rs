@@ -15,6 +15,8 @@ pub struct Sibling<'s> {
     pub protocol: Protocol,
     /// Who logs in: the account, and the value of `each`.
     pub identity: (&'s str, Option<&'s str>),
+    /// Whether the grammar allows the login as it was spelt. Where it does not, BAD is a right answer too.
+    pub is_within_grammar: bool,
     /// What happened.
     pub outcome: &'s Outcome,
 }
@@ -22,13 +24,17 @@ pub struct Sibling<'s> {
 /// Judges combinations of one account, fault and value of `each`: all must have come to the same.
 ///
 /// The measure is the first that came to anything, of IMAP's where there are such, since IMAP tells more refusals
-/// apart; it passes itself.
+/// apart; it passes itself. A BAD to a login that breaks the grammar (an atom that holds a backslash) says nothing of
+/// whose name it is: it passes, and is no measure.
 pub fn judge_same(level: Level, siblings: &[Sibling<'_>]) -> Vec<Judgement> {
-    let mut measures = siblings.iter().filter(|sibling| is_measure(sibling.outcome));
+    let is_syntax_error =
+        |sibling: &Sibling<'_>| !sibling.is_within_grammar && matches!(sibling.outcome, Outcome::Bad(_));
+    let mut measures = siblings.iter().filter(|sibling| is_measure(sibling.outcome) && !is_syntax_error(sibling));
     let first = measures.clone().next();
     let measure = measures.find(|sibling| sibling.protocol == Protocol::Imap).or(first);
     let judge_one = |sibling: &Sibling<'_>| match (unjudged(level, sibling.outcome), measure) {
         (Some(judgement), _) => judgement,
+        (None, _) if is_syntax_error(sibling) => Judgement::pass(),
         (None, Some(measure)) if !is_same(sibling, measure) => {
             let (found, wanted) = (describe(sibling.outcome), describe(measure.outcome));
             by_level(level, format!("{found}, where {} came to: {wanted}", measure.id))
@@ -126,13 +132,14 @@ mod tests {
         Outcome::Closed { stage: Stage::Login, farewell: None }
     }
 
+    fn sibling<'s>(id: &'s str, protocol: Protocol, outcome: &'s Outcome) -> Sibling<'s> {
+        Sibling { id, protocol, identity: ("same", None), is_within_grammar: true, outcome }
+    }
+
     fn same(outcomes: &[(Protocol, Outcome)]) -> Vec<Judgement> {
         let ids: Vec<String> = (0..outcomes.len()).map(|index| format!("x/{index}")).collect();
-        let siblings: Vec<Sibling<'_>> = outcomes
-            .iter()
-            .zip(&ids)
-            .map(|((protocol, outcome), id)| Sibling { id, protocol: *protocol, identity: ("same", None), outcome })
-            .collect();
+        let siblings: Vec<Sibling<'_>> =
+            outcomes.iter().zip(&ids).map(|((protocol, outcome), id)| sibling(id, *protocol, outcome)).collect();
         judge_same(Level::Must, &siblings)
     }
 
@@ -171,6 +178,23 @@ mod tests {
         assert_eq!(verdicts(&three), [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
     }
 
+    /// `DOMAIN\user` in an atom: a server may refuse it, or take it for what it is, but not for another's.
+    #[test]
+    fn a_login_that_breaks_the_grammar_may_be_refused_as_such() {
+        let (bad, own, other, rejected) = (bad(), opened("Own"), opened("Anothers"), rejected());
+        let of = |atom, quoted| {
+            let atom = Sibling { is_within_grammar: false, ..sibling("atom", Protocol::Imap, atom) };
+            let siblings =
+                [atom, sibling("quoted", Protocol::Imap, quoted), sibling("literal", Protocol::Imap, quoted)];
+            judge_same(Level::Must, &siblings).into_iter().map(|judgement| judgement.verdict).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&bad, &own), [Verdict::Pass; 3]);
+        assert_eq!(of(&own, &own), [Verdict::Pass; 3]);
+        assert_eq!(of(&other, &own), [Verdict::Pass, Verdict::Fail, Verdict::Fail]);
+        assert_eq!(of(&rejected, &own), [Verdict::Pass, Verdict::Fail, Verdict::Fail]);
+        assert_eq!(of(&bad, &bad), [Verdict::Pass; 3]);
+    }
+
     #[test]
     fn the_measure_is_named() {
         let judgements = same(&[(Protocol::Imap, rejected()), (Protocol::Imap, opened("Own"))]);
@@ -186,6 +210,7 @@ mod tests {
                     id: each.unwrap_or(role),
                     protocol: Protocol::Imap,
                     identity: (role, *each),
+                    is_within_grammar: true,
                     outcome,
                 })
                 .collect();

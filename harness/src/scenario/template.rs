@@ -1,7 +1,7 @@
 //! Texts with places for a role's values: login names, passwords, the lines of a dialogue.
 //!
 //! On top of the notation for octets, `{domain}` `{dns}` `{user}` `{mailbox}` `{password}` and `{token}` stand for the
-//! values of the case's own role, `{login}` for the login name by which the target's dialect knows it, `{twin.user}` for
+//! values of the case's own role, `{login}` for the login name by which the target's dialect knows it, `{twin.login}` for
 //! another role's, `{user|lower}` (`upper`, `swapcase`) for the same in another case, `{login|escaped}` for the inside of
 //! a quoted string, `{base64:…}` for what is within in base64, and `{len:…}` for its length in octets; `{each}` is the value of
 //! the axis `each`, put in when a case is made of a combination.
@@ -33,8 +33,10 @@ pub enum Value {
     User,
     /// The mailbox's name.
     Mailbox,
-    /// The login name that leaves the least to the server's guesses.
+    /// The login name that opens the mailbox, and leaves the least to the server's guesses.
     Login,
+    /// The login name of another role than the one that logs in. Whether its mailbox opens does not matter.
+    OtherLogin,
     /// The password.
     Password,
     /// The bearer token.
@@ -124,7 +126,7 @@ impl Value {
             Self::Dns => "dns",
             Self::User => "user",
             Self::Mailbox => "mailbox",
-            Self::Login => "login",
+            Self::Login | Self::OtherLogin => "login",
             Self::Password => "password",
             Self::Token => "token",
         }
@@ -235,7 +237,9 @@ impl Template {
                     false
                 }
                 Piece::Value { role: other, value, spelling } => {
-                    let octets = cast.value(other.as_deref().unwrap_or(role), *value)?;
+                    let whose = other.as_deref().unwrap_or(role);
+                    let is_other = whose != role && *value == Value::Login;
+                    let octets = cast.value(whose, if is_other { Value::OtherLogin } else { *value })?;
                     for &octet in octets.iter().take(spelling.most()) {
                         spelling.push(octet, &mut filled.octets);
                     }
@@ -366,6 +370,7 @@ mod tests {
                 ("renamed", Value::User) => Ok(b"User1".into()),
                 ("renamed", Value::Login) => Ok(br#"Domain1\"User1"#.into()),
                 ("renamed", Value::Password) => Ok(b"pw".into()),
+                ("same", Value::OtherLogin) => Ok(b"Same@domain1.example".into()),
                 ("renamed", value) => Err(Lacking::Value { role: role.into(), value: value.word() }),
                 _ => Err(Lacking::Role(role.into())),
             }
@@ -386,6 +391,8 @@ mod tests {
         assert_eq!(fill("{{{len:{user}}}}").expect("filled").octets, b"{5}");
         assert_eq!(fill("{user|first3}x {user|first99}").expect("filled").octets, b"Usex User1");
         assert_eq!(fill("\"{login|escaped}\"").expect("filled").octets, br#""Domain1\\\"User1""#);
+        assert_eq!(fill("{same.login|upper}").expect("filled").octets, b"SAME@DOMAIN1.EXAMPLE");
+        assert_eq!(fill("{renamed.login}"), fill("{login}"));
         let plain = fill("{base64:{nul}{user}{nul}{password}} x").expect("filled");
         assert_eq!(plain.octets, b"AFVzZXIxAHB3 x");
         assert_eq!(plain.secrets, std::slice::from_ref(&(0..12)));

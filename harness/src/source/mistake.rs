@@ -65,6 +65,15 @@ const MOST_SHOWN: usize = 100;
 
 /// Renders mistakes as `rustc` does.
 pub fn render(source: &SourceText, list: &[Mistake], renderer: &Renderer) -> String {
+    render_as(&Level::ERROR, source, list, renderer)
+}
+
+/// Renders what is no mistake in itself, and may still not be what was meant.
+pub fn render_warnings(source: &SourceText, list: &[Mistake]) -> String {
+    render_as(&Level::WARNING, source, list, &Renderer::plain())
+}
+
+fn render_as(level: &Level<'static>, source: &SourceText, list: &[Mistake], renderer: &Renderer) -> String {
     let text = match source.fields_with_secrets {
         Some(fields) => masked(&source.text, fields),
         None => source.text.clone(),
@@ -75,7 +84,7 @@ pub fn render(source: &SourceText, list: &[Mistake], renderer: &Renderer) -> Str
         let snippet = Snippet::source(text.as_str())
             .path(source.name.as_str())
             .annotation(AnnotationKind::Primary.span(span).label(mistake.label.as_str()));
-        let group: Group<'_> = Level::ERROR.primary_title(mistake.reason.as_str()).element(snippet);
+        let group: Group<'_> = level.clone().primary_title(mistake.reason.as_str()).element(snippet);
         let group = match &mistake.help {
             Some(help) => group.element(Level::HELP.message(help.as_str())),
             None => group,

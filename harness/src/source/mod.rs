@@ -12,7 +12,7 @@ mod table;
 mod text;
 
 pub use field::{Field, Kind, schema};
-pub use mistake::{Mistake, Mistakes, render};
+pub use mistake::{Mistake, Mistakes, render, render_warnings};
 pub use nearest::{nearest, one_of};
 pub use table::{Either, List, OneOrMany, OneOrNamed, Table, Text, parse};
 pub use text::{LONGEST, ReadError, SourceError, SourceText};

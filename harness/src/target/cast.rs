@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Target;
 use crate::axes::{Mechanism, Protocol};
-use crate::identity::{Access, advise, resolve};
+use crate::identity::{Access, advise, name_of_account, resolve};
 use crate::scenario::{Cast, Lacking, Value};
 
 /// The accounts of a target, as they log in with one protocol and mechanism.
@@ -38,6 +38,11 @@ impl Cast for Players<'_> {
             Value::Mailbox => found.mailbox,
             Value::Password => found.account.map(|account| account.password.expose()),
             Value::Token => found.account.and_then(|account| account.token.as_ref()).map(|token| token.expose()),
+            Value::OtherLogin => {
+                let name = found.account.and_then(|account| name_of_account(dialect, directory, account, self.access));
+                let lacking = || Lacking::Value { role: role.to_string(), value: "login name" };
+                return name.map(Cow::Owned).ok_or_else(lacking);
+            }
             Value::Login => {
                 let advised = found.account.and_then(|account| {
                     let plain = Access { mechanism: Mechanism::Plain, ..self.access };

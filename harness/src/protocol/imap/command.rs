@@ -79,6 +79,11 @@ fn push_astring(piece: &mut Outgoing, pieces: &mut Vec<Outgoing>, octets: &[u8],
     }
 }
 
+/// Whether an octet may stand in an argument without quotes (RFC 9051 §9, `ASTRING-CHAR`).
+pub(crate) fn is_astring_char(octet: u8) -> bool {
+    octet.is_ascii_graphic() && !b"(){%*\"\\".contains(&octet)
+}
+
 /// The octets with a backslash before every `"` and `\` (RFC 9051 §4.3).
 pub(crate) fn quoted_escapes(octets: &[u8]) -> Vec<u8> {
     let mut escaped = Vec::with_capacity(octets.len() + 2);
