@@ -13,7 +13,7 @@ use super::new_file::NewFile;
 use super::quick::{QuickArgs, WireArgs};
 use super::run::duration;
 use crate::axes::{Mechanism, Protocol, Security};
-use crate::identity::{Access, RecognizedDialect, account_fields, escape, recognize_dialect};
+use crate::identity::{Access, RecognizedDialect, UNKNOWN_DIALECT, account_fields, escape, recognize_dialect};
 use crate::report::offers;
 use crate::runner::{Candidate, Discovery, DiscoveryError, DiscoveryOptions, discover};
 use crate::target::{Endpoint, Origin, Passwords, QuickTarget, find_dialect, quick_target, with_usual_port};
@@ -85,7 +85,7 @@ pub(super) fn init(args: InitArgs) -> Result<ExitStatus, CliError> {
     let mut target = quick_target(
         QuickTarget {
             endpoints: candidates.iter().map(endpoint).collect(),
-            dialect: "opaque".to_string(),
+            dialect: UNKNOWN_DIALECT.to_string(),
             user: args.account.clone(),
             mailbox: None,
             domain: None,

@@ -9,6 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use super::exit_code::CliError;
 use super::help::{SERVER, TLS};
 use crate::axes::{Protocol, Security};
+use crate::identity::UNKNOWN_DIALECT;
 use crate::target::{
     Endpoint, Origin, Passwords, QuickTarget, Target, TlsOverrides, quick_target, tls_version, with_usual_port,
 };
@@ -54,7 +55,7 @@ pub(super) struct QuickArgs {
     /// Environment variable that holds the account's bearer token (XOAUTH2, OAUTHBEARER).
     #[arg(long, value_name = "VAR")]
     pub token_env: Option<String>,
-    /// How the server reads login names: a bundled dialect or a FILE.toml [default: opaque].
+    /// How the server reads login names: a bundled dialect or a FILE.toml [default: unknown].
     #[arg(long, value_name = "DIALECT")]
     pub dialect: Option<String>,
 }
@@ -162,7 +163,7 @@ impl QuickArgs {
         };
         let quick = QuickTarget {
             endpoints,
-            dialect: self.dialect.clone().unwrap_or_else(|| "opaque".to_string()),
+            dialect: self.dialect.clone().unwrap_or_else(|| UNKNOWN_DIALECT.to_string()),
             mailbox: self.mailbox.clone(),
             domain: self.domain.clone(),
             password: self.password(passwords)?,

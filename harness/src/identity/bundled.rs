@@ -10,6 +10,9 @@ use crate::source::{Mistakes, SourceText};
 /// Where the bundled dialect files lie.
 const FOLDER: &str = "dialects/";
 
+/// The bundled dialect of a server about which nothing is known.
+pub const UNKNOWN_DIALECT: &str = "unknown";
+
 /// The names of the bundled dialects, in order.
 pub fn bundled_dialect_names() -> impl Iterator<Item = &'static str> {
     bundled::FILES.iter().filter_map(|(path, _)| dialect_name(path))

@@ -85,6 +85,8 @@ pub struct Dialect {
     pub separators: OctetSet,
     /// How names are compared.
     pub case: Case,
+    /// Whether it is not known what becomes of a name that no account has by these rules. It is refused otherwise.
+    pub leaves_other_names_open: bool,
     /// The protocols that such a server speaks.
     pub protocols: Vec<Protocol>,
     /// The mechanisms that it offers.

@@ -10,6 +10,8 @@ pub(super) const ENDS: &[&str] = &["first", "last"];
 
 pub(super) const PARTS: &[&str] = &["domain", "user", "mailbox", "master", "detail"];
 const CASES: &[&str] = &["preserved", "insensitive", "lower", "lower-unicode"];
+pub(super) const UNSPECIFIED: &str = "unspecified";
+const OTHER_NAMES: &[&str] = &["rejected", UNSPECIFIED];
 const PROTOCOL: Field =
     Field::new("protocol", Kind::Words(Protocol::WORDS), "The protocols in which this applies; left out: both.");
 const MECHANISM: Field =
@@ -27,6 +29,11 @@ pub const DIALECT_FIELDS: &[Field] = &[
     Field::new("about", Kind::Text, "How the server reads names, in a sentence or two."),
     Field::new("separators", Kind::Text, "The octets at which a part of a login name may end."),
     Field::new("case", Kind::Word(CASES), "How names are compared."),
+    Field::new(
+        "other-names",
+        Kind::Word(OTHER_NAMES),
+        "What becomes of a name that no account has by these rules: rejected (the default), or unspecified.",
+    ),
     Field::new("protocols", Kind::Words(Protocol::WORDS), "The protocols that such a server speaks."),
     Field::new("mechanisms", Kind::Words(Mechanism::WORDS), "The mechanisms that it offers."),
     Field::new("requires-tls", Kind::Flag, "Whether it takes no password without TLS."),

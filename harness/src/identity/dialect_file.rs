@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::access::Applies;
 use super::case::Case;
 use super::dialect::{Assume, Dialect, Effect, MasterSplit, Rule};
-use super::dialect_fields::{DIALECT_FIELDS, ENDS, PARTS};
+use super::dialect_fields::{DIALECT_FIELDS, ENDS, PARTS, UNSPECIFIED};
 use super::failure::{Cause, Failure, Manner};
 use super::form::{Form, FormError};
 use super::octet_set::OctetSet;
@@ -41,6 +41,7 @@ fn dialect(name: &str, table: &Table<'_>) -> Option<Dialect> {
         separators,
         case: table.word("case", case).unwrap_or(Case::Preserved),
         protocols: table.words("protocols", Protocol::from_word).unwrap_or_else(|| Protocol::ALL.to_vec()),
+        leaves_other_names_open: table.word("other-names", |word| Some(word == UNSPECIFIED)).unwrap_or(false),
         requires_tls: table.flag("requires-tls").unwrap_or(false),
         mechanisms: table
             .words("mechanisms", Mechanism::from_word)

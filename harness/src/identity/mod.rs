@@ -28,7 +28,7 @@ mod restriction;
 pub use crate::notation::{NotationError, Token, escape, tokens};
 pub use access::{Access, Applies};
 pub use advice::{OwnName, TYPED_FORMS, advise, name_of_account, own_names, split_user_name};
-pub use bundled::{bundled_dialect, bundled_dialect_names, bundled_directory};
+pub use bundled::{UNKNOWN_DIALECT, bundled_dialect, bundled_dialect_names, bundled_directory};
 pub use case::Case;
 pub use dialect::{Assume, Dialect, Effect, MasterSplit, Rule};
 pub use dialect_fields::DIALECT_FIELDS;

@@ -2,13 +2,10 @@
 
 use super::access::Access;
 use super::advice::{advise, split_user_name};
-use super::bundled::bundled_dialect;
+use super::bundled::{UNKNOWN_DIALECT, bundled_dialect};
 use super::dialect::Dialect;
 use super::directory::{Account, Directory, Domain, Mailbox};
 use crate::secret::Password;
-
-/// The dialect that is taken if nothing is known: the whole login name is the account.
-const UNKNOWN: &str = "opaque";
 
 /// Words of greetings and of POP3's `IMPLEMENTATION` (RFC 2449 §6.9), in lower case, and the bundled dialects to try in
 /// this order. Proxies and gateways come first: they may name what stands behind them.
@@ -66,7 +63,7 @@ pub fn recognize_dialect(
     let recognized = WORDS.iter().find(|(word, _)| said.contains(word));
     let candidates =
         recognized.into_iter().flat_map(|(word, dialects)| dialects.iter().map(|name| (*name, Some(*word))));
-    candidates.chain([(UNKNOWN, None)]).find_map(|(dialect_name, word)| {
+    candidates.chain([(UNKNOWN_DIALECT, None)]).find_map(|(dialect_name, word)| {
         let dialect = bundled_dialect(dialect_name)?.ok()?;
         Some(RecognizedDialect { word, ..account_fields(&dialect, dialect_name, name, mailbox, accesses)? })
     })
@@ -146,8 +143,8 @@ mod tests {
         let of = |said: &str, name: &str| recognized(said, name).0;
         assert_eq!(of("* OK [CAPABILITY IMAP4rev1 ID] Dovecot (Debian) ready.", "test1"), "dovecot");
         assert_eq!(of("* OK mail Cyrus IMAP 3.10.2 server ready", "test1"), "cyrus");
-        assert_eq!(of("* OK ready", "test1"), "opaque");
-        assert_eq!(of("* OK \u{fffd}", "jdoe@example.org"), "opaque");
+        assert_eq!(of("* OK ready", "test1"), "unknown");
+        assert_eq!(of("* OK \u{fffd}", "jdoe@example.org"), "unknown");
     }
 
     #[test]
@@ -156,11 +153,11 @@ mod tests {
         let example = || Some("example.org".to_string());
         assert_eq!(recognized("* OK Dovecot ready.", "jdoe@example.org"), ("dovecot".to_string(), jdoe(), example()));
         let whole = "jdoe@example.org".to_string();
-        assert_eq!(recognized("* OK ready", "jdoe@example.org"), ("opaque".to_string(), whole, None));
+        assert_eq!(recognized("* OK ready", "jdoe@example.org"), ("unknown".to_string(), whole, None));
         // A name that the stock dialect refuses was taken all the same.
         let odd = recognized("* OK Dovecot ready.", "j doe");
         assert_eq!((odd.0.as_str(), odd.1.as_str()), ("dovecot-unrestricted", "j doe"));
         let nt = recognized("* OK Microsoft Exchange ready", r"CORP\jdoe");
-        assert_eq!(nt.0, "opaque", "exchange-2007 leads to another name than the one that worked");
+        assert_eq!(nt.0, "unknown", "exchange-2007 leads to another name than the one that worked");
     }
 }

@@ -3,15 +3,15 @@
 use crate::protocol::{Outcome, ResponseCode};
 use crate::scenario::{Expected, reply_of};
 
-/// The codes of a server that fails for a while, or until its administrator mends it (RFC 5530 §3, RFC 3206 §4), and of
-/// a mailbox that another session keeps (RFC 2449 §8.1.2). LIMIT is none of them: a name may be too long for good.
+/// The codes of a server that fails for a while (RFC 5530 §3, RFC 3206 §4), and of a mailbox that another session keeps
+/// (RFC 2449 §8.1.2). LIMIT is none of them: a name may be too long for good. Neither is SYS/PERM: Cyrus refuses an account
+/// without a mailbox with it.
 const TEMPORARY: &[ResponseCode] = &[
     ResponseCode::Unavailable,
     ResponseCode::ServerBug,
     ResponseCode::InUse,
     ResponseCode::Pop3InUse,
     ResponseCode::SysTemp,
-    ResponseCode::SysPerm,
     ResponseCode::LoginDelay,
 ];
 

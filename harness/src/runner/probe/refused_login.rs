@@ -28,7 +28,8 @@ pub struct RefusedLogin {
 /// Whether a refusal can mean that the password or the login name is wrong. A server that cannot log anyone in just now,
 /// or wants TLS first, has not looked at them.
 pub(in crate::runner) fn is_about_credentials(reply: &Reply) -> bool {
-    let is_other = |code: &ResponseCode| is_temporary(code) || *code == ResponseCode::Limit;
+    let is_other =
+        |code: &ResponseCode| is_temporary(code) || matches!(code, ResponseCode::Limit | ResponseCode::SysPerm);
     !reply.wants_protection() && !reply.code.as_ref().is_some_and(is_other)
 }
 
