@@ -15,7 +15,7 @@ use crate::scenario::{Scenario, Verdict};
 
 /// How many failures are shown again at the end; there may be thousands, and memory must not grow with them.
 const REPEATED: usize = 100;
-/// How many different reasons for skipping are told apart.
+/// How many different reasons for which cases could not be asked are told apart.
 const REASONS: usize = 20;
 /// How many records are told apart; a target file has no more of them than somebody has written down.
 const RECORDS: usize = 1000;
@@ -34,7 +34,8 @@ pub struct Human<W> {
     repeated: Vec<String>,
     unexpected: usize,
     left_out: usize,
-    skipped: BTreeMap<String, usize>,
+    /// The reasons for skips, by code: a sentence, and how many cases. There are no more codes than cases.
+    skipped: BTreeMap<String, (String, usize)>,
     /// How many mailboxes were told from others by what.
     proofs: BTreeMap<&'static str, usize>,
     /// What is otherwise than expected, as recorded, by record.
@@ -158,7 +159,8 @@ impl<W: Write> Human<W> {
                 None
             }
             Verdict::Skip => {
-                note(&mut self.skipped, &case.reason, REASONS);
+                let code = case.skip.as_ref().map_or_else(|| case.reason.clone(), ToString::to_string);
+                self.skipped.entry(code).or_insert_with(|| (case.reason.clone(), 0)).1 += 1;
                 None
             }
             // Why nothing could be asked is told once, not once for each case.
@@ -254,8 +256,8 @@ impl<W: Write> Human<W> {
         for (record, number) in std::mem::take(&mut self.known) {
             self.print(&format!("{DIM}known {number}: {record}{DIM:#}"))?;
         }
-        for (reason, number) in std::mem::take(&mut self.skipped) {
-            self.print(&format!("{DIM}skipped {number}: {reason}{DIM:#}"))?;
+        for (code, (reason, number)) in std::mem::take(&mut self.skipped) {
+            self.print(&format!("{DIM}skipped {number}: {reason} [{code}]{DIM:#}"))?;
         }
         if self.one_target && !self.proofs.is_empty() {
             let told =

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::replay::Replay;
 use crate::runner::{Blame, CaseReport, DeviationReport, Harm, Recorded, Reporter, RunEvent, Summary, TargetFacts};
-use crate::scenario::Verdict;
+use crate::scenario::{SkipCode, Verdict};
 
 /// Writes JSON Lines.
 pub struct JsonLines<W> {
@@ -64,6 +64,9 @@ struct Case<'c> {
     outcome: Option<&'static str>,
     expected: &'c str,
     reason: Option<&'c str>,
+    /// The stable code of the reason for which a case was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skip: Option<&'c str>,
     account: &'c str,
     login: Option<&'c str>,
     protocol: &'static str,
@@ -188,6 +191,7 @@ fn object<'c>(case: &'c CaseReport, replay: &Replay, version: Option<&'c str>) -
         outcome: case.outcome,
         expected: &case.expected,
         reason: Some(case.reason.as_str()).filter(|reason| !reason.is_empty()),
+        skip: case.skip.as_ref().map(SkipCode::as_str),
         account: &case.role,
         login: case.login.as_deref(),
         protocol: case.protocol.word(),

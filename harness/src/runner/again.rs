@@ -12,7 +12,7 @@ use super::governor::Gate;
 use super::plan::Planned;
 use super::watch::Look;
 use super::workers::{Found, Workers};
-use crate::scenario::Verdict;
+use crate::scenario::{Judgement, Verdict};
 
 /// How many are asked side by side: few enough for any server.
 const TOGETHER: usize = 16;
@@ -53,7 +53,7 @@ pub(super) async fn ask_again(
         let has_spun = governor.gates.get(planned.target).is_some_and(|gate| gate.runaways.load(Ordering::Relaxed) > 0);
         match before.get(planned.target) {
             Some(Err(reason)) => {
-                note(Found::Unasked { planned, verdict: Verdict::Error, reason: reason.clone() })?;
+                note(Found::Unasked { planned, judgement: Judgement::new(Verdict::Error, reason.clone()) })?;
             }
             // There is one to be found that spins. Who was hung up on may have been it: what spins is ended for all.
             _ if has_spun && matches!(why.doubt, Doubt::Silent | Doubt::HungUp) => brief.push(planned),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::harm::Harm;
 use crate::axes::{Encoding, Mechanism, Protocol, Security};
-use crate::scenario::{Level, Scenario, Verdict};
+use crate::scenario::{Level, Scenario, SkipCode, Verdict};
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -141,6 +141,8 @@ pub struct CaseReport {
     pub known: Option<Recorded>,
     /// What harm it does, where it is not as expected, recorded or not.
     pub harm: Option<Harm>,
+    /// The stable code of the reason for which it was skipped, where it was.
+    pub skip: Option<SkipCode>,
 }
 
 /// A known deviation, and what happened this time.

@@ -135,9 +135,9 @@ impl Desk<'_> {
     fn take(&mut self, found: Found) -> Vec<CaseReport> {
         let settled: Vec<Settled> = match found {
             Found::Answered(answered, _) => self.siblings.settle(*answered, self.tested),
-            Found::Unasked { planned, verdict, reason } => {
+            Found::Unasked { planned, judgement } => {
                 let mut settled = self.siblings.drop_out(&planned, self.tested);
-                settled.extend(unasked(planned, self.tested, verdict, reason));
+                settled.extend(unasked(planned, self.tested, judgement));
                 settled
             }
             // Whoever puts a case off sees to it that it is asked again.

@@ -6,7 +6,7 @@ use crate::protocol::dialogue::{DialogueStep, Expected as ExpectedAnswer, Word, 
 use crate::protocol::{Login, Outgoing, Redactor};
 use crate::scenario::{
     Action, Against, Case, Cast, Expectation, Expected, Filled, Lacking, PasswordChoice, ScriptAnswer, ScriptLine,
-    ScriptPattern, ScriptStep, ScriptWord, Template, Value,
+    ScriptPattern, ScriptStep, ScriptWord, SkipReason, Template, Value,
 };
 use crate::secret::Password;
 use crate::target::Target;
@@ -39,7 +39,7 @@ pub enum Request {
 /// Puts a case to a target; gives back why it cannot be asked there.
 ///
 /// With `once`, the case is about the wire and not about how names are read.
-pub fn ask(case: &Case, target: &Target, once: bool) -> Result<Question, String> {
+pub fn ask(case: &Case, target: &Target, once: bool) -> Result<Question, SkipReason> {
     let (_, security) = target.endpoint_for(case.protocol, case.mechanism, case.security)?;
     let mechanism = case.mechanism.unwrap_or(Mechanism::Login);
     let access = Access { protocol: case.protocol, mechanism };
@@ -47,12 +47,11 @@ pub fn ask(case: &Case, target: &Target, once: bool) -> Result<Question, String>
         if case.mechanism.is_some() { target.players(access) } else { target.players_of_dialogue(case.protocol) };
     match &case.action {
         Action::Login { name, authzid, password } => {
-            let said = |lacking: Lacking| lacking.to_string();
-            let fill = |text: &Template| text.fill(&players, &case.role).map(|filled| filled.octets).map_err(said);
+            let fill = |text: &Template| text.fill(&players, &case.role).map(|filled| filled.octets);
             let name = fill(name)?;
             let authzid = authzid.as_ref().map(fill).transpose()?;
-            let password = choose(password, &players, &case.role, mechanism).map_err(said)?;
-            let expected = expected(case, target, &name, &password).map_err(said)?;
+            let password = choose(password, &players, &case.role, mechanism)?;
+            let expected = expected(case, target, &name, &password)?;
             let login = Login {
                 encoding: case.encoding,
                 security,
@@ -77,11 +76,8 @@ pub fn ask(case: &Case, target: &Target, once: bool) -> Result<Question, String>
             let tokens = accounts.iter().filter_map(|account| account.token.clone());
             let passwords: Vec<Password> =
                 accounts.iter().map(|account| account.password.clone()).chain(tokens).collect();
-            let steps = lines
-                .iter()
-                .map(|line| step(line, &players, &case.role, &passwords))
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|lacking| lacking.to_string())?;
+            let steps =
+                lines.iter().map(|line| step(line, &players, &case.role, &passwords)).collect::<Result<Vec<_>, _>>()?;
             let expected = Expected::Dialogue;
             Ok(Question { request: Request::Dialogue(steps), against: None, expected, documented: None, passwords })
         }
@@ -89,10 +85,9 @@ pub fn ask(case: &Case, target: &Target, once: bool) -> Result<Question, String>
 }
 
 /// The login that is compared with `login`: the same in everything but the name and the password.
-fn other_login(login: &Login, against: &Against, case: &Case, cast: &dyn Cast) -> Result<Login, String> {
-    let name = against.name.fill(cast, &case.role).map_err(|lacking| lacking.to_string())?.octets;
-    let password =
-        choose(&against.password, cast, &case.role, login.mechanism).map_err(|lacking| lacking.to_string())?;
+fn other_login(login: &Login, against: &Against, case: &Case, cast: &dyn Cast) -> Result<Login, Lacking> {
+    let name = against.name.fill(cast, &case.role)?.octets;
+    let password = choose(&against.password, cast, &case.role, login.mechanism)?;
     Ok(Login { name, password, ..login.clone() })
 }
 

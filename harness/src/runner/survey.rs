@@ -11,7 +11,7 @@ use super::place::Place;
 use super::plan::Plan;
 use crate::axes::{Protocol, Security};
 use crate::protocol::{Outcome, Session, Stage};
-use crate::scenario::{Case, describe};
+use crate::scenario::{Case, SkipReason, describe};
 use crate::target::{Endpoint, Target};
 use crate::transport::Deadlines;
 
@@ -153,21 +153,21 @@ impl Survey {
     }
 
     /// Why a case makes no sense at this place.
-    pub fn reason_to_skip(&self, case: &Case, place: Place) -> Option<String> {
+    pub fn reason_to_skip(&self, case: &Case, place: Place) -> Option<SkipReason> {
         let security = place.2;
         let words = match self.found.get(&place)? {
             Found::Unreachable(_) => return None,
-            Found::NotSecured(what) => return Some(format!("the target does not offer {what}")),
+            Found::NotSecured(what) => return Some(SkipReason::NotOffered { capability: what.clone(), over: None }),
             Found::Unknown(_) if case.needs.is_empty() && case.lacks.is_empty() => return None,
-            Found::Unknown(reason) => return Some(format!("the target does not say what it offers: {reason}")),
+            Found::Unknown(reason) => return Some(SkipReason::CapabilitiesUnknown { reason: reason.clone() }),
             Found::Offers(words) => words,
         };
         let holds = |wanted: &&String| words.iter().any(|known| known.eq_ignore_ascii_case(wanted));
         if let Some(missing) = case.needs.iter().find(|wanted| !holds(wanted)) {
-            return Some(format!("the target does not offer {missing} over {security}"));
+            return Some(SkipReason::NotOffered { capability: missing.clone(), over: Some(security) });
         }
         let unwanted = case.lacks.iter().find(holds)?;
-        Some(format!("the target offers {unwanted} over {security}, so this cannot be asked"))
+        Some(SkipReason::IsOffered { capability: unwanted.clone(), over: security })
     }
 
     /// What reports are told.
@@ -223,7 +223,7 @@ async fn ask(
 ) -> (Found, bool) {
     let (endpoint, _) = match target.endpoint(protocol, Some(security)) {
         Ok(found) => found,
-        Err(reason) => return (Found::NotSecured(reason), false),
+        Err(reason) => return (Found::NotSecured(reason.to_string()), false),
     };
     let connection = match open(target, endpoint, security, from, deadlines).await {
         Ok(connection) => connection,

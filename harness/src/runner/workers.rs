@@ -17,7 +17,7 @@ use super::question::ask;
 use super::settle::Answered;
 use super::survey::Survey;
 use crate::axes::Mechanism;
-use crate::scenario::{Expected, Verdict};
+use crate::scenario::{Expected, Judgement, SkipReason, Verdict};
 
 /// What a worker found out about one case.
 pub(super) enum Found {
@@ -25,8 +25,7 @@ pub(super) enum Found {
     Answered(Box<Answered>, Option<Doubt>),
     Unasked {
         planned: Planned,
-        verdict: Verdict,
-        reason: String,
+        judgement: Judgement,
     },
     /// It is to be asked again.
     PutOff(Planned, PutOff),
@@ -115,26 +114,28 @@ fn begin(work: Work, jobs: usize, conversations: &Arc<AtomicUsize>) -> (mpsc::Re
 async fn ask_one(planned: &Planned, work: &Work, conversations: &AtomicUsize) -> Option<Found> {
     let (case, gate) = (planned.case()?, work.governor.gates.get(planned.target)?);
     let target = &*gate.target;
-    let unasked = |verdict, reason| Some(Found::Unasked { planned: planned.clone(), verdict, reason });
+    let unasked = |judgement| Some(Found::Unasked { planned: planned.clone(), judgement });
+    let skipped = |reason| unasked(Judgement::skipped(reason));
+    let failed = |reason: String| unasked(Judgement::new(Verdict::Error, reason));
     let question = match ask(case, target, planned.scenario.once) {
         Ok(question) => question,
-        Err(reason) => return unasked(Verdict::Skip, reason),
+        Err(reason) => return skipped(reason),
     };
     let (endpoint, security) = match target.endpoint_for(case.protocol, case.mechanism, case.security) {
         Ok(found) => found,
-        Err(reason) => return unasked(Verdict::Skip, reason),
+        Err(reason) => return skipped(reason),
     };
     let place = (planned.target, case.protocol, security);
     if let Some(reason) = work.survey.unreachable(place) {
-        return unasked(Verdict::Error, reason.to_string());
+        return failed(reason.to_string());
     }
     if let Some(reason) = work.survey.reason_to_skip(case, place) {
-        return unasked(Verdict::Skip, reason);
+        return skipped(reason);
     }
     // Only where the certificate is what logs in: elsewhere it would be one more thing that differs.
     let certified = (case.mechanism == Some(Mechanism::External)).then_some(case.role.as_str());
     if let Some(role) = certified.filter(|role| !target.certificates.contains_key(*role)) {
-        return unasked(Verdict::Skip, format!("there is no client certificate for the role `{role}`"));
+        return skipped(SkipReason::NoClientCertificate { role: role.to_string() });
     }
     let (role, survey) = (case.role.as_str(), &*work.survey);
     let pass = work.pass;
@@ -150,7 +151,7 @@ async fn ask_one(planned: &Planned, work: &Work, conversations: &AtomicUsize) ->
     let (Answer { conversation, process, doubt }, compared) = match found {
         Ok(found) => found?,
         Err(NoAnswer::PutOff(why)) => return Some(Found::PutOff(planned.clone(), why)),
-        Err(NoAnswer::Reason(reason)) => return unasked(Verdict::Error, reason),
+        Err(NoAnswer::Reason(reason)) => return failed(reason),
     };
     let took = start.elapsed();
     let answered = Answered { planned: planned.clone(), question, conversation, process, compared, took };

@@ -16,6 +16,7 @@ mod pairwise;
 mod script;
 mod select;
 mod siblings;
+mod skip;
 mod template;
 mod template_notation;
 mod vocabulary;
@@ -33,5 +34,6 @@ pub use model::{
 pub use pairwise::reduce;
 pub use select::{Glob, Selection};
 pub use siblings::{Sibling, judge_distinct, judge_same};
+pub use skip::{Measured, SkipCode, SkipReason, SkippedCase};
 pub use template::{Cast, Filled, Lacking, Piece, Spelling, Template, Value};
 pub use vocabulary::Vocabulary;

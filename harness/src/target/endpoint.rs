@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::Target;
 use crate::axes::{Mechanism, Protocol, Security};
+use crate::scenario::SkipReason;
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,30 +76,28 @@ pub fn with_usual_port(address: &str, protocol: Protocol, implicit_tls: bool) ->
 impl Target {
     /// Where a case over this protocol is put that asks for this security, and what protects the connection there;
     /// else the reason for which it cannot be asked.
-    pub fn endpoint(&self, protocol: Protocol, security: Option<Security>) -> Result<(&Endpoint, Security), String> {
+    pub fn endpoint(
+        &self,
+        protocol: Protocol,
+        security: Option<Security>,
+    ) -> Result<(&Endpoint, Security), SkipReason> {
         let mut endpoints = self.endpoints.iter().filter(|endpoint| endpoint.protocol == protocol);
         let Some(first) = endpoints.clone().next() else {
-            return Err(format!("{} does not speak {protocol}", self.name));
+            return Err(SkipReason::NoEndpoint { target: self.name.clone(), protocol, security: None });
         };
         let Some(security) = security.or(self.default_security) else { return Ok((first, first.security)) };
+        let missing = || SkipReason::NoEndpoint { target: self.name.clone(), protocol, security: Some(security) };
         if security == Security::Tls {
             let found = endpoints.find(|endpoint| endpoint.security == Security::Tls);
-            let endpoint = found.ok_or_else(|| {
-                format!("{} has no implicit-TLS port for {protocol}; say where it is under [{protocol}s]", self.name)
-            })?;
-            return Ok((endpoint, security));
+            return Ok((found.ok_or_else(missing)?, security));
         }
         let exact = endpoints.clone().find(|endpoint| endpoint.security == security);
         let endpoint = exact.or_else(|| endpoints.find(|endpoint| endpoint.security != Security::Tls));
-        let endpoint = endpoint.ok_or_else(|| {
-            format!("{} has no port for {protocol} without TLS; say where it is under [{protocol}]", self.name)
-        })?;
+        let endpoint = endpoint.ok_or_else(missing)?;
         // What is meant to be secured is not to be laid open by a case that somebody else wrote.
         let lays_open = security == Security::Plaintext && endpoint.security == Security::Starttls;
         if lays_open && !endpoint.is_loopback() && !self.allow_plaintext {
-            return Err(
-                "would send a password over an unprotected connection; --allow-plaintext asks it anyway".to_string()
-            );
+            return Err(SkipReason::WouldSendPlaintext);
         }
         Ok((endpoint, security))
     }
@@ -109,23 +108,21 @@ impl Target {
         protocol: Protocol,
         mechanism: Option<Mechanism>,
         security: Option<Security>,
-    ) -> Result<(&Endpoint, Security), String> {
+    ) -> Result<(&Endpoint, Security), SkipReason> {
         let (endpoint, found) = self.endpoint(protocol, security)?;
         let Some(mechanism) = mechanism.filter(|mechanism| !mechanism.fits_security(found)) else {
             return Ok((endpoint, found));
         };
         if security.or(self.default_security).is_some() {
-            return Err(format!("{mechanism} needs TLS, and {found} is asked for"));
+            return Err(SkipReason::NeedsTls { mechanism, security: found });
         }
         let others = self.endpoints.iter().filter(|endpoint| endpoint.protocol == protocol);
         let secured = others.clone().find(|endpoint| endpoint.security == Security::Tls);
         let secured = secured.or_else(|| others.clone().find(|endpoint| endpoint.security == Security::Starttls));
-        secured.map(|endpoint| (endpoint, endpoint.security)).ok_or_else(|| {
-            format!(
-                "{mechanism} needs TLS, and {} has none for {protocol}: say where it is under [{protocol}s], or \
-                 security = \"starttls\" under [{protocol}]",
-                self.name
-            )
+        secured.map(|endpoint| (endpoint, endpoint.security)).ok_or_else(|| SkipReason::NoTlsEndpoint {
+            mechanism,
+            target: self.name.clone(),
+            protocol,
         })
     }
 }
