@@ -183,6 +183,25 @@ fn a_report_tells_what_has_changed() {
     assert!(text.contains("2 failed of 2 cases"), "{text}");
 }
 
+/// A case that is skipped, or not there any more, may hide a regression.
+#[test]
+fn what_is_no_longer_asked_is_worse() {
+    let folder = folder();
+    let old = file(&folder, "old.jsonl", EARLIER);
+    let skipped =
+        EARLIER.replacen("\"pass\",\"outcome\":\"rejected\"", "\"skip\",\"skip\":\"not-offered:X:imap:tls\"", 1);
+    let new = file(&folder, "skipped.jsonl", &skipped);
+    let text = ends_with(1, &["report", &new, "--against", &old]);
+    assert!(text.contains("newly skipped") && text.contains("1 case became worse"), "{text}");
+    let missing = EARLIER.lines().skip(1).map(|line| format!("{line}\n")).collect::<String>();
+    let new = file(&folder, "missing.jsonl", missing);
+    let text = ends_with(1, &["report", &new, "--against", &old]);
+    assert!(text.contains("missing            1  a/b: pass"), "{text}");
+    let other = file(&folder, "other.jsonl", EARLIER.replace("mine", "other"));
+    let text = ends_with(1, &["report", &old, "--against", &old, "--against", &other]);
+    assert!(text.contains("other: it is not among the newer results: 2 cases are missing"), "{text}");
+}
+
 #[test]
 fn a_report_on_what_is_no_whole_run_says_so() {
     let folder = folder();
