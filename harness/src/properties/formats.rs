@@ -160,6 +160,7 @@ fn with_password(target: &Target, password: &str) -> Target {
         lacks: Vec::new(),
         limits: target.limits,
         known: target.known.clone(),
+        expect: target.expect.clone(),
         clients: Default::default(),
         keeper: Default::default(),
     }

@@ -102,7 +102,7 @@ struct Finding<'c> {
     about: &'c str,
     /// `must`, `should` or `may`.
     level: &'static str,
-    /// `wrong-mailbox`, `let-in`, `process`, `no-answer`, `hung-up` or `tells-who-exists`.
+    /// `wrong-mailbox`, `let-in`, `process`, `no-answer`, `hung-up`, `tells-who-exists` or `plaintext-password`.
     harm: Option<&'static str>,
     /// The record that covers it.
     known: Option<Known<'c>>,

@@ -90,7 +90,7 @@ pub(super) fn on_login(outcome: &Outcome, account: &Account, security: Security)
 
 /// Whether a refusal is about the connection, not about the password. Only IMAP has a code for it; what else is known
 /// are Dovecot's words.
-fn wants_protection(reply: &Reply) -> bool {
+pub(super) fn wants_protection(reply: &Reply) -> bool {
     let text = reply.text.to_ascii_lowercase();
     reply.code == Some(ResponseCode::PrivacyRequired) || text.starts_with(b"plaintext authentication disallowed")
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::harm::Harm;
 use crate::axes::{Encoding, Mechanism, Protocol, Security};
 use crate::scenario::{Level, Scenario, SkipCode, Verdict};
+use crate::target::{EXPECT_SCENARIO, Observed};
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -145,6 +146,13 @@ pub struct CaseReport {
     pub skip: Option<SkipCode>,
 }
 
+impl CaseReport {
+    /// Whether it compares the server with what its target file expects, in the place of asking something.
+    pub fn is_expectation(&self) -> bool {
+        self.scenario.id == EXPECT_SCENARIO
+    }
+}
+
 /// A known deviation, and what happened this time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
@@ -216,6 +224,8 @@ pub struct Summary {
     pub insecure: bool,
     /// What everybody who reads the results must know.
     pub warnings: Vec<String>,
+    /// What was observed of each server that was looked at besides the cases, by the target's name.
+    pub observed: Vec<(String, Observed)>,
 }
 
 /// One login that must work.

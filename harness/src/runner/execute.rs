@@ -15,6 +15,7 @@ use super::event::{CaseReport, Reporter, RunEvent, Summary, TargetFacts};
 use super::findings::{Findings, Settled};
 use super::governor::{Gate, Governor};
 use super::growth::GrowthWatch;
+use super::judging::{Observations, SkipBaselines};
 use super::lock::locks_mailboxes;
 use super::place::Place;
 use super::plan::{Plan, Planned};
@@ -48,12 +49,12 @@ pub async fn run(
 ) -> io::Result<Summary> {
     let start = Instant::now();
     let plan = plan.quiet_last();
-    let mut summary = Summary { planned: plan.list.len(), ..Summary::default() };
+    let mut summary = Summary { planned: plan.list.len() + plan.expectations.len(), ..Summary::default() };
     summary.targets = targets.iter().map(|target| facts(target)).collect();
     summary.insecure = targets.iter().any(|target| !target.tls.verified);
     summary.warnings = insecurities(targets);
     reporter.event(&RunEvent::Started {
-        cases: plan.list.len(),
+        cases: summary.planned,
         left_out: plan.left_out,
         targets: &summary.targets,
         scenarios: &plan.scenarios(),
@@ -77,11 +78,22 @@ pub async fn run(
     };
     let warnings = summary.warnings.get(said..).unwrap_or_default();
     reporter.event(&RunEvent::Surveyed { surveys: &survey.facts(targets), warnings })?;
+    let observed = tokio::select! {
+        observed = Observations::make(plan.observed_targets(targets.len()), &governor, &survey) => observed,
+        () = interrupted(&mut interrupt) => Observations::default(),
+    };
+    summary.observed = observed.named(targets);
+    tell(observed.compare(&plan.expectations, targets), &mut summary, reporter)?;
     let tested = Tested { targets, troubled: troubled(survey.places(), targets, &summary) };
 
-    let mut desk =
-        Desk { siblings: Siblings::new(&plan, prints.clone()), findings: Findings::new(&plan), tested: &tested };
+    let mut desk = Desk {
+        siblings: Siblings::new(&plan, prints.clone()),
+        findings: Findings::new(&plan),
+        baselines: SkipBaselines::default(),
+        tested: &tested,
+    };
     let conversations = Arc::new(AtomicUsize::new(0));
+    let is_everything = plan.is_everything;
     let (quiet, loud): (Vec<Planned>, Vec<Planned>) = plan.list.into_iter().partition(Planned::wants_quiet);
     let jobs = governor.most(options.jobs);
     // Where a refusal takes a good part of a second, what others do at the same time makes no difference to it.
@@ -117,6 +129,9 @@ pub async fn run(
     }
     summary.warnings.extend(governor.gates.iter().flat_map(lessons));
     tell(desk.rest(), &mut summary, reporter)?;
+    if is_everything && !summary.interrupted {
+        summary.warnings.extend(desk.baselines.outdated(targets));
+    }
     summary.conversations += conversations.load(Ordering::Relaxed);
     summary.took = start.elapsed();
     reporter.event(&RunEvent::Finished(&summary))?;
@@ -128,6 +143,7 @@ pub async fn run(
 struct Desk<'t> {
     siblings: Siblings,
     findings: Findings,
+    baselines: SkipBaselines,
     tested: &'t Tested<'t>,
 }
 
@@ -143,14 +159,26 @@ impl Desk<'_> {
             // Whoever puts a case off sees to it that it is asked again.
             Found::PutOff(..) => Vec::new(),
         };
-        settled.into_iter().flat_map(|settled| self.findings.take(settled)).collect()
+        self.told(settled)
+    }
+
+    /// What can be told of judged cases now, after a look at the skip baseline.
+    fn told(&mut self, settled: Vec<Settled>) -> Vec<CaseReport> {
+        let mut reports = Vec::new();
+        for mut settled in settled {
+            let index = settled.planned.target;
+            if let Some(target) = self.tested.targets.get(index) {
+                self.baselines.apply(&mut settled.report, index, target);
+            }
+            reports.extend(self.findings.take(settled));
+        }
+        reports
     }
 
     /// What still waits when the run has ended, however it has.
     fn rest(&mut self) -> Vec<CaseReport> {
         let settled = self.siblings.rest(self.tested);
-        let mut reports: Vec<CaseReport> =
-            settled.into_iter().flat_map(|settled| self.findings.take(settled)).collect();
+        let mut reports = self.told(settled);
         reports.extend(self.findings.rest());
         reports
     }

@@ -21,11 +21,13 @@ mod growth;
 mod harm;
 #[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
 mod judged;
+mod judging;
 mod ledger;
 mod lock;
 mod paired;
 mod place;
 mod plan;
+mod probe;
 mod question;
 mod refusal;
 mod rules;
@@ -38,6 +40,7 @@ mod survey;
 mod watch;
 mod workers;
 
+pub use crate::target::Observed;
 pub use event::{
     Blame, CaseReport, DeviationReport, Recorded, Reporter, RunEvent, Sanity, Sibling, Summary, SurveyFacts,
     TargetFacts,

@@ -302,7 +302,8 @@ fn blame(judgement: &Judgement, conversation: &Conversation, is_troubled: bool) 
     }
 }
 
-fn blank(planned: &Planned, case: &Case, target: &Target) -> CaseReport {
+/// A report that says nothing yet.
+pub(super) fn blank(planned: &Planned, case: &Case, target: &Target) -> CaseReport {
     CaseReport {
         id: case.id.clone(),
         scenario: Arc::clone(&planned.scenario),

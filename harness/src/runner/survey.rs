@@ -201,7 +201,7 @@ impl Survey {
 /// The places that the plan's cases are put to, each once, in the order in which they come.
 fn used_places(plan: &Plan, targets: &[Arc<Target>]) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
-    for planned in &plan.list {
+    for planned in plan.list.iter().chain(&plan.expectations) {
         let (Some(case), Some(target)) = (planned.case(), targets.get(planned.target)) else { continue };
         if let Ok((_, security)) = target.endpoint_for(case.protocol, case.mechanism, case.security) {
             let place = (planned.target, case.protocol, security);

@@ -87,7 +87,7 @@ pub fn judge(expected: &Expected, code: Option<&str>, level: Level, outcome: &Ou
         // A server that lacks a mechanism cannot be judged on it.
         Met::No(_) if matches!(outcome, Outcome::NotOffered(_)) => {
             let Outcome::NotOffered(what) = outcome else { return Judgement::pass() };
-            Judgement::skipped(SkipReason::NotOffered { capability: what.clone(), over: None })
+            Judgement::skipped(SkipReason::NotOffered { capability: what.to_string(), over: None })
         }
         Met::No(reason) => by_level(level, reason),
     }

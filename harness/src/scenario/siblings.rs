@@ -64,7 +64,7 @@ pub fn judge_distinct(level: Level, siblings: &[Sibling<'_>]) -> Vec<Judgement> 
 fn unjudged(level: Level, outcome: &Outcome) -> Option<Judgement> {
     match outcome {
         Outcome::NotOffered(what) => {
-            Some(Judgement::skipped(SkipReason::NotOffered { capability: what.clone(), over: None }))
+            Some(Judgement::skipped(SkipReason::NotOffered { capability: what.to_string(), over: None }))
         }
         Outcome::Opened { mailbox: None, proof: Proof::None } => Some(Judgement::new(Verdict::Error, UNPROVEN)),
         _ if is_measure(outcome) => None,

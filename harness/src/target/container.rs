@@ -101,6 +101,7 @@ pub async fn start_container(name: &str) -> Result<Target, ContainerError> {
         lacks: file.lacks,
         limits: file.limits,
         known: file.known,
+        expect: file.expect,
         clients: TlsClients::default(),
         keeper: Keeper::Container(Box::new(running)),
     })

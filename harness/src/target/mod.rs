@@ -8,9 +8,12 @@ mod clients;
 mod container;
 mod date;
 mod endpoint;
+mod expect;
+mod expectations;
 mod file;
 mod known;
 mod limits;
+mod observed;
 mod password;
 mod quick;
 mod reference;
@@ -26,14 +29,17 @@ pub(crate) use clients::TlsClients;
 pub use container::{ContainerError, container_dialect, container_file, start_container};
 pub use date::Date;
 pub use endpoint::{Endpoint, with_usual_port};
+pub use expect::{Check, EXPECT_SCENARIO, ExpectedFact, TargetExpectations};
+pub use expectations::{EndpointExpectations, Expectations, offers_mechanism};
 pub use file::{TARGET_FIELDS, TargetFile, TargetFileError, read_target};
 pub(crate) use known::apply as apply_known;
 pub use known::{Known, Records};
 pub use limits::Limits;
+pub use observed::{Observation, Observed, ObservedEndpoint, SessionState};
 pub use password::{Origin, Passwords};
 pub use quick::{QuickError, QuickTarget, quick_target};
 pub use reference::start_reference;
-pub use tls::{TlsOverrides, tls_version};
+pub use tls::{TlsOverrides, tls_version, version_word};
 pub use vitals::{Process, Vitals};
 
 use crate::axes::{Mechanism, Security};
@@ -66,6 +72,8 @@ pub struct Target {
     pub limits: Limits,
     /// What it is known to do otherwise.
     pub known: Records,
+    /// What its target file expects of it besides the cases, and the skip baseline.
+    pub expect: TargetExpectations,
     /// The TLS clients for it.
     pub(crate) clients: TlsClients,
     /// What must live as long as the target does.
@@ -148,6 +156,7 @@ pub fn remote_target(file: TargetFile, dialect: Dialect) -> Target {
         lacks: file.lacks,
         limits: file.limits,
         known: file.known,
+        expect: file.expect,
         clients: TlsClients::default(),
         keeper: Keeper::Nobody,
     }

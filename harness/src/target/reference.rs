@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::{Endpoint, Keeper, Limits, Records, Target, TlsClients};
+use super::{Endpoint, Keeper, Limits, Records, Target, TargetExpectations, TlsClients};
 use crate::axes::{Protocol, Security};
 use crate::identity::{Dialect, Directory};
 use crate::reference::{Certificates, Config, Flaws, Server, ServerTls};
@@ -52,6 +52,7 @@ pub fn start_reference(dialect: Arc<Dialect>, directory: Arc<Directory>, flaws: 
         lacks: Vec::new(),
         limits: Limits::UNLIMITED,
         known: Records::default(),
+        expect: TargetExpectations::default(),
         clients: TlsClients::default(),
         keeper: Keeper::Reference(server),
     })
