@@ -23,6 +23,9 @@ pub(super) struct CheckArgs {
     /// A directory whose roles the scenarios may use, besides the bundled ones.
     #[arg(long, value_name = "FILE")]
     directory: Option<PathBuf>,
+    /// Also reject records of target files whose reasons still say FILL IN, as `run --accept` writes them.
+    #[arg(long)]
+    strict: bool,
 }
 
 /// What a file is.
@@ -57,11 +60,11 @@ pub(super) fn check(args: CheckArgs) -> Result<ExitStatus, CliError> {
     }
     for path in &args.files {
         if path.is_dir() || kind(path) == FileKind::Scenario {
-            check_path(path, &vocabulary, &mut tally);
+            check_path(path, &vocabulary, args.strict, &mut tally);
         }
     }
     for path in &others {
-        check_path(path, &vocabulary, &mut tally);
+        check_path(path, &vocabulary, args.strict, &mut tally);
     }
     if tally.errors.is_empty() {
         let Tally { scenarios, cases, others, .. } = tally;
@@ -104,7 +107,7 @@ fn check_bundled(vocabulary: &Vocabulary, tally: &mut Tally) {
     }
 }
 
-fn check_path(path: &Path, vocabulary: &Vocabulary, tally: &mut Tally) {
+fn check_path(path: &Path, vocabulary: &Vocabulary, is_strict: bool, tally: &mut Tally) {
     let place = path.parent().unwrap_or(Path::new(""));
     match kind(path) {
         FileKind::Scenario => match load(&[path.to_path_buf()], vocabulary) {
@@ -123,6 +126,9 @@ fn check_path(path: &Path, vocabulary: &Vocabulary, tally: &mut Tally) {
                 let dialect = find_dialect(&file.dialect)?;
                 if file.known.list.is_empty() {
                     return Ok(());
+                }
+                if is_strict {
+                    file.known.check_reasons()?;
                 }
                 // What is recorded is looked at as a run of everything would.
                 let prepared = Prepared::Remote(Box::new(remote_target(file, dialect)));

@@ -1,5 +1,6 @@
 //! The command line: one file per verb. Nothing is decided here, only wired.
 
+mod baseline;
 mod check;
 mod chosen;
 mod exit_code;

@@ -17,7 +17,7 @@ mod sign;
 
 use std::io;
 
-pub use accept::Accept;
+pub use accept::{Accept, Accepted, AcceptedRecord};
 pub use comparison::{Column, Comparison};
 pub use human::Human;
 pub use json::JsonLines;

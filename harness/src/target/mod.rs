@@ -18,6 +18,8 @@ mod password;
 mod quick;
 mod reference;
 mod tls;
+#[cfg(feature = "cli")]
+mod update;
 mod vitals;
 
 use std::collections::HashMap;
@@ -40,6 +42,8 @@ pub use password::{Origin, Passwords};
 pub use quick::{QuickError, QuickTarget, quick_target};
 pub use reference::start_reference;
 pub use tls::{TlsOverrides, tls_version, version_word};
+#[cfg(feature = "cli")]
+pub use update::{NewRecord, TargetUpdate, UpdateError};
 pub use vitals::{Process, Vitals};
 
 use crate::axes::{Mechanism, Security};
