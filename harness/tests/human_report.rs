@@ -65,6 +65,7 @@ fn passed(scenario: &Arc<Scenario>, index: usize) -> CaseReport {
         login: Some("test1".to_string()),
         expected: "rejected".to_string(),
         first_outcome: None,
+        skip: None,
         outcome: Some("rejected"),
         mailbox: None,
         is_own: None,
@@ -92,6 +93,7 @@ fn failed(scenario: &Arc<Scenario>, index: usize) -> CaseReport {
     CaseReport {
         verdict: Verdict::Fail,
         first_outcome: None,
+        skip: None,
         outcome: Some("opened"),
         reason: "opened test2".to_string(),
         transcript: Some("S: * OK ready\nC: a1 LOGIN test1 <password>\nS: a1 OK\n".to_string()),
@@ -104,6 +106,7 @@ fn skipped(scenario: &Arc<Scenario>, index: usize, reason: &str) -> CaseReport {
     CaseReport {
         verdict: Verdict::Skip,
         first_outcome: None,
+        skip: None,
         outcome: None,
         reason: reason.to_string(),
         ..passed(scenario, index)

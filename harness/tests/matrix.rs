@@ -87,6 +87,7 @@ fn report(scenario: &Arc<Scenario>, made: &Made) -> CaseReport {
         level: Level::Must,
         known: None,
         harm: None,
+        skip: None,
     }
 }
 

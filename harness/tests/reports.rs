@@ -15,7 +15,7 @@ use loginspec::runner::{
     Blame, CaseReport, DeviationReport, Harm, Recorded, Reporter, RunEvent, Sanity, Sibling, Summary, SurveyFacts,
     TargetFacts,
 };
-use loginspec::scenario::{Level, Scenario, Verdict, read_scenario};
+use loginspec::scenario::{Level, Scenario, SkipCode, Verdict, read_scenario};
 use loginspec::source::SourceText;
 
 const FILE: &str = r#"title = "A <b>title</b> & \"more\""
@@ -123,6 +123,7 @@ fn case(scenario: &Arc<Scenario>, verdict: Verdict) -> CaseReport {
             happened: if verdict == Verdict::Known { "opened <Same>".to_string() } else { String::new() },
         }),
         harm: (verdict == Verdict::Fail).then_some(Harm::WrongMailbox),
+        skip: SkipCode::parse("not-offered:AUTH=PLAIN:imap:plaintext").filter(|_| verdict == Verdict::Skip),
     }
 }
 

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use loginspec::report::{Accept, Human, JsonLines, Junit, Replay, Reports};
+use loginspec::report::{Accept, AcceptedRecord, Human, JsonLines, Junit, Replay, Reports};
 use loginspec::runner::{Plan, RunOptions, run};
 use loginspec::scenario::{Selection, read_scenario};
 use loginspec::source::SourceText;
-use loginspec::target::{Passwords, find_dialect, read_target, remote_target};
+use loginspec::target::{Expectations, NewRecord, Passwords, TargetUpdate, find_dialect, read_target, remote_target};
 use loginspec::transport::Deadlines;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -106,14 +106,27 @@ async fn reports_on(password: &str) -> Vec<u8> {
     let target = Arc::new(remote_target(file, find_dialect("opaque").unwrap()));
     let scenario =
         Arc::new(read_scenario("echo", &SourceText::new("echo.toml", SCENARIO), &support::vocabulary()).unwrap());
-    let plan = Plan::new(&[scenario], &[Arc::clone(&target.dialect)], &Selection::default());
+    let mut plan = Plan::new(&[scenario], &[Arc::clone(&target.dialect)], &Selection::default());
+    plan.observes = true;
     assert!(plan.list.len() > 12);
     let out = Shared::default();
     let mut reports = Reports::default();
     reports.add(Human::new(out.clone()));
     reports.add(JsonLines::new(out.clone()).with_replay(Replay::default()));
     reports.add(Junit::new(out.clone()));
-    reports.add(Accept::new(out.clone()));
+    let mut accepted_out = out.clone();
+    reports.add(Accept::new(true, move |accepted| {
+        let record = |record: &AcceptedRecord| NewRecord {
+            case: record.case.clone(),
+            outcome: record.outcome.clone(),
+            happened: record.happened.clone(),
+            is_security: record.is_harmful,
+        };
+        let expectations = accepted.observed.as_ref().map(|observed| Expectations::of(observed, None));
+        let skips = accepted.skips.iter().cloned().collect();
+        let update = TargetUpdate { records: accepted.records.iter().map(record).collect(), expectations, skips };
+        accepted_out.write_all(update.to_toml().as_bytes())
+    }));
     let (_sender, interrupt) = tokio::sync::watch::channel(false);
     let deadlines = Deadlines::from_reply(Duration::from_millis(200));
     run(

@@ -31,6 +31,9 @@ pub(super) struct CheckArgs {
     /// Directory file whose roles the scenarios may use besides the bundled ones.
     #[arg(help_heading = FILES, long, value_name = "FILE")]
     directory: Option<PathBuf>,
+    /// Also reject records of target files whose reasons still say FILL IN, as `run --accept` writes them.
+    #[arg(long)]
+    strict: bool,
 }
 
 /// What a file is.
@@ -90,7 +93,7 @@ pub(super) fn check(args: CheckArgs) -> Result<ExitStatus, CliError> {
     }
     let known_roles = [directory_roles, std::mem::take(&mut tally.roles)].concat();
     for file in targets {
-        tally.other(file.and_then(|file| check_target(file, &known_roles)));
+        tally.other(file.and_then(|file| check_target(file, &known_roles, args.strict)));
     }
     for warning in &tally.warnings {
         writeln!(io::stderr(), "{warning}\n")?;
@@ -149,7 +152,10 @@ fn target_file(path: &Path) -> Result<TargetFile, CliError> {
 }
 
 /// Checks what a target file says against its dialect and the bundled scenarios, and prints its accounts.
-fn check_target(file: TargetFile, known_roles: &[String]) -> Result<(), CliError> {
+fn check_target(file: TargetFile, known_roles: &[String], is_strict: bool) -> Result<(), CliError> {
+    if is_strict {
+        file.known.check_reasons()?;
+    }
     let dialect = find_dialect(&file.dialect)?;
     let roles = RoleCheck::new(&file);
     let prepared = Prepared::Remote(Box::new(remote_target(file, dialect)));

@@ -8,7 +8,7 @@ use super::help::CASES;
 use super::prepared::Prepared;
 use crate::identity::Dialect;
 use crate::reference::Flaws;
-use crate::runner::{Extent, Plan, Shard};
+use crate::runner::{Extent, Plan, Planned, Shard};
 use crate::scenario::{Scenario, Selection, Vocabulary, bundled_scenarios, load};
 use crate::source::nearest;
 use crate::target::Date;
@@ -61,7 +61,8 @@ impl CaseArgs {
 
 /// Plans the cases for a target, and sees to it that what is recorded of that target holds still.
 pub(super) fn plan_for(prepared: &Prepared, args: &CaseArgs, flaws: Flaws) -> Result<Plan, CliError> {
-    let whole = whole_plan(args, &prepared.dialects(), &prepared.vocabulary()?, flaws)?;
+    let expectations = prepared.expectations();
+    let whole = whole_plan(args, &prepared.dialects(), &prepared.vocabulary()?, flaws, expectations.as_ref())?;
     let every: Vec<&str> = whole.list.iter().filter_map(|planned| Some(planned.case()?.id.as_str())).collect();
     // Before anything is thinned out: a record may be about a combination that only `--full` asks.
     prepared.records().check(Date::today(), args.is_everything().then_some(every.as_slice()))?;
@@ -70,7 +71,7 @@ pub(super) fn plan_for(prepared: &Prepared, args: &CaseArgs, flaws: Flaws) -> Re
 
 /// Finds the scenarios and plans their cases for targets of these dialects.
 pub(super) fn plan(args: &CaseArgs, dialects: &[Arc<Dialect>], vocabulary: &Vocabulary) -> Result<Plan, CliError> {
-    part_of(args, whole_plan(args, dialects, vocabulary, Flaws::NONE)?)
+    part_of(args, whole_plan(args, dialects, vocabulary, Flaws::NONE, None)?)
 }
 
 /// Every combination of every case that is meant.
@@ -79,14 +80,21 @@ fn whole_plan(
     dialects: &[Arc<Dialect>],
     vocabulary: &Vocabulary,
     flaws: Flaws,
+    expectations: Option<&Arc<Scenario>>,
 ) -> Result<Plan, CliError> {
     let (paths, ids): (Vec<&String>, Vec<&String>) = args.scenarios.iter().partition(|text| is_path(text));
     let mut chosen: Vec<Arc<Scenario>> = Vec::new();
-    let mut plan = Plan::default();
+    let mut plan = Plan { is_everything: args.is_everything(), ..Plan::default() };
+    if let Some(scenario) = expectations {
+        let selection = Selection::new(ids.iter().map(ToString::to_string));
+        plan.expectations = compared(scenario, &selection);
+        chosen.push(Arc::clone(scenario));
+    }
     if !ids.is_empty() || paths.is_empty() {
         let bundled = shared(bundled_scenarios(vocabulary).map_err(CliError::Scenarios)?);
         let selection = Selection::new(ids.into_iter().cloned());
-        refuse_idle(&selection, &bundled)?;
+        let offered: Vec<Arc<Scenario>> = bundled.iter().chain(expectations).cloned().collect();
+        refuse_idle(&selection, &offered)?;
         plan.list.extend(Plan::new(&bundled, dialects, &selection).list);
         chosen.extend(bundled);
     }
@@ -99,12 +107,14 @@ fn whole_plan(
     if !args.filter.is_empty() {
         let selection = Selection::new(args.filter.iter().cloned());
         refuse_idle(&selection, &chosen)?;
-        plan.list.retain(|planned| planned.case().is_some_and(|case| selection.holds(&case.id)));
+        let is_chosen = |planned: &Planned| planned.case().is_some_and(|case| selection.holds(&case.id));
+        plan.list.retain(is_chosen);
+        plan.expectations.retain(is_chosen);
     }
     if flaws.is_empty() {
         plan = plan.of_sound_servers(dialects);
     }
-    if plan.list.is_empty() {
+    if plan.list.is_empty() && plan.expectations.is_empty() {
         let dialects: Vec<&str> = dialects.iter().map(|dialect| dialect.name.as_str()).collect();
         return Err(CliError::NothingToRun(format!(
             "none of the chosen cases applies to the target's dialect ({})",
@@ -112,6 +122,12 @@ fn whole_plan(
         )));
     }
     Ok(plan)
+}
+
+/// The facts of a target file that are compared, out of those that it expects.
+fn compared(scenario: &Arc<Scenario>, selection: &Selection) -> Vec<Planned> {
+    let chosen = scenario.cases.iter().enumerate().filter(|(_, case)| selection.holds(&case.id));
+    chosen.map(|(case, _)| Planned::new(Arc::clone(scenario), case, 0)).collect()
 }
 
 /// What of a plan is asked in this run.
@@ -122,7 +138,7 @@ fn part_of(args: &CaseArgs, plan: Plan) -> Result<Plan, CliError> {
         Some(shard) => plan.shard(shard),
         None => plan,
     };
-    if plan.list.is_empty() {
+    if plan.list.is_empty() && plan.expectations.is_empty() {
         return Err(CliError::NothingToRun(
             "this part of the run is empty: there are fewer cases than parts".to_string(),
         ));

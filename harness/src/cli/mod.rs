@@ -1,6 +1,7 @@
 //! The command line: one file per verb. Nothing is decided here, only wired.
 
 mod account_summary;
+mod baseline;
 mod check;
 mod chosen;
 mod exit_code;

@@ -13,7 +13,7 @@ use crate::axes::Security;
 use crate::identity::{Dialect, Directory, bundled_dialect_names};
 use crate::reference::Flaws;
 use crate::runner::Plan;
-use crate::scenario::Vocabulary;
+use crate::scenario::{Scenario, Vocabulary};
 #[cfg(feature = "containers")]
 use crate::source::{nearest, one_of};
 use crate::target::{
@@ -173,6 +173,15 @@ impl Prepared {
             Self::Reference(..) => Records::default(),
             Self::Container(.., records) => records.clone(),
             Self::Remote(target) => target.known.clone(),
+        }
+    }
+
+    /// What its file expects of the server besides the cases. Those of containers, whose addresses are not known yet, have
+    /// no such expectations.
+    pub fn expectations(&self) -> Option<Arc<Scenario>> {
+        match self {
+            Self::Reference(..) | Self::Container(..) => None,
+            Self::Remote(target) => target.expect.scenario.clone(),
         }
     }
 

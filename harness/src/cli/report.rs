@@ -10,6 +10,7 @@ use super::exit_code::{CliError, ExitStatus};
 use super::help::{self, REPORTS, SELECTION};
 use crate::plural::counted;
 use crate::report::earlier::{EarlierError, EarlierRun, Ending, Server, changes, dossiers, read_run, servers};
+use crate::scenario::Verdict;
 
 /// Report on earlier runs: the results of each server, and what has changed since an older run.
 #[derive(Debug, Args)]
@@ -78,7 +79,9 @@ fn compare(before: &[Server<'_>], now: &[Server<'_>], out: &mut impl io::Write) 
     }
     let gone = before.iter().filter(|old| before.len() + now.len() > 2 && now.iter().all(|new| new.name != old.name));
     for old in gone {
-        writeln!(out, "{}: it is not among the newer results\n", old.name)?;
+        let missing = old.cases.values().filter(|case| case.verdict != Verdict::Skip).count();
+        worse += missing;
+        writeln!(out, "{}: it is not among the newer results: {missing} cases are missing\n", old.name)?;
     }
     Ok(worse)
 }

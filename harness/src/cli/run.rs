@@ -10,13 +10,13 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use tokio::sync::watch;
 
+use super::baseline::BaselineArgs;
 use super::chosen::{CaseArgs, plan_for};
 use super::exit_code::{CliError, ExitStatus};
 use super::help::{self, LIMITS, REFERENCE, REPORTS};
-use super::new_file::NewFile;
 use super::prepared::{Prepared, TargetArgs, prepare};
 use crate::reference::{Flaw, Flaws};
-use crate::report::{Accept, Human, JsonLines, Junit, MatrixReport, Replay, ReplayTarget, Reports};
+use crate::report::{Human, JsonLines, Junit, MatrixReport, Replay, ReplayTarget, Reports};
 use crate::runner::{RunOptions, Summary, run as run_plan};
 use crate::target::Passwords;
 use crate::transport::Deadlines;
@@ -44,9 +44,8 @@ pub(super) struct RunArgs {
     /// the reference server.
     #[arg(help_heading = REPORTS, long, value_name = "FILE")]
     matrix: Option<PathBuf>,
-    /// Write a record for each failed case, to be put into the target file; FILE must not exist yet.
-    #[arg(help_heading = REPORTS, long, value_name = "FILE")]
-    accept: Option<PathBuf>,
+    #[command(flatten)]
+    baseline: BaselineArgs,
     /// Print only the answer at the end: verdicts by area, causes, and the verdict of the run.
     #[arg(help_heading = REPORTS, long, short)]
     quiet: bool,
@@ -82,6 +81,7 @@ pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
     if args.no_lockout {
         prepared.assume_no_lockout()?;
     }
+    let known_skips = args.baseline.prepare(&mut prepared)?;
     if !args.flaw.is_empty() && !matches!(prepared, Prepared::Reference(..)) {
         return Err(CliError::Usage("--flaw is for the reference server only".to_string()));
     }
@@ -91,10 +91,16 @@ pub(super) fn run(args: RunArgs) -> Result<ExitStatus, CliError> {
     let mut cases = args.cases.clone();
     // A thinned table has holes. One server's own is small enough anyway; ours in every dialect is asked in no time.
     cases.full |= args.matrix.is_some() && !prepared.is_abroad();
-    let plan = plan_for(&prepared, &cases, flaws)?;
+    let mut plan = plan_for(&prepared, &cases, flaws)?;
+    plan.observes = args.baseline.accepts() && prepared.is_abroad();
+    let accept = args.baseline.report(&args.target.target, known_skips, plan.is_everything)?;
     let jobs = args.jobs.map_or(prepared.jobs(), usize::from);
     // Reports are opened before anything is asked: nobody should learn only after the run that it cannot be written.
     let mut reports = open_reports(&args, args.matrix.is_some() || prepared.is_abroad())?;
+    if let Some(accept) = accept {
+        // After the report for people: what was accepted is told last.
+        reports.add(accept);
+    }
     let mut server_log = args.server_log.as_deref().map(create).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let summary = runtime.block_on(async {
@@ -188,9 +194,6 @@ fn open_reports(args: &RunArgs, shows_matrix: bool) -> Result<Reports, CliError>
     }
     if let Some(path) = &args.matrix {
         reports.add(MatrixReport::markdown(create(path)?));
-    }
-    if let Some(path) = &args.accept {
-        reports.add(Accept::new(NewFile::new(path)?));
     }
     // The two never share a stream: whoever reads a report from standard output reads nothing else there.
     let people: Box<dyn io::Write + Send> = if on_stdout.is_empty() {

@@ -13,12 +13,12 @@ use super::world::{bundled, cuts, pieces, rest};
 use crate::axes::{Protocol, Security};
 use crate::fuzz::written;
 use crate::protocol::{Action, Session, Transcript};
-use crate::report::{Accept, Human, JsonLines, Junit};
+use crate::report::{Accept, Accepted, AcceptedRecord, Human, JsonLines, Junit};
 use crate::runner::{CaseReport, Reporter, Request, RunEvent, Summary, ask, judged};
 use crate::scenario::{Scenario, Vocabulary, read_scenario};
 use crate::secret::Password;
 use crate::source::SourceText;
-use crate::target::{Passwords, Target, read_target, remote_target};
+use crate::target::{NewRecord, Passwords, Target, TargetUpdate, read_target, remote_target};
 use crate::transport::Conversation;
 
 /// Every password begins so, as no word of a report does.
@@ -163,6 +163,7 @@ fn with_password(target: &Target, password: &str) -> Target {
         limits: target.limits,
         known: target.known.clone(),
         upgrades: Default::default(),
+        expect: target.expect.clone(),
         clients: Default::default(),
         keeper: Default::default(),
     }
@@ -200,6 +201,17 @@ fn converse(mut session: Session, said: &[&[u8]], forms: &[String], cuts: &[u8])
     Conversation { outcome: session.outcome(), dialogue_step, transcript, deviations, took: Duration::ZERO }
 }
 
+/// The records that are written into a target file.
+fn records_of(accepted: &Accepted) -> String {
+    let record = |record: &AcceptedRecord| NewRecord {
+        case: record.case.clone(),
+        outcome: record.outcome.clone(),
+        happened: record.happened.clone(),
+        is_security: record.is_harmful,
+    };
+    TargetUpdate { records: accepted.records.iter().map(record).collect(), ..TargetUpdate::default() }.to_toml()
+}
+
 /// The same case in every format.
 fn reports(case: &CaseReport) -> [(&'static str, String); 5] {
     let (mut human, mut json, mut junit, mut records) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -216,7 +228,9 @@ fn reports(case: &CaseReport) -> [(&'static str, String); 5] {
     tell(&mut Human::new(&mut human));
     tell(&mut JsonLines::new(&mut json));
     tell(&mut Junit::new(&mut junit));
-    tell(&mut Accept::new(&mut records));
+    let (sender, accepted) = std::sync::mpsc::channel();
+    tell(&mut Accept::new(true, move |accepted| sender.send(accepted).map_err(std::io::Error::other)));
+    records.extend(accepted.iter().flat_map(|accepted| records_of(&accepted).into_bytes()));
     let text = |octets: Vec<u8>| String::from_utf8_lossy(&octets).into_owned();
     let transcript = case.transcript.clone().unwrap_or_default();
     [

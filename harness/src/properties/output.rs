@@ -102,6 +102,7 @@ fn case(scenario: &Arc<Scenario>, verdict: Verdict, text: &str) -> CaseReport {
         process: Some(next()),
         known: Some(Recorded { reason: next(), link: Some(next()), security: false, happened: next() }),
         harm: None,
+        skip: None,
     }
 }
 

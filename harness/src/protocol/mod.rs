@@ -6,6 +6,7 @@
 //! no difference.
 
 mod canary;
+mod capability_words;
 mod code;
 pub mod dialogue;
 mod expected;

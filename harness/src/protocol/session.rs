@@ -158,6 +158,18 @@ impl Session {
         session
     }
 
+    /// A session that logs in, asks what the server can do then, and logs out; no mailbox is opened. It comes to
+    /// [`Outcome::Surveyed`], or to what a login that fails comes to.
+    pub fn survey_after_login(login: Login) -> Self {
+        let mut session = Self::login(login);
+        match &mut session.machine {
+            Machine::Imap(login) => login.ask_capabilities(),
+            Machine::Pop3(login) => login.ask_capabilities(),
+            Machine::Dialogue(_) | Machine::Survey(_) => {}
+        }
+        session
+    }
+
     /// A session that follows a script. With STARTTLS the script begins within TLS, with the greeting that came before.
     pub fn dialogue(protocol: Protocol, security: Security, steps: Vec<DialogueStep>) -> Self {
         Self::new(protocol, security, Machine::Dialogue(Dialogue::new(protocol, steps)))

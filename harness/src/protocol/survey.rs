@@ -4,7 +4,7 @@
 //! A survey believes what it is told: that a server lies is for the cases to find out. What cannot be a capability is
 //! left out, and so is what goes beyond the first few hundred words.
 
-use super::code::split_word;
+use super::capability_words::CapabilityWords;
 use super::imap::command;
 use super::imap::response::{self as imap, Condition};
 use super::line::Frame;
@@ -18,10 +18,6 @@ const GREETING: &str = "the greeting is an untagged OK, PREAUTH or BYE (RFC 9051
 const NO_CONTINUATION_DUE: &str = "nothing waits for a continuation (RFC 9051 §7.6, RFC 5034 §4)";
 const TAG: &str = "a tagged response bears the tag of the command that it ends (RFC 9051 §2.2.1, §7)";
 
-/// How many words are kept, and how long each may be.
-const KEPT_WORDS: usize = 256;
-const LONGEST_WORD: usize = 64;
-
 /// The tags of the two commands that IMAP takes.
 const ASKING: &str = "a1";
 const LEAVING: &str = "a2";
@@ -31,7 +27,7 @@ pub(crate) struct SurveyMachine {
     protocol: Protocol,
     security: Security,
     awaiting: Awaiting,
-    words: Vec<Vec<u8>>,
+    words: CapabilityWords,
     farewell: Option<Reply>,
 }
 
@@ -44,8 +40,9 @@ enum Awaiting {
 }
 
 impl SurveyMachine {
-    pub(crate) const fn new(protocol: Protocol, security: Security) -> Self {
-        Self { protocol, security, awaiting: Awaiting::Greeting, words: Vec::new(), farewell: None }
+    pub(crate) fn new(protocol: Protocol, security: Security) -> Self {
+        let words = CapabilityWords::default();
+        Self { protocol, security, awaiting: Awaiting::Greeting, words, farewell: None }
     }
 
     pub(crate) fn stage(&self) -> Stage {
@@ -82,7 +79,7 @@ impl SurveyMachine {
                     // A server that does not answer CAPABILITY may have said it in its greeting. What a greeting said
                     // before STARTTLS anybody may have said (RFC 9051 §6.2.1).
                     if self.security != Security::Starttls {
-                        self.take_code(text);
+                        self.words.take_code(text);
                     }
                     self.awaiting = Awaiting::Answer;
                     Ok(Step::Send(command::simple(ASKING, "CAPABILITY")))
@@ -94,9 +91,9 @@ impl SurveyMachine {
             };
         }
         match response {
-            imap::Response::Capability(words) => self.take_anew(words),
+            imap::Response::Capability(words) => self.words.take_anew(words),
             imap::Response::Tagged { tag, text, .. } if tag == ASKING.as_bytes() => {
-                self.take_code(text);
+                self.words.take_code(text);
                 return Ok(self.conclude());
             }
             imap::Response::Tagged { .. } => return Err(frame.deviation(TAG, 0)),
@@ -111,7 +108,7 @@ impl SurveyMachine {
         match (self.awaiting, pop3::parse(frame, deviations)?) {
             (Awaiting::Greeting, pop3::Response::Ok(text)) => {
                 if holds_timestamp(text) {
-                    self.take(b"APOP");
+                    self.words.take(b"APOP");
                 }
                 self.awaiting = Awaiting::Answer;
                 Ok(Step::Send(Outgoing::plain("CAPA\r\n")))
@@ -130,41 +127,11 @@ impl SurveyMachine {
         }
     }
 
-    /// One line of the answer to `CAPA`. Each mechanism is told as IMAP tells it, so that both are asked alike.
+    /// One line of the answer to `CAPA`.
     fn line(&mut self, frame: &Frame<'_>) -> Step {
         let Some(line) = multi_line(frame) else { return self.conclude() };
-        let (keyword, parameters) = split_word(line);
-        self.take(keyword);
-        if keyword.eq_ignore_ascii_case(b"SASL") {
-            for mechanism in parameters.split(|octet| *octet == b' ').filter(|name| !name.is_empty()) {
-                self.take(&[b"AUTH=", mechanism].concat());
-            }
-        }
+        self.words.take_capa_line(line);
         Step::Wait
-    }
-
-    fn take_code(&mut self, text: &[u8]) {
-        if let Some(super::code::ResponseCode::Capability(words)) = Reply::from_text(text).code {
-            self.words.clear();
-            for word in &words {
-                self.take(word);
-            }
-        }
-    }
-
-    fn take_anew(&mut self, words: &[u8]) {
-        self.words.clear();
-        for word in words.split(|octet| *octet == b' ') {
-            self.take(word);
-        }
-    }
-
-    fn take(&mut self, word: &[u8]) {
-        let is_word = !word.is_empty() && word.len() <= LONGEST_WORD && word.iter().all(u8::is_ascii_graphic);
-        let word = word.to_ascii_uppercase();
-        if is_word && self.words.len() < KEPT_WORDS && !self.words.contains(&word) {
-            self.words.push(word);
-        }
     }
 
     fn conclude(&mut self) -> Step {
@@ -172,7 +139,7 @@ impl SurveyMachine {
             Protocol::Imap => command::simple(LEAVING, "LOGOUT"),
             Protocol::Pop3 => Outgoing::plain("QUIT\r\n"),
         };
-        Step::Conclude { outcome: Outcome::Surveyed(std::mem::take(&mut self.words)), goodbye }
+        Step::Conclude { outcome: Outcome::Surveyed(std::mem::take(&mut self.words).into_words()), goodbye }
     }
 }
 

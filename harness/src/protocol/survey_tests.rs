@@ -1,9 +1,10 @@
 //! Surveys, as conversations.
 
 use super::*;
-use crate::axes::Security;
-use crate::protocol::Session;
+use crate::axes::{Mechanism, Security};
 use crate::protocol::trace::play;
+use crate::protocol::{Login, Session};
+use crate::secret::Password;
 
 fn survey(protocol: Protocol, trace: &str) -> Outcome {
     play(Session::survey(protocol, Security::Plaintext), trace)
@@ -95,5 +96,30 @@ fn noise_is_left_out_and_the_rest_is_bounded() {
     let line = format!("S: * CAPABILITY \u{1b}[2J {} AUTH=PLAIN {}", "x".repeat(65), many.join(" "));
     let told =
         words(survey(Protocol::Imap, &format!("S: * OK\nC: a1 CAPABILITY\n{line}\nS: a1 OK\nC: a2 LOGOUT\nS: a2 OK")));
-    assert_eq!((told.len(), told[0].as_str()), (KEPT_WORDS, "AUTH=PLAIN"));
+    assert_eq!((told.len(), told[0].as_str()), (crate::protocol::capability_words::KEPT_WORDS, "AUTH=PLAIN"));
+}
+
+#[test]
+fn what_a_server_can_do_after_the_login() {
+    let login = |protocol| Login::new(protocol, Mechanism::Login, "User1", Password::new("Secret-User1"));
+    let imap = play(
+        Session::survey_after_login(login(Protocol::Imap)),
+        "S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready
+         C: a1 LOGIN \"User1\" \"Secret-User1\"
+         S: a1 OK [CAPABILITY IMAP4rev1 OLD] in
+         C: a2 CAPABILITY
+         S: * CAPABILITY IMAP4rev1 QUOTA
+         S: a2 OK done
+         C: a3 LOGOUT
+         S: a3 OK",
+    );
+    assert_eq!(words(imap), ["IMAP4REV1", "QUOTA"]);
+    let start = "S: +OK ready\nC: USER User1\nS: +OK\nC: PASS Secret-User1\nS: +OK\nC: CAPA\n";
+    let pop3 = |rest: &str| play(Session::survey_after_login(login(Protocol::Pop3)), &format!("{start}{rest}"));
+    assert_eq!(words(pop3("S: +OK\nS: UIDL\nS: SASL PLAIN\nS: .\nC: QUIT\nS: +OK")), ["UIDL", "SASL", "AUTH=PLAIN"]);
+    assert!(words(pop3("S: -ERR what\nC: QUIT\nS: +OK")).is_empty());
+    let refused = "S: * OK [CAPABILITY IMAP4rev1] ready\nC: a1 LOGIN \"User1\" \"Secret-User1\"\nS: a1 NO no\n\
+                   C: a2 LOGOUT\nS: a2 OK";
+    let outcome = play(Session::survey_after_login(login(Protocol::Imap)), refused);
+    assert!(matches!(outcome, Outcome::Rejected(_)), "{outcome:?}");
 }

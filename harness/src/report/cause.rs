@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use crate::runner::{CaseReport, Harm};
-use crate::scenario::Verdict;
+use crate::runner::{CaseReport, Harm, OBSERVED};
+use crate::scenario::{SkipCode, Verdict};
 
 /// How many characters of a server's response code are part of a cause.
 const CODE_CHARACTERS: usize = 40;
@@ -46,6 +46,15 @@ pub enum CauseKind {
         /// The first clause that the cases cite.
         rule: String,
     },
+    /// A fact that the target file expects is not so.
+    Expectation {
+        /// What is expected.
+        expected: String,
+        /// What was seen.
+        seen: String,
+    },
+    /// A case is skipped for a reason that the skip baseline of the target file does not list.
+    NewSkip(SkipCode),
     /// A recorded deviation no longer happens.
     RecordObsolete,
     /// The case was asked, and the answer proves nothing.
@@ -60,6 +69,9 @@ pub enum CauseKind {
 impl Cause {
     /// The cause of a case; nothing for a case that passed, was skipped, is known, or could not be asked.
     pub fn of(report: &CaseReport) -> Option<Self> {
+        if let (Verdict::Fail, Some(code)) = (report.verdict, &report.skip) {
+            return Some(Self { verdict: report.verdict, kind: CauseKind::NewSkip(code.clone()) });
+        }
         let outcome = report.outcome?;
         let kind = match report.verdict {
             Verdict::Pass | Verdict::Known | Verdict::Skip => return None,
@@ -75,7 +87,7 @@ impl Cause {
     pub const fn is_security(&self) -> bool {
         match self.kind {
             CauseKind::Harm { harm, .. } => {
-                matches!(harm, Harm::WrongMailbox | Harm::LetIn | Harm::TellsWhoExists)
+                matches!(harm, Harm::WrongMailbox | Harm::LetIn | Harm::PlaintextPassword | Harm::TellsWhoExists)
             }
             _ => false,
         }
@@ -87,14 +99,16 @@ impl Cause {
             CauseKind::Harm { harm, .. } => match harm {
                 Harm::WrongMailbox => 0,
                 Harm::LetIn => 1,
-                Harm::TellsWhoExists => 2,
-                Harm::Process => 3,
-                Harm::NoAnswer => 4,
-                Harm::HungUp => 5,
+                Harm::PlaintextPassword => 2,
+                Harm::TellsWhoExists => 3,
+                Harm::Process => 4,
+                Harm::NoAnswer => 5,
+                Harm::HungUp => 6,
             },
-            CauseKind::BrokenRule(_) | CauseKind::Outcome { .. } => 6,
-            CauseKind::RecordObsolete => 7,
-            CauseKind::Inconclusive { .. } => 8,
+            CauseKind::Expectation { .. } | CauseKind::NewSkip(_) => 7,
+            CauseKind::BrokenRule(_) | CauseKind::Outcome { .. } => 8,
+            CauseKind::RecordObsolete => 9,
+            CauseKind::Inconclusive { .. } => 10,
         }
     }
 }
@@ -119,6 +133,10 @@ impl fmt::Display for Cause {
                 write!(f, "{}: {}", harm.word(), meaning(*harm))?;
                 rule.as_ref().map_or(Ok(()), |rule| write!(f, "; {rule}"))
             }
+            CauseKind::Expectation { expected, seen } => {
+                write!(f, "the target file expects: {expected}; seen: {seen}")
+            }
+            CauseKind::NewSkip(code) => write!(f, "cases are skipped that were not before: {code}"),
             CauseKind::BrokenRule(rule) => write!(f, "the answer breaks a rule: {rule}"),
             CauseKind::Outcome { expected, expected_code, outcome, code, rule } => {
                 let wanted = expected.join(" or ");
@@ -146,6 +164,7 @@ const fn meaning(harm: Harm) -> &'static str {
     match harm {
         Harm::WrongMailbox => "a login opened a mailbox of another account",
         Harm::LetIn => "a login without valid credentials was accepted",
+        Harm::PlaintextPassword => "a password may travel without TLS",
         Harm::TellsWhoExists => "refusals show which users exist",
         Harm::Process => "a process of the server crashed, grew or kept a CPU busy",
         Harm::NoAnswer => "no answer in time",
@@ -155,6 +174,9 @@ const fn meaning(harm: Harm) -> &'static str {
 
 fn failure(report: &CaseReport, outcome: &'static str) -> CauseKind {
     let rule = report.cites.first().cloned().unwrap_or_default();
+    if outcome == OBSERVED {
+        return CauseKind::Expectation { expected: report.expected.clone(), seen: report.reason.clone() };
+    }
     match (report.harm, &report.deviation) {
         // The rule that a case tests says little about a server that fails whatever is asked.
         (Some(harm @ (Harm::Process | Harm::NoAnswer | Harm::HungUp)), _) => CauseKind::Harm { harm, rule: None },

@@ -9,7 +9,7 @@ use crate::runner::{
     Blame, CaseReport, DeviationReport, Harm, Recorded, RefusedLogin, Reporter, RunEvent, Stopped, Summary,
     TargetFacts, UnmetSecurity,
 };
-use crate::scenario::Verdict;
+use crate::scenario::{SkipCode, Verdict};
 
 /// Writes JSON Lines.
 pub struct JsonLines<W> {
@@ -70,6 +70,9 @@ struct Case<'c> {
     first_outcome: Option<&'static str>,
     expected: &'c str,
     reason: Option<&'c str>,
+    /// The stable code of the reason for which a case was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skip: Option<&'c str>,
     account: &'c str,
     login: Option<&'c str>,
     protocol: &'static str,
@@ -106,7 +109,7 @@ struct Finding<'c> {
     about: &'c str,
     /// `must`, `should` or `may`.
     level: &'static str,
-    /// `wrong-mailbox`, `let-in`, `process`, `no-answer`, `hung-up` or `tells-who-exists`.
+    /// `wrong-mailbox`, `let-in`, `process`, `no-answer`, `hung-up`, `tells-who-exists` or `plaintext-password`.
     harm: Option<&'static str>,
     /// The record that covers it.
     known: Option<Known<'c>>,
@@ -196,6 +199,7 @@ fn object<'c>(case: &'c CaseReport, replay: &Replay, version: Option<&'c str>) -
         first_outcome: case.first_outcome,
         expected: &case.expected,
         reason: Some(case.reason.as_str()).filter(|reason| !reason.is_empty()),
+        skip: case.skip.as_ref().map(SkipCode::as_str),
         account: &case.role,
         login: case.login.as_deref(),
         protocol: case.protocol.word(),

@@ -18,7 +18,7 @@ mod sign;
 
 use std::io;
 
-pub use accept::Accept;
+pub use accept::{Accept, Accepted, AcceptedRecord};
 pub use cause::{Cause, CauseKind};
 pub use comparison::{Column, Comparison};
 pub use human::Human;

@@ -10,10 +10,10 @@ use super::caller::{Pass, PutOff};
 use super::doubt::Doubt;
 use super::governor::{Gate, Governor};
 use super::pacing::{Pace, WorkItem};
-use super::resolved_case::NotAsked;
+use super::settle::Answered;
 use super::watch::Look;
 use super::workers::{Batch, Collect, Ended, Found, Workers};
-use crate::scenario::Verdict;
+use crate::scenario::{Judgement, Verdict};
 
 /// The outcome of a first attempt for which there was no conversation.
 const NO_CONNECTION: &str = "no-connection";
@@ -53,7 +53,7 @@ pub(super) async fn ask_again(
         match before.get(item.planned.target) {
             Some(Err(reason)) => {
                 for planned in std::iter::once(item.planned).chain(item.same_octets) {
-                    let why = NotAsked { verdict: Verdict::Error, reason: reason.clone() };
+                    let why = Judgement::new(Verdict::Error, reason.clone());
                     retried.found(Found::Unasked(planned, why))?;
                 }
             }
@@ -90,7 +90,7 @@ pub(super) async fn ask_again(
         if is_well.get(answered.planned.target) == Some(&false) {
             alone.push(WorkItem::of(answered.planned));
         } else {
-            retried.found(Found::Answered(answered, None))?;
+            retried.found(Found::Answered(Box::new(answered), None))?;
         }
     }
     workers.ask_all(vec![Batch { items: alone, jobs: 1, lane: None, pass: Pass::Alone }], pace, &mut retried).await
@@ -151,7 +151,7 @@ impl Collect for Part<'_, '_> {
 
 /// Keeps what is doubtful still, and what is put off once more.
 struct Sort<'c, 'n> {
-    held: Vec<Box<super::settle::Answered>>,
+    held: Vec<Answered>,
     alone: Vec<WorkItem>,
     next: &'c mut Retried<'n>,
 }
@@ -160,7 +160,7 @@ impl Collect for Sort<'_, '_> {
     fn found(&mut self, found: Found) -> io::Result<bool> {
         match found {
             Found::Answered(answered, Some(_)) => {
-                self.held.push(answered);
+                self.held.push(*answered);
                 Ok(true)
             }
             Found::PutOff(item, _) => {

@@ -69,7 +69,12 @@ pub(super) enum NoAnswer {
     /// There was no conversation at all, for this reason.
     Reason(String),
     /// The case is not asked because its conversation would break the lockout budget.
-    BeyondBudget(String),
+    BeyondBudget {
+        /// How many wrong passwords it would send in a row.
+        failures: u64,
+        /// How many are allowed.
+        limit: u64,
+    },
     /// It is to be asked again later.
     PutOff(PutOff),
 }
@@ -91,7 +96,7 @@ impl std::convert::From<String> for NoAnswer {
 impl std::convert::From<BudgetError> for NoAnswer {
     fn from(error: BudgetError) -> Self {
         match error {
-            BudgetError::TooMany { .. } => Self::BeyondBudget(error.to_string()),
+            BudgetError::TooMany { failures, limit } => Self::BeyondBudget { failures, limit },
             BudgetError::Stopped(reason) => Self::Reason(reason),
         }
     }

@@ -10,7 +10,8 @@ use super::health::LockedOut;
 use super::pacing::{PaceFacts, Progress};
 use super::probe::{RefusedLogin, UnmetSecurity};
 use crate::axes::{Encoding, Mechanism, Protocol, Security};
-use crate::scenario::{Level, Scenario, Verdict};
+use crate::scenario::{Level, Scenario, SkipCode, Verdict};
+use crate::target::{EXPECT_SCENARIO, Observed};
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -160,6 +161,15 @@ pub struct CaseReport {
     pub known: Option<Recorded>,
     /// What harm it does, where it is not as expected, recorded or not.
     pub harm: Option<Harm>,
+    /// The stable code of the reason for which it was skipped, where it was.
+    pub skip: Option<SkipCode>,
+}
+
+impl CaseReport {
+    /// Whether it compares the server with what its target file expects, in the place of asking something.
+    pub fn is_expectation(&self) -> bool {
+        self.scenario.id == EXPECT_SCENARIO
+    }
 }
 
 /// A known deviation, and what happened this time.
@@ -243,6 +253,8 @@ pub struct Summary {
     pub insecure: bool,
     /// What everybody who reads the results must know.
     pub warnings: Vec<String>,
+    /// What was observed of each server that was looked at besides the cases, by the target's name.
+    pub observed: Vec<(String, Observed)>,
 }
 
 /// An option that ended a run early.

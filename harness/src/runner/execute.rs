@@ -15,6 +15,7 @@ use super::event::{CaseReport, LeftOut, Reporter, RunEvent, Stopped, Summary, Ta
 use super::findings::{Findings, Settled};
 use super::governor::{Gate, Governor};
 use super::growth::GrowthWatch;
+use super::judging::{Observations, SkipBaselines};
 use super::lock::locks_mailboxes;
 use super::pacing::{Extent, Pace, Schedule, WorkItem, schedule};
 use super::place::Place;
@@ -76,13 +77,13 @@ pub async fn run(
     reporter: &mut dyn Reporter,
 ) -> io::Result<Summary> {
     let start = Instant::now();
-    let mut summary = Summary { planned: plan.list.len(), ..Summary::default() };
+    let mut summary = Summary { planned: plan.list.len() + plan.expectations.len(), ..Summary::default() };
     summary.targets = targets.iter().map(|target| facts(target)).collect();
     summary.insecure = targets.iter().any(|target| !target.tls.verified);
     summary.warnings = insecurities(targets);
     let scenarios = plan.scenarios();
     reporter.event(&RunEvent::Started {
-        cases: plan.list.len(),
+        cases: summary.planned,
         left_out: plan.left_out,
         targets: &summary.targets,
         scenarios: &scenarios,
@@ -112,9 +113,13 @@ pub async fn run(
         let name = targets.get(planned.target).map(|target| &target.name);
         !summary.refused_logins.iter().any(|refused| Some(&refused.target) == name)
     };
+    let expectations: Vec<Planned> = plan.expectations.iter().filter(|planned| can_log_in(planned)).cloned().collect();
+    let observed_targets =
+        if summary.refused_logins.is_empty() { plan.observed_targets(targets.len()) } else { Vec::new() };
+    let is_everything = plan.is_everything && options.extent != Extent::Smoke;
     let list = plan.list.into_iter().filter(can_log_in).collect();
     let schedule = schedule(list, &governor, &survey, options.extent, options.shares_answers);
-    summary.planned = schedule.planned();
+    summary.planned = schedule.planned() + expectations.len();
     let pace = Arc::new(Pace::of(&schedule, &governor, governor.most(options.jobs)));
     let scenarios = schedule.scenarios(&scenarios);
     reporter.event(&RunEvent::Scheduled {
@@ -123,16 +128,26 @@ pub async fn run(
         pace: &pace.facts(&schedule, &governor),
     })?;
 
+    let observed = tokio::select! {
+        observed = Observations::make(observed_targets, &governor, &survey) => observed,
+        () = interrupted(&mut interrupt) => Observations::default(),
+    };
+    summary.observed = observed.named(targets);
+    let mut finished = Vec::new();
+    for report in observed.compare(&expectations, targets) {
+        tell(&report, &mut summary, &mut finished, reporter)?;
+    }
     let tested = Tested { targets, troubled: troubled(survey.places(), targets, &summary) };
     let planned = planned_by_scenario(&scenarios);
     let mut collector = ResultCollector {
         siblings: Siblings::new(schedule.cases(), prints.clone()),
         findings: Findings::new(schedule.cases().chain(schedule.not_asked.iter().map(|(planned, _)| planned))),
+        baselines: SkipBaselines::default(),
         tested: &tested,
         put_off: Vec::new(),
         pace: Arc::clone(&pace),
         max_failures: options.max_failures,
-        finished: Vec::new(),
+        finished,
         summary: &mut summary,
         reporter,
     };
@@ -149,7 +164,8 @@ pub async fn run(
     let is_out_of_time = workers.until.is_some_and(|until| Instant::now() >= until);
     drop(workers);
     growth.end().await;
-    let ResultCollector { mut siblings, mut findings, finished, .. } = collector;
+    let rest = collector.rest();
+    let ResultCollector { baselines, mut finished, .. } = collector;
     summary.stopped = match ended {
         Ended::Enough => Some(Stopped::MaxFailures(options.max_failures.unwrap_or_default())),
         _ if is_out_of_time => options.time_limit.map(Stopped::TimeLimit),
@@ -161,14 +177,13 @@ pub async fn run(
         check_last(&governor, &survey, &prints, &mut summary).await;
     }
     summary.warnings.extend(governor.gates.iter().flat_map(lessons));
-    let settled = siblings.rest(&tested);
-    let mut rest: Vec<CaseReport> = settled.into_iter().flat_map(|settled| findings.take(settled)).collect();
-    rest.extend(findings.rest());
-    let mut finished = finished;
     for report in rest {
         tell(&report, &mut summary, &mut finished, reporter)?;
     }
     summary.left_out = left_out(&planned, &finished);
+    if is_everything && ended == Ended::Whole && summary.stopped.is_none() && summary.locked_out.is_empty() {
+        summary.warnings.extend(baselines.outdated(targets));
+    }
     summary.conversations += conversations.load(Ordering::Relaxed);
     summary.took = start.elapsed();
     reporter.event(&RunEvent::Finished(&summary))?;
@@ -212,6 +227,7 @@ async fn ask_everything(
 struct ResultCollector<'t, 'r> {
     siblings: Siblings,
     findings: Findings,
+    baselines: SkipBaselines,
     tested: &'t Tested<'t>,
     /// What is to be asked again.
     put_off: Vec<(WorkItem, PutOff)>,
@@ -227,9 +243,9 @@ impl Collect for ResultCollector<'_, '_> {
     fn found(&mut self, found: Found) -> io::Result<bool> {
         let settled: Vec<Settled> = match found {
             Found::Answered(answered, _) => self.siblings.settle(*answered, self.tested),
-            Found::Unasked(planned, why) => {
+            Found::Unasked(planned, judgement) => {
                 let mut settled = self.siblings.drop_out(&planned, self.tested);
-                settled.extend(unasked(planned, self.tested, why.verdict, why.reason));
+                settled.extend(unasked(planned, self.tested, judgement));
                 settled
             }
             Found::PutOff(item, why) => {
@@ -237,16 +253,37 @@ impl Collect for ResultCollector<'_, '_> {
                 Vec::new()
             }
         };
-        for settled in settled {
-            for report in self.findings.take(settled) {
-                tell(&report, self.summary, &mut self.finished, self.reporter)?;
-            }
+        for report in self.told(settled) {
+            tell(&report, self.summary, &mut self.finished, self.reporter)?;
         }
         Ok(self.max_failures.is_none_or(|most| self.summary.unexpected() < most))
     }
 
     fn progress(&mut self) -> io::Result<()> {
         self.reporter.event(&RunEvent::Progress(&self.pace.progress()))
+    }
+}
+
+impl ResultCollector<'_, '_> {
+    /// What can be told of judged cases now, after a look at the skip baseline.
+    fn told(&mut self, settled: Vec<Settled>) -> Vec<CaseReport> {
+        let mut reports = Vec::new();
+        for mut settled in settled {
+            let index = settled.planned.target;
+            if let Some(target) = self.tested.targets.get(index) {
+                self.baselines.apply(&mut settled.report, index, target);
+            }
+            reports.extend(self.findings.take(settled));
+        }
+        reports
+    }
+
+    /// What still waits when the run has ended, however it has.
+    fn rest(&mut self) -> Vec<CaseReport> {
+        let settled = self.siblings.rest(self.tested);
+        let mut reports = self.told(settled);
+        reports.extend(self.findings.rest());
+        reports
     }
 }
 

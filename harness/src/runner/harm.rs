@@ -19,6 +19,8 @@ pub enum Harm {
     HungUp,
     /// It tells who exists.
     TellsWhoExists,
+    /// It takes passwords without TLS, or invites clients to send them so.
+    PlaintextPassword,
 }
 
 impl Harm {
@@ -31,6 +33,7 @@ impl Harm {
             Self::NoAnswer => "no-answer",
             Self::HungUp => "hung-up",
             Self::TellsWhoExists => "tells-who-exists",
+            Self::PlaintextPassword => "plaintext-password",
         }
     }
 }

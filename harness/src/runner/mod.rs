@@ -42,6 +42,7 @@ mod survey;
 mod watch;
 mod workers;
 
+pub use crate::target::Observed;
 pub use applicable::applicable_cases;
 pub use event::{
     Blame, CaseReport, DeviationReport, LeftOut, Recorded, Reporter, RunEvent, Sanity, Sibling, Stopped, Summary,
@@ -54,6 +55,7 @@ pub use harm::Harm;
 pub use health::LockedOut;
 #[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
 pub(crate) use judged::judged;
+pub use judging::OBSERVED;
 pub use pacing::{AccountPace, Bottleneck, Extent, PaceFacts, Progress};
 pub(crate) use pacing::{AtRisk, GoodLogin};
 pub use plan::{Plan, Planned, Shard};

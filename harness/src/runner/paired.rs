@@ -11,7 +11,7 @@ use super::refusal::{Refusal, Words, compare_words};
 use super::statistics::{self, Timing};
 use crate::identity::escape;
 use crate::protocol::{Login, Outcome, Redactor};
-use crate::scenario::{Expected, Judgement, Level, Verdict, by_level, describe, judge};
+use crate::scenario::{Expected, Judgement, Level, Measured, SkipReason, by_level, describe, judge};
 use crate::transport::Conversation;
 
 /// How many pairs there are at first.
@@ -129,7 +129,8 @@ fn judge_pairs(pairs: &[(Refusal, Refusal)], level: Level) -> Option<Judgement> 
     match compare_words(pairs) {
         Words::Differ(aspects) => return Some(by_level(level, format!("distinguishable by {}", aspects.join(", ")))),
         Words::Vary(aspects) => {
-            return Some(inconclusive(&format!("the answers differ now and then, in {}", aspects.join(", "))));
+            let reason = format!("the answers differ now and then, in {}", aspects.join(", "));
+            return Some(inconclusive(Measured::Words, reason));
         }
         Words::Same => {}
     }
@@ -152,13 +153,13 @@ fn judge_pairs(pairs: &[(Refusal, Refusal)], level: Level) -> Option<Judgement> 
             ),
         )),
         statistics::Answer::Same if is_last || !timing.is_suspicious() => Some(Judgement::pass()),
-        statistics::Answer::Open if is_last => Some(inconclusive(&unseen(&timing, times.len()))),
+        statistics::Answer::Open if is_last => Some(inconclusive(Measured::Time, unseen(&timing, times.len()))),
         statistics::Answer::Same | statistics::Answer::Open => None,
     }
 }
 
-fn inconclusive(reason: &str) -> Judgement {
-    Judgement::new(Verdict::Skip, format!("inconclusive: {reason}"))
+fn inconclusive(measured: Measured, reason: String) -> Judgement {
+    Judgement::skipped(SkipReason::Inconclusive { measured, reason })
 }
 
 /// What was missing.
@@ -205,6 +206,7 @@ impl Compared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::Verdict;
 
     /// Pairs with the same words, and these times in microseconds.
     fn pairs(count: usize, times: impl Fn(usize) -> (u64, u64)) -> Vec<(Refusal, Refusal)> {

@@ -30,6 +30,12 @@ pub struct Plan {
     pub list: Vec<Planned>,
     /// How many combinations [`Plan::pairwise`] has left out, of the whole plan also where only a part is kept.
     pub left_out: usize,
+    /// The facts of target files that are compared with what is observed of their servers.
+    pub expectations: Vec<Planned>,
+    /// Whether every server is observed, also where nothing is compared.
+    pub observes: bool,
+    /// Whether these are all cases that there are, so that what does not occur is gone.
+    pub is_everything: bool,
 }
 
 /// One of several parts of a plan, to be run elsewhere at the same time.
@@ -91,7 +97,7 @@ impl Plan {
                 list.extend(chosen.map(|(case, _)| Planned::new(Arc::clone(scenario), case, target)));
             }
         }
-        Self { list, left_out: 0 }
+        Self { list, ..Self::default() }
     }
 
     /// Leaves out what a sound reference server cannot be asked, for it offers what must be missing: the one that insists
@@ -140,11 +146,12 @@ impl Plan {
     /// Keeps one part. Cases of one group stay together, since they may be judged against each other, and the parts
     /// do not depend on how many targets or jobs there are.
     #[must_use]
-    pub fn shard(self, shard: Shard) -> Self {
+    pub fn shard(mut self, shard: Shard) -> Self {
         let mut groups = 0;
         let mut last: Option<(usize, usize, usize)> = None;
-        let mut list = self.list;
-        list.retain(|planned| {
+        // The server is observed once, whatever part a case is in.
+        self.expectations.retain(|_| shard.part == 1);
+        self.list.retain(|planned| {
             let scenario = Arc::as_ptr(&planned.scenario) as usize;
             let group = planned.case().map_or(0, |case| case.group);
             let key = Some((scenario, planned.target, group));
@@ -154,13 +161,19 @@ impl Plan {
             }
             (groups - 1) % shard.of == shard.part - 1
         });
-        Self { list, left_out: self.left_out }
+        self
+    }
+
+    /// The targets that are observed, of so many.
+    pub(super) fn observed_targets(&self, count: usize) -> Vec<usize> {
+        let is_compared = |index: &usize| self.expectations.iter().any(|planned| planned.target == *index);
+        (0..count).filter(|index| self.observes || is_compared(index)).collect()
     }
 
     /// How many cases of each scenario are planned, in order.
     pub fn scenarios(&self) -> Vec<(Arc<Scenario>, usize)> {
         let mut counts: Vec<(Arc<Scenario>, usize)> = Vec::new();
-        for planned in &self.list {
+        for planned in self.expectations.iter().chain(&self.list) {
             match counts.last_mut() {
                 Some((scenario, count)) if Arc::ptr_eq(scenario, &planned.scenario) => *count += 1,
                 _ => counts.push((Arc::clone(&planned.scenario), 1)),

@@ -6,7 +6,7 @@ use crate::protocol::dialogue::{DialogueStep, Expected as ExpectedAnswer, Word, 
 use crate::protocol::{Login, Outgoing, Redactor};
 use crate::scenario::{
     Action, Against, Case, Cast, Expectation, Expected, Filled, Lacking, PasswordChoice, ScriptAnswer, ScriptLine,
-    ScriptPattern, ScriptStep, ScriptWord, Template, Value,
+    ScriptPattern, ScriptStep, ScriptWord, SkipReason, Template, Value,
 };
 use crate::secret::Password;
 use crate::target::Target;
@@ -42,7 +42,7 @@ pub enum Request {
 ///
 /// `role` logs in: the case's own, or another that will do as well. With `once`, the case is about the wire and not about
 /// how names are read.
-pub fn ask(case: &Case, target: &Target, once: bool, role: &str) -> Result<Question, String> {
+pub fn ask(case: &Case, target: &Target, once: bool, role: &str) -> Result<Question, SkipReason> {
     let (_, security) = target.endpoint_of(case)?;
     let mechanism = case.mechanism.unwrap_or(Mechanism::Login);
     let access = Access { protocol: case.protocol, mechanism };
@@ -50,12 +50,11 @@ pub fn ask(case: &Case, target: &Target, once: bool, role: &str) -> Result<Quest
         if case.mechanism.is_some() { target.players(access) } else { target.players_of_dialogue(case.protocol) };
     match &case.action {
         Action::Login { name, authzid, password } => {
-            let said = |lacking: Lacking| lacking.to_string();
-            let fill = |text: &Template| text.fill(&players, role).map(|filled| filled.octets).map_err(said);
+            let fill = |text: &Template| text.fill(&players, role).map(|filled| filled.octets);
             let name = fill(name)?;
             let authzid = authzid.as_ref().map(fill).transpose()?;
-            let password = choose(password, &players, role, mechanism).map_err(said)?;
-            let expected = expected(case, target, role, &name, &password).map_err(said)?;
+            let password = choose(password, &players, role, mechanism)?;
+            let expected = expected(case, target, role, &name, &password)?;
             let login = Login {
                 encoding: case.encoding,
                 security,
@@ -80,11 +79,8 @@ pub fn ask(case: &Case, target: &Target, once: bool, role: &str) -> Result<Quest
             let tokens = accounts.iter().filter_map(|account| account.token.clone());
             let passwords: Vec<Password> =
                 accounts.iter().map(|account| account.password.clone()).chain(tokens).collect();
-            let steps = lines
-                .iter()
-                .map(|line| step(line, &players, role, &passwords))
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|lacking| lacking.to_string())?;
+            let steps =
+                lines.iter().map(|line| step(line, &players, role, &passwords)).collect::<Result<Vec<_>, _>>()?;
             let expected = Expected::Dialogue;
             let request = Request::Dialogue(steps);
             Ok(Question { request, against: None, security, expected, documented: None, passwords })
@@ -93,9 +89,9 @@ pub fn ask(case: &Case, target: &Target, once: bool, role: &str) -> Result<Quest
 }
 
 /// The login that is compared with `login`: the same in everything but the name and the password.
-fn other_login(login: &Login, against: &Against, role: &str, cast: &dyn Cast) -> Result<Login, String> {
-    let name = against.name.fill(cast, role).map_err(|lacking| lacking.to_string())?.octets;
-    let password = choose(&against.password, cast, role, login.mechanism).map_err(|lacking| lacking.to_string())?;
+fn other_login(login: &Login, against: &Against, role: &str, cast: &dyn Cast) -> Result<Login, Lacking> {
+    let name = against.name.fill(cast, role)?.octets;
+    let password = choose(&against.password, cast, role, login.mechanism)?;
     Ok(Login { name, password, ..login.clone() })
 }
 

@@ -7,7 +7,7 @@ use super::question::{Question, Request, ask};
 use super::survey::Survey;
 use crate::axes::{Encoding, Mechanism, Protocol};
 use crate::protocol::{Login, Outcome};
-use crate::scenario::{Verdict, judge};
+use crate::scenario::{Judgement, SkipReason, Verdict, judge};
 
 /// A case that can be asked.
 pub(super) struct ResolvedCase {
@@ -17,16 +17,10 @@ pub(super) struct ResolvedCase {
     pub shows_certificate: bool,
 }
 
-/// Why a case is not asked.
-pub(super) struct NotAsked {
-    pub verdict: Verdict,
-    pub reason: String,
-}
-
 /// Fills in a case. An error says why it cannot be asked of this target, or why the target cannot be asked at all.
-pub(super) fn resolve(planned: &Planned, governor: &Governor, survey: &Survey) -> Result<ResolvedCase, NotAsked> {
-    let skip = |reason| NotAsked { verdict: Verdict::Skip, reason };
-    let fault = |reason: &str| NotAsked { verdict: Verdict::Error, reason: reason.to_string() };
+pub(super) fn resolve(planned: &Planned, governor: &Governor, survey: &Survey) -> Result<ResolvedCase, Judgement> {
+    let skip = Judgement::skipped;
+    let fault = |reason: &str| Judgement::new(Verdict::Error, reason);
     let (Some(case), Some(gate)) = (planned.case(), governor.gates.get(planned.target)) else {
         return Err(fault("the plan names a case or a target that does not exist; this is a fault of loginspec"));
     };
@@ -43,7 +37,7 @@ pub(super) fn resolve(planned: &Planned, governor: &Governor, survey: &Survey) -
     // Shown only where the certificate is what logs in: elsewhere it would be one more difference.
     let shows_certificate = case.mechanism == Some(Mechanism::External);
     if shows_certificate && !target.certificates.contains_key(planned.role()) {
-        return Err(skip(format!("there is no client certificate for the role `{}`", planned.role())));
+        return Err(skip(SkipReason::NoClientCertificate { role: planned.role().to_string() }));
     }
     // The client looks at the capabilities before it sends a login: such a case need not even connect.
     if let Request::Login(login) = &question.request
@@ -52,7 +46,7 @@ pub(super) fn resolve(planned: &Planned, governor: &Governor, survey: &Survey) -
         let outcome = Outcome::NotOffered(missing.as_str().into());
         let judgement = judge(&question.expected, None, case.level, &outcome);
         if judgement.verdict == Verdict::Skip || case.expectation.is_joint() {
-            return Err(skip(format!("the target does not offer {missing} over {security}")));
+            return Err(skip(SkipReason::NotOffered { capability: missing, over: Some(security) }));
         }
     }
     Ok(ResolvedCase { question, place, shows_certificate })

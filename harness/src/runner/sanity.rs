@@ -34,7 +34,7 @@ pub(super) enum SanityResult {
 }
 
 /// The mechanisms that a sanity login may use, the plainest first.
-const MECHANISMS: &[Mechanism] = &[
+pub(super) const MECHANISMS: &[Mechanism] = &[
     Mechanism::Login,
     Mechanism::Plain,
     Mechanism::SaslLogin,

@@ -15,7 +15,7 @@ use super::survey::{Survey, unreachable};
 use crate::axes::{Protocol, Security};
 use crate::identity::{Account, escape};
 use crate::protocol::{Login, Outcome, Redactor, Session, canary_message};
-use crate::scenario::describe;
+use crate::scenario::{SkipReason, describe};
 use crate::target::{Date, Target};
 use crate::transport::{Conversation, Deadlines};
 
@@ -60,7 +60,7 @@ pub enum SeedResult {
 pub enum SeedError {
     /// The target does not say where it speaks IMAP, or not in the way that is asked for.
     #[error("{0}; a canary is delivered over IMAP")]
-    NoImap(String),
+    NoImap(SkipReason),
     /// Nobody is there to talk to.
     #[error("unreachable: {0}")]
     Unreachable(String),
@@ -230,7 +230,7 @@ impl Seeder<'_> {
 
     async fn converse(&self, session: Session) -> Result<Conversation, String> {
         let (_, protocol, security) = self.place;
-        let (endpoint, _) = self.target.endpoint(protocol, Some(security))?;
+        let (endpoint, _) = self.target.endpoint(protocol, Some(security)).map_err(|reason| reason.to_string())?;
         let deadlines = self.options.deadlines;
         let connection = open(self.target, endpoint, security, From::default(), deadlines).await;
         let conversation = connection.map_err(|error| error.reason())?.converse(session, deadlines).await;

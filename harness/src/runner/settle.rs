@@ -16,8 +16,8 @@ use crate::axes::{Fault, Protocol};
 use crate::identity::escape;
 use crate::protocol::{Deviation, Mark, Outcome, Proof, Redactor};
 use crate::scenario::{
-    Action, Case, Expectation, Expected, Judgement, Level, Sibling, Verdict, describe, judge, judge_distinct,
-    judge_same, recognize, reply_of,
+    Action, Case, Expectation, Expected, Judgement, Level, Sibling, SkipCode, SkipReason, SkippedCase, Verdict,
+    describe, judge, judge_distinct, judge_same, recognize, reply_of,
 };
 use crate::secret::Password;
 use crate::target::Target;
@@ -136,10 +136,12 @@ impl Siblings {
 }
 
 /// A report on a case that was not asked.
-pub(super) fn unasked(planned: Planned, tested: &Tested<'_>, verdict: Verdict, reason: String) -> Option<Settled> {
+pub(super) fn unasked(planned: Planned, tested: &Tested<'_>, judgement: Judgement) -> Option<Settled> {
     let (case, target) = (planned.case()?, tested.targets.get(planned.target)?);
+    let Judgement { verdict, reason, skip } = judgement;
     let blame = Some(if verdict == Verdict::Error { Blame::Network } else { Blame::TargetFile });
-    let report = CaseReport { verdict, reason, blame, ..blank(&planned, case, target) };
+    let skip = skip.map(|reason| skip_code(&reason, case, target));
+    let report = CaseReport { verdict, reason, blame, skip, ..blank(&planned, case, target) };
     Some(Settled { planned, report })
 }
 
@@ -217,6 +219,7 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
         first_outcome,
         process,
         harm,
+        skip: judgement.skip.as_ref().map(|reason| skip_code(reason, case, target)),
         known: record.map(|record| Recorded {
             reason: record.reason.clone(),
             link: record.link.clone(),
@@ -319,7 +322,8 @@ fn blame(judgement: &Judgement, conversation: &Conversation, is_troubled: bool) 
     }
 }
 
-fn blank(planned: &Planned, case: &Case, target: &Target) -> CaseReport {
+/// A report that says nothing yet.
+pub(super) fn blank(planned: &Planned, case: &Case, target: &Target) -> CaseReport {
     CaseReport {
         id: case.id.clone(),
         scenario: Arc::clone(&planned.scenario),
@@ -356,7 +360,15 @@ fn blank(planned: &Planned, case: &Case, target: &Target) -> CaseReport {
         process: None,
         known: None,
         harm: None,
+        skip: None,
     }
+}
+
+/// The code of a skip.
+fn skip_code(reason: &SkipReason, case: &Case, target: &Target) -> SkipCode {
+    let found = target.endpoint_of(case);
+    let security = found.ok().map(|(_, security)| security).or(case.security);
+    reason.code(SkippedCase { id: &case.id, protocol: case.protocol, security })
 }
 
 /// A login name for reports. A scenario may put the password into it, so even this is looked through.

@@ -14,7 +14,7 @@ use super::probe::{
 };
 use crate::axes::{Protocol, Security};
 use crate::protocol::{Outcome, Session, Stage};
-use crate::scenario::{Case, describe};
+use crate::scenario::{Case, SkipReason, describe};
 use crate::target::{Endpoint, Target};
 use crate::transport::Deadlines;
 
@@ -261,21 +261,21 @@ impl Survey {
     }
 
     /// Why a case makes no sense at this place.
-    pub fn reason_to_skip(&self, case: &Case, place: Place) -> Option<String> {
+    pub fn reason_to_skip(&self, case: &Case, place: Place) -> Option<SkipReason> {
         let security = place.2;
         let words = match self.found.get(&place)? {
             Found::Unreachable(_) => return None,
-            Found::NotSecured(what) => return Some(format!("the target does not offer {what}")),
+            Found::NotSecured(what) => return Some(SkipReason::NotOffered { capability: what.clone(), over: None }),
             Found::Unknown(_) if case.needs.is_empty() && case.lacks.is_empty() => return None,
-            Found::Unknown(reason) => return Some(format!("the target does not say what it offers: {reason}")),
+            Found::Unknown(reason) => return Some(SkipReason::CapabilitiesUnknown { reason: reason.clone() }),
             Found::Offers(words) => words,
         };
         let holds = |wanted: &&String| words.iter().any(|known| known.eq_ignore_ascii_case(wanted));
         if let Some(missing) = case.needs.iter().find(|wanted| !holds(wanted)) {
-            return Some(format!("the target does not offer {missing} over {security}"));
+            return Some(SkipReason::NotOffered { capability: missing.clone(), over: Some(security) });
         }
         let unwanted = case.lacks.iter().find(holds)?;
-        Some(format!("the target offers {unwanted} over {security}, so this cannot be asked"))
+        Some(SkipReason::IsOffered { capability: unwanted.clone(), over: security })
     }
 
     /// What reports are told.
@@ -321,7 +321,7 @@ enum Asked {
 /// The places that the plan's cases are put to, each once, in the order in which they come.
 fn used_places(plan: &Plan, targets: &[Arc<Target>]) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
-    for planned in &plan.list {
+    for planned in plan.list.iter().chain(&plan.expectations) {
         let (Some(case), Some(target)) = (planned.case(), targets.get(planned.target)) else { continue };
         if let Ok((_, security)) = target.endpoint_of(case) {
             let place = (planned.target, case.protocol, security);
@@ -337,7 +337,7 @@ fn used_places(plan: &Plan, targets: &[Arc<Target>]) -> Vec<Place> {
 async fn ask(target: &Target, protocol: Protocol, security: Security, from: From<'_>, deadlines: Deadlines) -> Asked {
     let (endpoint, _) = match target.endpoint_without_secrets(protocol, Some(security)) {
         Ok(found) => found,
-        Err(reason) => return Asked::Found(Found::NotSecured(reason)),
+        Err(reason) => return Asked::Found(Found::NotSecured(reason.to_string())),
     };
     let tls_failed = |reason: String| {
         let advice = advice::on_tls(endpoint, &reason);

@@ -14,10 +14,10 @@ use super::governor::Governor;
 use super::pacing::{LanePace, Pace, WorkItem};
 use super::paired::compare;
 use super::plan::Planned;
-use super::resolved_case::{NotAsked, ResolvedCase, resolve};
+use super::resolved_case::{ResolvedCase, resolve};
 use super::settle::Answered;
 use super::survey::Survey;
-use crate::scenario::{Expected, Verdict};
+use crate::scenario::{Expected, Judgement, SkipReason, Verdict};
 
 /// How often it is told what is left.
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 pub(super) enum Found {
     /// The answer to a case, and whether others may still have caused it.
     Answered(Box<Answered>, Option<Doubt>),
-    Unasked(Planned, NotAsked),
+    Unasked(Planned, Judgement),
     /// It is to be asked again.
     PutOff(WorkItem, PutOff),
 }
@@ -168,19 +168,21 @@ struct Asker {
 impl Asker {
     /// Has the conversation of an item, and tells what it means for each of its cases.
     async fn ask(&self, item: WorkItem) -> Vec<Found> {
-        let unasked = |item: WorkItem, verdict, reason: String| {
+        let unasked = |item: WorkItem, judgement: Judgement| {
             let cases = std::iter::once(item.planned).chain(item.same_octets);
-            cases.map(|planned| Found::Unasked(planned, NotAsked { verdict, reason: reason.clone() })).collect()
+            cases.map(|planned| Found::Unasked(planned, judgement.clone())).collect()
         };
         let resolved = match resolve(&item.planned, &self.governor, &self.survey) {
             Ok(resolved) => resolved,
-            Err(NotAsked { verdict, reason }) => return unasked(item, verdict, reason),
+            Err(judgement) => return unasked(item, judgement),
         };
         let (answer, compared) = match self.converse(&item.planned, &resolved).await {
             Ok(found) => found,
             Err(NoAnswer::PutOff(why)) => return vec![Found::PutOff(item, why)],
-            Err(NoAnswer::BeyondBudget(reason)) => return unasked(item, Verdict::Skip, reason),
-            Err(NoAnswer::Reason(reason)) => return unasked(item, Verdict::Error, reason),
+            Err(NoAnswer::BeyondBudget { failures, limit }) => {
+                return unasked(item, Judgement::skipped(SkipReason::BeyondLockoutBudget { failures, limit }));
+            }
+            Err(NoAnswer::Reason(reason)) => return unasked(item, Judgement::new(Verdict::Error, reason)),
         };
         let Answer { conversation, process, doubt } = answer;
         let mut found = Vec::new();
@@ -188,8 +190,8 @@ impl Asker {
             // It was resolved when the schedule was made, and nothing has changed since.
             let question = match resolve(&planned, &self.governor, &self.survey) {
                 Ok(resolved) => resolved.question,
-                Err(not_asked) => {
-                    found.push(Found::Unasked(planned, not_asked));
+                Err(judgement) => {
+                    found.push(Found::Unasked(planned, judgement));
                     continue;
                 }
             };
@@ -224,7 +226,9 @@ impl Asker {
         }
         let target = &*gate.target;
         let ResolvedCase { question, place, shows_certificate } = resolved;
-        let (endpoint, security) = target.endpoint(place.1, Some(place.2)).map_err(NoAnswer::Reason)?;
+        let (endpoint, security) = target
+            .endpoint_without_secrets(place.1, Some(place.2))
+            .map_err(|reason| NoAnswer::Reason(reason.to_string()))?;
         let role = planned.role();
         let caller = Caller {
             target,

@@ -1,6 +1,7 @@
 //! Expectation and outcome come to a verdict.
 
 use super::expectation::{Expected, Level};
+use super::skip::SkipReason;
 use crate::identity::escape;
 use crate::protocol::{Outcome, Proof, Reply};
 
@@ -53,12 +54,19 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Why, as a lower-case fragment; empty for a pass.
     pub reason: String,
+    /// Why it is a skip, where it is one.
+    pub skip: Option<SkipReason>,
 }
 
 impl Judgement {
-    /// A judgement with its reason.
+    /// A judgement with its reason, for anything but a skip.
     pub fn new(verdict: Verdict, reason: impl Into<String>) -> Self {
-        Self { verdict, reason: reason.into() }
+        Self { verdict, reason: reason.into(), skip: None }
+    }
+
+    /// A skip, for this reason.
+    pub fn skipped(reason: SkipReason) -> Self {
+        Self { verdict: Verdict::Skip, reason: reason.to_string(), skip: Some(reason) }
     }
 
     /// As expected.
@@ -79,7 +87,7 @@ pub fn judge(expected: &Expected, code: Option<&str>, level: Level, outcome: &Ou
         // A server that lacks a mechanism cannot be judged on it.
         Met::No(_) if matches!(outcome, Outcome::NotOffered(_)) => {
             let Outcome::NotOffered(what) = outcome else { return Judgement::pass() };
-            Judgement::new(Verdict::Skip, format!("the target does not offer {what}"))
+            Judgement::skipped(SkipReason::NotOffered { capability: what.to_string(), over: None })
         }
         Met::No(reason) => by_level(level, reason),
     }
@@ -192,7 +200,7 @@ pub(crate) fn by_level(level: Level, reason: String) -> Judgement {
     match level {
         Level::Must => Judgement::new(Verdict::Fail, reason),
         Level::Should => Judgement::new(Verdict::Warn, reason),
-        Level::May => Judgement::new(Verdict::Skip, format!("optional, and not so here: {reason}")),
+        Level::May => Judgement::skipped(SkipReason::Optional { reason }),
     }
 }
 

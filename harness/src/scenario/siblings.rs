@@ -2,6 +2,7 @@
 
 use super::expectation::Level;
 use super::judgement::{Judgement, UNPROVEN, Verdict, by_level, describe};
+use super::skip::SkipReason;
 use crate::axes::Protocol;
 use crate::identity::escape;
 use crate::protocol::{Outcome, Proof};
@@ -68,7 +69,9 @@ pub fn judge_distinct(level: Level, siblings: &[Sibling<'_>]) -> Vec<Judgement> 
 /// What is wrong, or proves nothing, whatever the siblings came to.
 fn unjudged(level: Level, outcome: &Outcome) -> Option<Judgement> {
     match outcome {
-        Outcome::NotOffered(what) => Some(Judgement::new(Verdict::Skip, format!("the target does not offer {what}"))),
+        Outcome::NotOffered(what) => {
+            Some(Judgement::skipped(SkipReason::NotOffered { capability: what.to_string(), over: None }))
+        }
         Outcome::Opened { mailbox: None, proof: Proof::None } => Some(Judgement::new(Verdict::Error, UNPROVEN)),
         _ if is_measure(outcome) => None,
         _ => Some(by_level(level, describe(outcome))),

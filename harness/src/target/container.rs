@@ -103,6 +103,7 @@ pub async fn start_container(name: &str) -> Result<Target, ContainerError> {
         limits: file.limits,
         known: file.known,
         upgrades: StarttlsUpgrades::default(),
+        expect: file.expect,
         clients: TlsClients::default(),
         keeper: Keeper::Container(Box::new(running)),
     })

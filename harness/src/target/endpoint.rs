@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Target;
 use crate::axes::{Mechanism, Protocol, Security};
-use crate::scenario::Case;
+use crate::scenario::{Case, SkipReason};
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,14 +89,16 @@ impl StarttlsUpgrades {
 impl Target {
     /// Where a case over this protocol is put that asks for this security, and what protects the connection there;
     /// else the reason for which it cannot be asked. Where no security is asked for, the target's own counts.
-    pub fn endpoint(&self, protocol: Protocol, security: Option<Security>) -> Result<(&Endpoint, Security), String> {
+    pub fn endpoint(
+        &self,
+        protocol: Protocol,
+        security: Option<Security>,
+    ) -> Result<(&Endpoint, Security), SkipReason> {
         let found = self.endpoint_without_secrets(protocol, security)?;
         // An endpoint that is meant to be secured is not laid open by a case that someone else wrote.
         let lays_open = found.1 == Security::Plaintext && found.0.security != Security::Plaintext;
         if lays_open && !self.allow_plaintext {
-            return Err(
-                "would send a password over an unprotected connection; --allow-plaintext asks it anyway".to_string()
-            );
+            return Err(SkipReason::WouldSendPlaintext);
         }
         Ok(found)
     }
@@ -106,27 +108,22 @@ impl Target {
         &self,
         protocol: Protocol,
         security: Option<Security>,
-    ) -> Result<(&Endpoint, Security), String> {
+    ) -> Result<(&Endpoint, Security), SkipReason> {
         let mut endpoints = self.endpoints.iter().filter(|endpoint| endpoint.protocol == protocol);
-        let Some(first) = endpoints.clone().next() else {
-            return Err(format!("{} does not speak {protocol}", self.name));
-        };
+        let missing = |security| SkipReason::NoEndpoint { target: self.name.clone(), protocol, security };
+        let Some(first) = endpoints.clone().next() else { return Err(missing(None)) };
         let Some(wanted) = security.or(self.default_security) else {
             return Ok((first, self.upgraded(protocol, first.security)));
         };
         let wanted = if security.is_none() { self.upgraded(protocol, wanted) } else { wanted };
         if wanted == Security::Tls {
             let found = endpoints.find(|endpoint| endpoint.security == Security::Tls);
-            let endpoint = found.ok_or_else(|| {
-                format!("{} has no implicit-TLS port for {protocol}; say where it is under [{protocol}s]", self.name)
-            })?;
+            let endpoint = found.ok_or_else(|| missing(Some(wanted)))?;
             return Ok((endpoint, wanted));
         }
         let exact = endpoints.clone().find(|endpoint| endpoint.security == wanted);
         let endpoint = exact.or_else(|| endpoints.find(|endpoint| endpoint.security != Security::Tls));
-        let endpoint = endpoint.ok_or_else(|| {
-            format!("{} has no port for {protocol} without TLS; say where it is under [{protocol}]", self.name)
-        })?;
+        let endpoint = endpoint.ok_or_else(|| missing(Some(wanted)))?;
         Ok((endpoint, wanted))
     }
 
@@ -148,7 +145,7 @@ impl Target {
     }
 
     /// Where a case is put. A dialogue that sends no secret before TLS may begin in plaintext at any endpoint.
-    pub fn endpoint_of(&self, case: &Case) -> Result<(&Endpoint, Security), String> {
+    pub fn endpoint_of(&self, case: &Case) -> Result<(&Endpoint, Security), SkipReason> {
         if case.is_harmless_in_plaintext() {
             return self.endpoint_without_secrets(case.protocol, case.security);
         }
@@ -161,23 +158,21 @@ impl Target {
         protocol: Protocol,
         mechanism: Option<Mechanism>,
         security: Option<Security>,
-    ) -> Result<(&Endpoint, Security), String> {
+    ) -> Result<(&Endpoint, Security), SkipReason> {
         let (endpoint, found) = self.endpoint(protocol, security)?;
         let Some(mechanism) = mechanism.filter(|mechanism| !mechanism.fits_security(found)) else {
             return Ok((endpoint, found));
         };
         if security.or(self.default_security).is_some() {
-            return Err(format!("{mechanism} needs TLS, and {found} is asked for"));
+            return Err(SkipReason::NeedsTls { mechanism, security: found });
         }
         let others = self.endpoints.iter().filter(|endpoint| endpoint.protocol == protocol);
         let secured = others.clone().find(|endpoint| endpoint.security == Security::Tls);
         let secured = secured.or_else(|| others.clone().find(|endpoint| endpoint.security == Security::Starttls));
-        secured.map(|endpoint| (endpoint, endpoint.security)).ok_or_else(|| {
-            format!(
-                "{mechanism} needs TLS, and {} has none for {protocol}: say where it is under [{protocol}s], or \
-                 security = \"starttls\" under [{protocol}]",
-                self.name
-            )
+        secured.map(|endpoint| (endpoint, endpoint.security)).ok_or_else(|| SkipReason::NoTlsEndpoint {
+            mechanism,
+            target: self.name.clone(),
+            protocol,
         })
     }
 }

@@ -14,7 +14,8 @@ fn target(endpoints: &str) -> Target {
 }
 
 fn put(target: &Target, security: Option<Security>) -> Result<(&str, Security), String> {
-    target.endpoint(Protocol::Imap, security).map(|(endpoint, security)| (endpoint.address.as_str(), security))
+    let found = target.endpoint(Protocol::Imap, security);
+    found.map(|(endpoint, security)| (endpoint.address.as_str(), security)).map_err(|reason| reason.to_string())
 }
 
 #[test]
@@ -37,7 +38,7 @@ fn each_security_finds_its_endpoint() {
         put(&plain, Some(Security::Tls)).unwrap_err(),
         "staging has no implicit-TLS port for imap; say where it is under [imaps]"
     );
-    assert_eq!(plain.endpoint(Protocol::Pop3, None).unwrap_err(), "staging does not speak pop3");
+    assert_eq!(plain.endpoint(Protocol::Pop3, None).unwrap_err().to_string(), "staging does not speak pop3");
 }
 
 #[test]
@@ -88,6 +89,7 @@ fn a_mechanism_that_needs_tls_gets_it() {
         target
             .endpoint_for(Protocol::Imap, Some(Mechanism::External), security)
             .map(|(endpoint, security)| (endpoint.address.clone(), security))
+            .map_err(|reason| reason.to_string())
     };
     let both = target("[imap]\naddress = 'h:143'\nsecurity = 'plaintext'\n[imaps]\naddress = 'h:993'\n");
     assert_eq!(external(&both, None), Ok(("h:993".to_string(), Security::Tls)));

@@ -8,6 +8,7 @@ use super::Endpoint;
 use super::account::{
     ACCOUNT_FIELDS, MAILBOX_FIELDS, Origins, RoleSpans, add_named_mailboxes, read_account, read_mailbox, role_spans,
 };
+use super::expect::{Draft, EXPECT_FIELDS, TargetExpectations, read_expect};
 use super::known::{KNOWN_FIELDS, Records, read_known};
 use super::limits::{LIMIT_FIELDS, Limits, limits};
 use super::password::{Origin, Passwords};
@@ -51,6 +52,11 @@ pub const TARGET_FIELDS: &[Field] = &[
         Kind::Tables(MAILBOX_FIELDS),
         "Mailboxes that need more than the name which an account gives.",
     ),
+    Field::new(
+        "expect",
+        Kind::Table(EXPECT_FIELDS),
+        "What the server must show besides the cases, and the skips that are known; `run --accept` writes it.",
+    ),
     Field::new("known", Kind::Tables(KNOWN_FIELDS), "Known deviations."),
 ];
 
@@ -81,6 +87,8 @@ pub struct TargetFile {
     pub roles: Vec<RoleSpans>,
     /// What it is known to do otherwise.
     pub known: Records,
+    /// What it is expected to show besides the cases, and the skip baseline.
+    pub expect: TargetExpectations,
 }
 
 /// Why a target file is of no use.
@@ -113,9 +121,11 @@ pub fn read_target(
 ) -> Result<TargetFile, TargetFileError> {
     let mut source = source.clone();
     source.fields_with_secrets = Some(TARGET_FIELDS);
-    let (mut file, secrets) = parse(&source, TARGET_FIELDS, |table| target(table, place, needs_address))
+    let (mut file, expect, secrets) = parse(&source, TARGET_FIELDS, |table| target(table, place, needs_address))
         .map_err(|list| Mistakes::new(source.clone(), list))?;
-    file.known.source = Some(Arc::new(source));
+    let source = Arc::new(source);
+    file.expect = expect.with_source(&source);
+    file.known.source = Some(source);
     if file.dialect.ends_with(".toml") && Path::new(&file.dialect).is_relative() {
         file.dialect = place.join(&file.dialect).display().to_string();
     }
@@ -141,7 +151,7 @@ pub fn read_target(
     Ok(file)
 }
 
-fn target(table: &Table<'_>, place: &Path, needs_address: bool) -> Option<(TargetFile, Vec<Origins>)> {
+fn target(table: &Table<'_>, place: &Path, needs_address: bool) -> Option<(TargetFile, Draft, Vec<Origins>)> {
     let name = table.required_text("name");
     let dialect = table.required_text("dialect");
     let listens = [
@@ -151,7 +161,8 @@ fn target(table: &Table<'_>, place: &Path, needs_address: bool) -> Option<(Targe
         ("pop3s", Protocol::Pop3, Some(Security::Tls)),
     ];
     let endpoint = |(name, protocol, security)| endpoint(&table.table(name)?, protocol, security, needs_address);
-    let endpoints = listens.into_iter().filter_map(endpoint).collect();
+    let endpoints: Vec<Endpoint> = listens.into_iter().filter_map(endpoint).collect();
+    let draft = table.table("expect").map(|inner| read_expect(&inner, &endpoints)).unwrap_or_default();
     if needs_address && !listens.iter().any(|(name, ..)| table.has(name)) {
         table.mistake(
             Mistake::new(table.span(), "the target speaks neither IMAP nor POP3", "no [imap] and no [pop3]")
@@ -200,8 +211,9 @@ fn target(table: &Table<'_>, place: &Path, needs_address: bool) -> Option<(Targe
         directory,
         roles,
         known,
+        expect: TargetExpectations::default(),
     };
-    Some((file, origins))
+    Some((file, draft, origins))
 }
 
 /// One endpoint; `always` is the security that its table stands for, where that is settled.

@@ -35,6 +35,9 @@ pub(super) const KNOWN_FIELDS: &[Field] = &[
     Field::new("security", Kind::Flag, "Whether it does harm, so that its vendor is to hear of it first."),
 ];
 
+/// What the reason of a record begins with for which no one has said yet why it is so.
+pub const UNEXPLAINED: &str = "FILL IN";
+
 /// One recorded deviation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
@@ -54,6 +57,8 @@ pub struct Known {
     pub security: bool,
     /// Where in the file its cases stand.
     pub span: Range<usize>,
+    /// Where in the file the reason stands.
+    pub reason_span: Range<usize>,
     /// Where in the file its last day stands, or else its cases.
     pub expiry_span: Range<usize>,
 }
@@ -75,6 +80,21 @@ impl Records {
         if let Some(ids) = every {
             list.extend(idle(&self.list, ids));
         }
+        match &self.source {
+            Some(source) if !list.is_empty() => Err(Mistakes::new(SourceText::clone(source), list)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The records for which no one has said yet why they are so, as mistakes.
+    pub fn check_reasons(&self) -> Result<(), Mistakes> {
+        let unexplained = self.list.iter().filter(|record| record.reason.starts_with(UNEXPLAINED));
+        let mistake = |record: &Known| {
+            let reason = format!("the record for `{}` does not say why", record.case.text());
+            Mistake::new(record.reason_span.clone(), reason, format!("it still begins with `{UNEXPLAINED}`"))
+                .with_help("say why the server does so, or where that is tracked")
+        };
+        let list: Vec<Mistake> = unexplained.map(mistake).collect();
         match &self.source {
             Some(source) if !list.is_empty() => Err(Mistakes::new(SourceText::clone(source), list)),
             _ => Ok(()),
@@ -103,6 +123,7 @@ pub(super) fn read_known(table: &Table<'_>) -> Option<Known> {
     Some(Known {
         expiry_span: if table.has("expires") { table.span_of("expires") } else { case.span.clone() },
         span: case.span,
+        reason_span: table.span_of("reason"),
         case: Glob::new(case.value),
         outcome: outcome?,
         reason: reason?.value,
@@ -199,6 +220,7 @@ mod tests {
             sometimes: false,
             security: false,
             span: 0..1,
+            reason_span: 0..1,
             expiry_span: 0..1,
         }
     }

@@ -8,14 +8,19 @@ mod clients;
 mod container;
 mod date;
 mod endpoint;
+mod expect;
+mod expectations;
 mod file;
 mod known;
 mod limits;
+mod observed;
 mod password;
 mod quick;
 mod reference;
 mod role_check;
 mod tls;
+#[cfg(feature = "cli")]
+mod update;
 mod vitals;
 
 use std::collections::HashMap;
@@ -28,15 +33,20 @@ pub use container::{ContainerError, container_dialect, container_file, start_con
 pub use date::Date;
 pub(crate) use endpoint::StarttlsUpgrades;
 pub use endpoint::{Endpoint, with_usual_port};
+pub use expect::{Check, EXPECT_SCENARIO, ExpectedFact, TargetExpectations};
+pub use expectations::{EndpointExpectations, Expectations, offers_mechanism};
 pub use file::{TARGET_FIELDS, TargetFile, TargetFileError, read_target};
 pub(crate) use known::apply as apply_known;
 pub use known::{Known, Records};
 pub use limits::Limits;
+pub use observed::{Observation, Observed, ObservedEndpoint, SessionState};
 pub use password::{Origin, Passwords};
 pub use quick::{QuickError, QuickTarget, quick_target};
 pub use reference::start_reference;
 pub use role_check::{RoleCheck, accesses};
-pub use tls::{TlsOverrides, tls_version};
+pub use tls::{TlsOverrides, tls_version, version_word};
+#[cfg(feature = "cli")]
+pub use update::{NewRecord, TargetUpdate, UpdateError};
 pub use vitals::{Process, Vitals};
 
 use crate::axes::{Mechanism, Security};
@@ -74,6 +84,8 @@ pub struct Target {
     pub known: Records,
     /// Where STARTTLS takes the place of plaintext.
     pub(crate) upgrades: StarttlsUpgrades,
+    /// What its target file expects of it besides the cases, and the skip baseline.
+    pub expect: TargetExpectations,
     /// The TLS clients for it.
     pub(crate) clients: TlsClients,
     /// What must live as long as the target does.
@@ -158,6 +170,7 @@ pub fn remote_target(file: TargetFile, dialect: Dialect) -> Target {
         limits: file.limits,
         known: file.known,
         upgrades: StarttlsUpgrades::default(),
+        expect: file.expect,
         clients: TlsClients::default(),
         keeper: Keeper::Nobody,
     }

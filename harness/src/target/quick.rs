@@ -6,7 +6,7 @@ use std::path::Path;
 use super::endpoint::Endpoint;
 use super::file::TargetFile;
 use super::password::{Origin, Passwords};
-use super::{ChoiceError, Limits, Records, Target, find_dialect, remote_target};
+use super::{ChoiceError, Limits, Records, Target, TargetExpectations, find_dialect, remote_target};
 use crate::identity::{Account, Directory, Domain, Mailbox};
 use crate::secret::Password;
 use crate::transport::TlsSettings;
@@ -97,6 +97,7 @@ pub fn quick_target(quick: QuickTarget, passwords: Passwords) -> Result<Target, 
         directory,
         roles: Vec::new(),
         known: Records::default(),
+        expect: TargetExpectations::default(),
     };
     Ok(remote_target(file, dialect))
 }

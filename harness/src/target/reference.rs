@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::{Endpoint, Keeper, Limits, Records, StarttlsUpgrades, Target, TlsClients};
+use super::{Endpoint, Keeper, Limits, Records, StarttlsUpgrades, Target, TargetExpectations, TlsClients};
 use crate::axes::{Protocol, Security};
 use crate::identity::{Dialect, Directory};
 use crate::reference::{Certificates, Config, Flaws, Server, ServerTls};
@@ -54,6 +54,7 @@ pub fn start_reference(dialect: Arc<Dialect>, directory: Arc<Directory>, flaws: 
         limits: Limits::UNLIMITED,
         known: Records::default(),
         upgrades: StarttlsUpgrades::default(),
+        expect: TargetExpectations::default(),
         clients: TlsClients::default(),
         keeper: Keeper::Reference(server),
     })

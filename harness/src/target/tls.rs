@@ -7,7 +7,7 @@ use crate::source::{Field, Kind, Mistake, ReadError, SourceText, Table, Text};
 use crate::transport::{ClientCertificate, Roots, TlsSettings, TlsVersion};
 
 /// The words for the versions of TLS.
-const VERSIONS: &[&str] = &["1.2", "1.3"];
+pub(super) const VERSIONS: &[&str] = &["1.2", "1.3"];
 
 /// What the table may hold.
 pub(super) const TLS_FIELDS: &[Field] = &[
@@ -49,6 +49,14 @@ pub fn tls_version(word: &str) -> Option<TlsVersion> {
         "1.2" => Some(TlsVersion::Tls12),
         "1.3" => Some(TlsVersion::Tls13),
         _ => None,
+    }
+}
+
+/// The word for a version of TLS.
+pub const fn version_word(version: TlsVersion) -> &'static str {
+    match version {
+        TlsVersion::Tls12 => "1.2",
+        TlsVersion::Tls13 => "1.3",
     }
 }
 

@@ -5,6 +5,7 @@ use super::command::{self, LITERAL_MINUS_LIMIT};
 use super::mailbox::{Mailbox, Next};
 use super::response::{Condition, Response, parse};
 use crate::axes::{Encoding, Fault, Mechanism};
+use crate::protocol::capability_words::CapabilityWords;
 use crate::protocol::line::Frame;
 use crate::protocol::outcome::{Deviation, Deviations, Outcome, Reply, Stage};
 use crate::protocol::outgoing::Outgoing;
@@ -33,6 +34,8 @@ pub(crate) struct ImapLogin {
     secured: Option<Secured>,
     farewell: Option<Reply>,
     mailbox: Mailbox,
+    /// Where the server is asked what it can do once logged in, in the place of opening a mailbox: its words.
+    capabilities_after_login: Option<CapabilityWords>,
 }
 
 /// Whose answer is due.
@@ -41,6 +44,7 @@ enum Awaiting {
     Greeting,
     Capability,
     Login,
+    CapabilityAfterLogin,
     /// Whatever the mailbox is asked.
     Mailbox,
 }
@@ -57,6 +61,7 @@ impl ImapLogin {
             sasl: None,
             farewell: None,
             mailbox: Mailbox::default(),
+            capabilities_after_login: None,
             secured: None,
         }
     }
@@ -64,6 +69,11 @@ impl ImapLogin {
     /// Once logged in, delivers this message where there is no canary.
     pub(crate) fn deliver(&mut self, message: Vec<u8>) {
         self.mailbox.deliver(message);
+    }
+
+    /// Once logged in, asks what the server can do, and opens no mailbox.
+    pub(crate) fn ask_capabilities(&mut self) {
+        self.capabilities_after_login = Some(CapabilityWords::default());
     }
 
     /// TLS stands under the connection.
@@ -74,7 +84,7 @@ impl ImapLogin {
     pub(crate) fn stage(&self) -> Stage {
         match self.awaiting {
             Awaiting::Greeting => Stage::Greeting,
-            Awaiting::Capability => Stage::Capabilities,
+            Awaiting::Capability | Awaiting::CapabilityAfterLogin => Stage::Capabilities,
             Awaiting::Login => Stage::Login,
             Awaiting::Mailbox => self.mailbox.stage(),
         }
@@ -98,9 +108,14 @@ impl ImapLogin {
                 Ok(Step::Wait)
             }
             Response::Capability(words) => {
-                // Only before the login: afterwards nothing depends on them any more.
+                // Before the login, or where they are asked for: nothing else depends on them.
                 if self.awaiting == Awaiting::Capability {
                     self.capabilities = Capabilities::from_words(words);
+                }
+                if let (Awaiting::CapabilityAfterLogin, Some(known)) =
+                    (self.awaiting, &mut self.capabilities_after_login)
+                {
+                    known.take_anew(words);
                 }
                 Ok(Step::Wait)
             }
@@ -166,10 +181,18 @@ impl ImapLogin {
                 if let Some(unproven) = self.sasl.as_ref().and_then(Sasl::unproven) {
                     return Err(frame.deviation(unproven, 0));
                 }
+                if self.capabilities_after_login.is_some() {
+                    return Ok(self.command("CAPABILITY", Awaiting::CapabilityAfterLogin));
+                }
                 let open = self.mailbox.open();
                 self.command(open, Awaiting::Mailbox)
             }
             (Awaiting::Login, refusal) => self.conclude(refused(refusal)),
+            (Awaiting::CapabilityAfterLogin, _) => {
+                let mut words = self.capabilities_after_login.take().unwrap_or_default();
+                words.take_code(text);
+                self.conclude(Outcome::Surveyed(words.into_words()))
+            }
             (Awaiting::Mailbox, condition) => match self.mailbox.tagged(condition, text) {
                 Next::Command(command) => self.command(&command, Awaiting::Mailbox),
                 Next::Conclude(outcome) => self.conclude(outcome),

@@ -6,6 +6,7 @@ use super::apop;
 use super::response::{Response, message_count, multi_line, parse};
 use crate::axes::{Encoding, Fault, Mechanism};
 use crate::protocol::canary::canary_mailbox;
+use crate::protocol::capability_words::CapabilityWords;
 use crate::protocol::code::split_word;
 use crate::protocol::line::Frame;
 use crate::protocol::outcome::{Deviation, Deviations, Outcome, Proof, Stage};
@@ -47,6 +48,8 @@ pub(crate) struct Pop3Login {
     header: Vec<u8>,
     /// The answer to `STAT`.
     stat: Vec<u8>,
+    /// Where the server is asked what it can do once logged in, in the place of opening a mailbox: its words.
+    capabilities_after_login: Option<CapabilityWords>,
 }
 
 /// Whose answer is due.
@@ -59,6 +62,8 @@ enum Awaiting {
     Pass,
     Apop,
     Auth,
+    CapaAfterLogin,
+    CapaLinesAfterLogin,
     Stat,
     Top,
     TopLines,
@@ -78,7 +83,13 @@ impl Pop3Login {
             searched: Vec::new().into_iter(),
             header: Vec::new(),
             stat: Vec::new(),
+            capabilities_after_login: None,
         }
+    }
+
+    /// Once logged in, asks what the server can do, and opens no mailbox.
+    pub(crate) fn ask_capabilities(&mut self) {
+        self.capabilities_after_login = Some(CapabilityWords::default());
     }
 
     /// TLS stands under the connection.
@@ -89,7 +100,9 @@ impl Pop3Login {
     pub(crate) fn stage(&self) -> Stage {
         match self.awaiting {
             Awaiting::Greeting => Stage::Greeting,
-            Awaiting::Capa | Awaiting::CapaLines => Stage::Capabilities,
+            Awaiting::Capa | Awaiting::CapaLines | Awaiting::CapaAfterLogin | Awaiting::CapaLinesAfterLogin => {
+                Stage::Capabilities
+            }
             Awaiting::User | Awaiting::Pass | Awaiting::Apop | Awaiting::Auth => Stage::Login,
             Awaiting::Stat => Stage::Open,
             Awaiting::Top | Awaiting::TopLines | Awaiting::Uidl => Stage::Canary,
@@ -100,6 +113,7 @@ impl Pop3Login {
         match self.awaiting {
             Awaiting::CapaLines => return Ok(self.capability(frame)),
             Awaiting::TopLines => return Ok(self.header_line(frame)),
+            Awaiting::CapaLinesAfterLogin => return Ok(self.capability_after_login(frame)),
             _ => {}
         }
         Ok(match (self.awaiting, parse(frame, deviations)?) {
@@ -122,6 +136,7 @@ impl Pop3Login {
             (Awaiting::User, Response::Ok(_)) => self.pass(),
             (Awaiting::Pass | Awaiting::Apop | Awaiting::Auth, Response::Ok(_)) => match self.premature() {
                 Some(rule) => return Err(frame.deviation(rule, 0)),
+                None if self.capabilities_after_login.is_some() => self.command("CAPA", Awaiting::CapaAfterLogin),
                 None => self.command("STAT", Awaiting::Stat),
             },
             (Awaiting::User | Awaiting::Pass | Awaiting::Apop | Awaiting::Auth, Response::Err(reply)) => {
@@ -147,7 +162,12 @@ impl Pop3Login {
                 conclude_unnamed(if unique_id.is_empty() { self.stat.clone() } else { fingerprint(b"UIDL", unique_id) })
             }
             (Awaiting::Uidl, Response::Err(_)) => self.opened(),
-            (Awaiting::CapaLines | Awaiting::TopLines, _) => Step::Wait,
+            (Awaiting::CapaAfterLogin, Response::Ok(_)) => {
+                self.awaiting = Awaiting::CapaLinesAfterLogin;
+                Step::Wait
+            }
+            (Awaiting::CapaAfterLogin, Response::Err(_)) => self.surveyed(),
+            (Awaiting::CapaLines | Awaiting::TopLines | Awaiting::CapaLinesAfterLogin, _) => Step::Wait,
         })
     }
 
@@ -172,6 +192,21 @@ impl Pop3Login {
             }
         }
         Step::Wait
+    }
+
+    /// One line of the answer to `CAPA` after the login.
+    fn capability_after_login(&mut self, frame: &Frame<'_>) -> Step {
+        let Some(line) = multi_line(frame) else { return self.surveyed() };
+        if let Some(words) = &mut self.capabilities_after_login {
+            words.take_capa_line(line);
+        }
+        Step::Wait
+    }
+
+    /// What the server said that it can do.
+    fn surveyed(&mut self) -> Step {
+        let words = self.capabilities_after_login.take().unwrap_or_default();
+        conclude(Outcome::Surveyed(words.into_words()))
     }
 
     /// Looks at the next message; where there is none, the first one's unique-id has to do.

@@ -6,7 +6,7 @@ use super::super::narrow_glob::without_combination;
 use super::read::EarlierCase;
 use super::server::{Server, happened, one_line};
 use crate::plural::counted;
-use crate::scenario::Verdict;
+use crate::scenario::{SkipCode, Verdict};
 
 /// What has changed.
 #[derive(Debug, Default)]
@@ -22,6 +22,8 @@ pub struct Changes {
 enum Kind {
     Failing,
     Harmful,
+    Skipped,
+    Missing,
     Appeared,
     Otherwise,
     Passing,
@@ -62,6 +64,8 @@ impl Kind {
         match self {
             Self::Failing => "newly failing",
             Self::Harmful => "newly harmful",
+            Self::Skipped => "newly skipped",
+            Self::Missing => "missing",
             Self::Appeared => "appeared",
             Self::Otherwise => "changed",
             Self::Passing => "newly passing",
@@ -83,6 +87,8 @@ fn kind(before: Option<&EarlierCase>, after: Option<&EarlierCase>) -> Option<Kin
     let (before, after) = match (before, after) {
         (Some(before), Some(after)) => (before, after),
         (None, Some(_)) => return Some(Kind::Appeared),
+        // A case that decided something is not asked any more: whatever it would find now goes unseen.
+        (Some(before), None) if before.verdict != Verdict::Skip => return Some(Kind::Missing),
         (_, None) => return Some(Kind::Vanished),
     };
     let is_warned = after.verdict == Verdict::Warn && before.verdict != Verdict::Warn && !fails(before.verdict);
@@ -92,6 +98,9 @@ fn kind(before: Option<&EarlierCase>, after: Option<&EarlierCase>) -> Option<Kin
     if after.harm.is_some() && before.harm.is_none() && after.verdict != Verdict::Known {
         return Some(Kind::Harmful);
     }
+    if after.verdict == Verdict::Skip && passes(before.verdict) && !varies_by_run(after) {
+        return Some(Kind::Skipped);
+    }
     if passes(after.verdict) && !passes(before.verdict) {
         return Some(Kind::Passing);
     }
@@ -99,10 +108,15 @@ fn kind(before: Option<&EarlierCase>, after: Option<&EarlierCase>) -> Option<Kin
     (told(before) != told(after)).then_some(Kind::Otherwise)
 }
 
+/// Whether a skip tells nothing of the server: the measurement decided nothing this time.
+fn varies_by_run(case: &EarlierCase) -> bool {
+    case.skip.as_ref().is_some_and(SkipCode::varies_by_run)
+}
+
 /// A case that is new is as bad as one that fails newly, where it fails: nobody has looked at it yet.
 fn is_worse(kind: Kind, after: Option<&EarlierCase>) -> bool {
     match kind {
-        Kind::Failing | Kind::Harmful => true,
+        Kind::Failing | Kind::Harmful | Kind::Skipped | Kind::Missing => true,
         Kind::Appeared => after.is_some_and(|case| fails(case.verdict)),
         Kind::Otherwise | Kind::Passing | Kind::Vanished => false,
     }
@@ -125,6 +139,21 @@ mod tests {
     use super::super::read::{EarlierRun, read_run};
     use super::super::server::servers;
     use super::*;
+
+    #[test]
+    fn a_measurement_that_decides_nothing_is_no_news_of_the_server() {
+        let line = |verdict: &str, skip: &str| {
+            let text = format!(
+                "{{\"id\":\"a/x[imap]\",\"target\":\"t\",\"verdict\":\"{verdict}\",\"expected\":\"x\"{skip}}}\n"
+            );
+            [read_run("r", text.as_bytes()).unwrap()]
+        };
+        let old = line("pass", "");
+        let worse = |skip: &str| changes(&servers(&old)[0], &servers(&line("skip", skip))[0]).worse;
+        assert_eq!(worse(",\"skip\":\"inconclusive:time:a/x\""), 0);
+        assert_eq!(worse(",\"skip\":\"not-offered:AUTH=PLAIN:imap:tls\""), 1);
+        assert_eq!(worse(""), 1);
+    }
 
     fn run(cases: &[(&str, &str, &str)]) -> EarlierRun {
         let line = |(id, verdict, outcome): &(&str, &str, &str)| {
@@ -152,7 +181,10 @@ mod tests {
         assert_eq!(of("fail", "pass"), (0, vec![Kind::Passing]));
         assert_eq!(of("known", "fixed"), (0, vec![Kind::Passing]));
         assert_eq!(of("pass", "known"), (0, vec![Kind::Otherwise]));
-        assert_eq!(of("pass", "skip"), (0, vec![Kind::Otherwise]));
+        assert_eq!(of("pass", "skip"), (1, vec![Kind::Skipped]));
+        assert_eq!(of("fixed", "skip"), (1, vec![Kind::Skipped]));
+        assert_eq!(of("fail", "skip"), (0, vec![Kind::Otherwise]));
+        assert_eq!(of("skip", "pass"), (0, vec![Kind::Passing]));
         assert_eq!(of("pass", "pass"), (0, vec![]));
     }
 
@@ -160,7 +192,8 @@ mod tests {
     fn cases_come_and_go() {
         let (old, new) =
             ([("a", "pass", "bad"), ("b", "fail", "bad")], [("a", "pass", "rejected"), ("c", "fail", "bad")]);
-        assert_eq!(between(&old, &new), (1, vec![Kind::Appeared, Kind::Otherwise, Kind::Vanished]));
-        assert_eq!(between(&old, &[("a", "pass", "bad"), ("d", "pass", "bad")]).0, 0);
+        assert_eq!(between(&old, &new), (2, vec![Kind::Missing, Kind::Appeared, Kind::Otherwise]));
+        assert_eq!(between(&old, &[("a", "pass", "bad"), ("d", "pass", "bad")]).0, 1);
+        assert_eq!(between(&[("a", "skip", ""), ("b", "pass", "")], &[("b", "pass", "")]), (0, vec![Kind::Vanished]));
     }
 }

@@ -11,3 +11,4 @@ pub use change::{Changes, changes};
 pub use dossier::{Dossier, dossiers};
 pub use read::{EarlierCase, EarlierError, EarlierRun, Ending, read_run};
 pub use server::{Server, servers};
+pub(super) use steady::steady;

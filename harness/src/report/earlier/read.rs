@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read as _};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny};
 
-use crate::scenario::Verdict;
+use crate::scenario::{SkipCode, Verdict};
 
 /// The longest line, in octets. A transcript is bounded to far less when it is written.
 const LONGEST_LINE: u64 = 64 << 20;
@@ -69,6 +69,9 @@ pub struct EarlierCase {
     /// Why it is not a pass.
     #[serde(default, deserialize_with = "some_text")]
     pub reason: Option<String>,
+    /// The stable code of the reason for which it was skipped; nothing where none of ours has it.
+    #[serde(default, deserialize_with = "skip_code")]
+    pub skip: Option<SkipCode>,
     /// The mailbox that opened.
     #[serde(default, deserialize_with = "some_text")]
     pub mailbox: Option<String>,
@@ -296,6 +299,10 @@ fn some_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Er
 
 fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     Vec::<String>::deserialize(from).map(|texts| texts.iter().map(|text| harmless(text)).collect())
+}
+
+fn skip_code<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SkipCode>, D::Error> {
+    Ok(Option::<String>::deserialize(from)?.as_deref().and_then(SkipCode::parse))
 }
 
 fn verdict<'de, D: Deserializer<'de>>(from: D) -> Result<Verdict, D::Error> {

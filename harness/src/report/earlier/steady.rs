@@ -11,7 +11,7 @@ const DAYS: [&str; 7] = ["Mon,", "Tue,", "Wed,", "Thu,", "Fri,", "Sat,", "Sun,"]
 const MEANING: &str = "   = ";
 
 /// The text without what varies.
-pub(super) fn steady(text: &str) -> String {
+pub(in crate::report) fn steady(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let mut shown = Vec::with_capacity(lines.len());
     for (at, line) in lines.iter().enumerate() {

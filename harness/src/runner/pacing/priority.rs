@@ -51,15 +51,14 @@ pub(super) fn by_information(candidates: &[Candidate<'_>]) -> Vec<usize> {
     // Of cases that add as much, no scenario comes before another: a fixed shuffle takes from each of them.
     let mut shuffled: Vec<usize> = (0..candidates.len()).collect();
     shuffled.sort_by_key(|&index| (fixed_hash(candidates.get(index)), index));
-    let rank: HashMap<usize, usize> = shuffled.into_iter().enumerate().map(|(rank, index)| (index, rank)).collect();
-    let ranked = |index: usize| Reverse((rank.get(&index).copied(), index));
-    let mut waiting: BinaryHeap<(u64, Reverse<(Option<usize>, usize)>)> =
-        (0..candidates.len()).map(|index| (gain(index, &covered), ranked(index))).collect();
+    let mut waiting: BinaryHeap<(u64, Reverse<usize>)> =
+        shuffled.iter().enumerate().map(|(rank, &index)| (gain(index, &covered), Reverse(rank))).collect();
     let mut order = Vec::with_capacity(candidates.len());
-    while let Some((known, Reverse((_, index)))) = waiting.pop() {
+    while let Some((known, Reverse(rank))) = waiting.pop() {
+        let Some(&index) = shuffled.get(rank) else { continue };
         let now = gain(index, &covered);
         if now < known {
-            waiting.push((now, ranked(index)));
+            waiting.push((now, Reverse(rank)));
             continue;
         }
         covered.extend(properties.get(index).into_iter().flatten().copied());

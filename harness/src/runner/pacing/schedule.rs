@@ -17,9 +17,9 @@ use crate::runner::paired::FIRST_PAIRS;
 use crate::runner::place::Place;
 use crate::runner::plan::Planned;
 use crate::runner::question::Request;
-use crate::runner::resolved_case::{NotAsked, ResolvedCase, resolve};
+use crate::runner::resolved_case::{ResolvedCase, resolve};
 use crate::runner::survey::Survey;
-use crate::scenario::{Expectation, Expected, Scenario};
+use crate::scenario::{Expectation, Expected, Judgement, Scenario};
 
 /// Which part of a plan is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,7 +66,7 @@ pub(in crate::runner) struct Schedule {
     /// Comparisons of times, which nothing else may disturb: after everything else, one by one.
     pub quiet: Vec<WorkItem>,
     /// Cases that cannot be asked, each with the reason.
-    pub not_asked: Vec<(Planned, NotAsked)>,
+    pub not_asked: Vec<(Planned, Judgement)>,
     /// How many cases were left out because each costs an account a failed login.
     pub beyond_budget: usize,
     /// How many cases `--smoke` left out.
@@ -241,7 +241,7 @@ fn entry(
                 (&login.name, &login.authzid, login.password.expose()),
                 planned.case().filter(|_| resolved.shows_certificate).map(|_| planned.role()),
             );
-            Some((keys.0.hash_one(&sent), keys.1.hash_one(&sent)))
+            Some((keys.0.hash_one(sent), keys.1.hash_one(sent)))
         }
         _ => None,
     };

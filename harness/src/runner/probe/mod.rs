@@ -1,10 +1,13 @@
-//! What is found out about a server before the cases.
+//! What is found out about a server by conversations that are no cases.
 
 mod broken_tls;
 mod discovery;
 mod explorer;
+mod plaintext_passwords;
 mod refused_login;
 mod security;
+mod server_state;
+mod tls_versions;
 
 pub(super) use broken_tls::BrokenTls;
 pub use discovery::{
@@ -15,3 +18,4 @@ pub use refused_login::RefusedLogin;
 pub(super) use refused_login::is_about_credentials;
 pub use security::{SecurityShortfall, UnmetSecurity};
 pub(super) use security::{advertises_starttls, own_securities, refuses_plaintext, upgrade_notes};
+pub(super) use server_state::observe;
