@@ -77,7 +77,7 @@ async fn the_file_is_taken_by_check_and_by_run() {
         "login by imap scram-sha-256-plus: opened",
         "login by pop3 apop: opened",
         "is refused after",
-        "dialect opaque",
+        "dialect unknown",
         "wrote localhost.toml",
         "loginspec run --target localhost.toml --smoke",
     ] {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::exit_code::CliError;
+use super::help::REPORTS;
 use super::new_file::NewFile;
 use super::prepared::Prepared;
 use crate::report::{Accept, Accepted, AcceptedRecord};
@@ -18,20 +19,20 @@ use crate::target::{
 /// What stands on the command line about what is known of the target.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct BaselineArgs {
-    /// Take what this run shows as what is expected from now on: known deviations, capabilities, skips.
+    /// Record what this run shows as expected from now on: known deviations, capabilities, skips.
     ///
     /// Without FILE, or with the target's own file, the target file is updated in place: `[[known]]` records are added and
     /// `[expect]` is written; everything else in it stays. Another FILE must not exist yet. Security findings are left out.
-    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[arg(help_heading = REPORTS, long, value_name = "FILE", num_args = 0..=1)]
     accept: Option<Option<PathBuf>>,
-    /// With --accept: accept security findings too.
-    #[arg(long, requires = "accept")]
+    /// Record security findings too, with --accept.
+    #[arg(help_heading = REPORTS, long, requires = "accept")]
     accept_security: bool,
-    /// A skip that the target's skip baseline does not list is a failure; the default where the target has a baseline.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Fail on a skip that the target file's skip baseline does not list [default: true if there is a baseline].
+    #[arg(help_heading = REPORTS, long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     no_new_skips: Option<bool>,
-    /// Skips that the target's skip baseline does not list are no failures; the same as --no-new-skips=false.
-    #[arg(long, conflicts_with = "no_new_skips")]
+    /// Allow skips that the skip baseline does not list; the same as --no-new-skips=false.
+    #[arg(help_heading = REPORTS, long, conflicts_with = "no_new_skips")]
     allow_new_skips: bool,
 }
 

@@ -32,7 +32,7 @@ pub(super) struct CheckArgs {
     #[arg(help_heading = FILES, long, value_name = "FILE")]
     directory: Option<PathBuf>,
     /// Also reject records of target files whose reasons still say FILL IN, as `run --accept` writes them.
-    #[arg(long)]
+    #[arg(help_heading = FILES, long)]
     strict: bool,
 }
 

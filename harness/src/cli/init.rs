@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -13,10 +14,14 @@ use super::new_file::NewFile;
 use super::quick::{QuickArgs, WireArgs};
 use super::run::duration;
 use crate::axes::{Mechanism, Protocol, Security};
-use crate::identity::{Access, RecognizedDialect, UNKNOWN_DIALECT, account_fields, escape, recognize_dialect};
-use crate::report::offers;
-use crate::runner::{Candidate, Discovery, DiscoveryError, DiscoveryOptions, discover};
-use crate::target::{Endpoint, Origin, Passwords, QuickTarget, find_dialect, quick_target, with_usual_port};
+use crate::identity::{Access, Account, RecognizedDialect, UNKNOWN_DIALECT, account_fields, escape, recognize_dialect};
+use crate::report::{Reports, offers};
+use crate::runner::{Candidate, Discovery, DiscoveryError, DiscoveryOptions, Plan, RunOptions, discover, run};
+use crate::source::SourceText;
+use crate::target::{
+    Endpoint, Expectations, Observed, Origin, Passwords, QuickTarget, find_dialect, quick_target, read_target,
+    remote_target, with_usual_port,
+};
 use crate::transport::{Deadlines, TlsSettings};
 
 /// The longest that is waited for a connection to stand.
@@ -113,7 +118,9 @@ pub(super) fn init(args: InitArgs) -> Result<ExitStatus, CliError> {
         password: &password,
         wire: &args.wire,
     };
-    let text = text(&described)?;
+    let mut text = text(&described)?;
+    let observed = runtime.block_on(observe(&text, account, &args.wire, deadlines))?;
+    text.push_str(&observed.map(|observed| Expectations::of(&observed, None).to_toml()).unwrap_or_default());
     match file {
         Some(mut file) => {
             let failed = |source| CliError::Report { name: output.display().to_string(), source };
@@ -128,6 +135,29 @@ pub(super) fn init(args: InitArgs) -> Result<ExitStatus, CliError> {
         }
     }
     Ok(ExitStatus::Success)
+}
+
+/// Observes the server that a target file describes: what it offers in each state, before and after the login. `None` if it
+/// no longer answers.
+async fn observe(
+    text: &str,
+    account: &Account,
+    wire: &WireArgs,
+    deadlines: Deadlines,
+) -> Result<Option<Observed>, CliError> {
+    let file = read_target(&SourceText::new("the new target file", text), Path::new(""), Passwords::Ignore, true)?;
+    let dialect = find_dialect(&file.dialect)?;
+    let mut target = remote_target(file, dialect);
+    wire.apply(&mut target)?;
+    for described in &mut Arc::make_mut(&mut target.directory).accounts {
+        described.password = account.password.clone();
+    }
+    // Without cases a run only looks at the server.
+    let plan = Plan { observes: true, ..Plan::default() };
+    let (_sender, interrupt) = tokio::sync::watch::channel(false);
+    let options = RunOptions::new(deadlines, interrupt);
+    let summary = run(plan, &[Arc::new(target)], options, &mut Reports::default()).await?;
+    Ok(summary.observed.into_iter().next().map(|(_, observed)| observed))
 }
 
 /// Where the server may listen.

@@ -49,7 +49,6 @@ pub(super) fn text(described: &Described<'_>) -> Result<String, CliError> {
     text.push_str(&tls(described.wire)?);
     text.push_str(&account(described)?);
     text.push_str(&limits(described.discovery));
-    text.push_str(&expectations(described.discovery));
     Ok(text)
 }
 
@@ -145,11 +144,6 @@ fn limits(discovery: &Discovery) -> String {
         None => {}
     }
     text
-}
-
-/// The `[expect]` table: what the server must go on to offer, from the state that was observed.
-fn expectations(_discovery: &Discovery) -> String {
-    String::new()
 }
 
 /// The whole path: the target file may lie in another folder than the one where the command was given.

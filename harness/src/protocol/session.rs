@@ -1,5 +1,7 @@
 //! One conversation with a server, from its greeting to its outcome.
 
+use std::sync::Arc;
+
 use super::dialogue::{Dialogue, DialogueStep};
 use super::fresh::Fresh;
 use super::imap::ImapLogin;
@@ -37,6 +39,9 @@ pub struct Login {
     pub fault: Option<Fault>,
     /// What makes this login differ from the next.
     pub fresh: Fresh,
+    /// What the server is known to offer on such a connection, as its capabilities with spaces between them: the session
+    /// does not ask then. Each mechanism of POP3 stands there as IMAP says it, `AUTH=PLAIN`.
+    pub known_capabilities: Option<Arc<[u8]>>,
     /// The name by which the server is reached, for mechanisms that name it (DIGEST-MD5's `digest-uri`).
     pub host: Option<String>,
 }
@@ -54,6 +59,7 @@ impl Login {
             password,
             fault: None,
             fresh: Fresh::default(),
+            known_capabilities: None,
             host: None,
         }
     }

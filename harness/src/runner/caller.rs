@@ -155,7 +155,11 @@ impl Caller<'_> {
     /// One conversation as it comes, with nonces of its own.
     pub async fn once(&self, request: &Request, deadlines: Deadlines) -> Result<Conversation, String> {
         let session = match request {
-            Request::Login(login) => Session::login(Login { fresh: fresh()?, ..login.clone() }),
+            Request::Login(login) => {
+                // The survey asked already: one round trip less, where the greeting does not say it either.
+                let known_capabilities = if self.gate.is_idle() { None } else { self.survey.capabilities(self.place) };
+                Session::login(Login { fresh: fresh()?, known_capabilities, ..login.clone() })
+            }
             Request::Dialogue(steps) => Session::dialogue(self.endpoint.protocol, self.security, steps.clone()),
         };
         let from = From { source: self.gate.source(self.place), certified: self.certified };

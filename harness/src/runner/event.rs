@@ -82,6 +82,8 @@ pub struct SurveyFacts {
     pub offers: Vec<String>,
     /// Why it said nothing.
     pub trouble: Option<String>,
+    /// Why it cannot be reached, if it cannot: one of [`Summary::unreachable`].
+    pub unreachable: Option<String>,
 }
 
 /// Everything about one finished case. Nothing in it holds a password.

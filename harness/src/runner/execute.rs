@@ -9,23 +9,22 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::again::ask_again;
-use super::caller::{Pass, PutOff};
+use super::caller::Pass;
 use super::checks::{Prints, check_first, check_last};
-use super::event::{CaseReport, LeftOut, Reporter, RunEvent, Stopped, Summary, TargetFacts};
-use super::findings::{Findings, Settled};
+use super::event::{Reporter, RunEvent, Stopped, Summary, TargetFacts};
 use super::governor::{Gate, Governor};
 use super::growth::GrowthWatch;
-use super::judging::{Observations, SkipBaselines};
+use super::judging::Observations;
 use super::lock::locks_mailboxes;
-use super::pacing::{Extent, Pace, Schedule, WorkItem, schedule};
+use super::pacing::{Extent, Pace, Schedule, schedule};
 use super::place::Place;
 use super::plan::{Plan, Planned};
+use super::result_collector::{ResultCollector, left_out, planned_by_scenario, tell};
 use super::sanity::{NOBODY, NOBODY_ODD, time_refusal};
-use super::settle::{Siblings, Tested, unasked};
+use super::settle::Tested;
 use super::survey::Survey;
 use super::workers::{Batch, Collect, Ended, Found, Workers, interrupted};
 use crate::axes::Protocol;
-use crate::scenario::Scenario;
 use crate::target::Target;
 use crate::transport::Deadlines;
 
@@ -121,7 +120,7 @@ pub async fn run(
     let schedule = schedule(list, &governor, &survey, options.extent, options.shares_answers);
     summary.planned = schedule.planned() + expectations.len();
     let pace = Arc::new(Pace::of(&schedule, &governor, governor.most(options.jobs)));
-    let scenarios = schedule.scenarios(&scenarios);
+    let scenarios = schedule.scenarios(&scenarios, &expectations);
     reporter.event(&RunEvent::Scheduled {
         cases: summary.planned,
         scenarios: &scenarios,
@@ -139,18 +138,10 @@ pub async fn run(
     }
     let tested = Tested { targets, troubled: troubled(survey.places(), targets, &summary) };
     let planned = planned_by_scenario(&scenarios);
-    let mut collector = ResultCollector {
-        siblings: Siblings::new(schedule.cases(), prints.clone()),
-        findings: Findings::new(schedule.cases().chain(schedule.not_asked.iter().map(|(planned, _)| planned))),
-        baselines: SkipBaselines::default(),
-        tested: &tested,
-        put_off: Vec::new(),
-        pace: Arc::clone(&pace),
-        max_failures: options.max_failures,
-        finished,
-        summary: &mut summary,
-        reporter,
-    };
+    let pace_of_run = Arc::clone(&pace);
+    let mut collector =
+        ResultCollector::new(&schedule, prints.clone(), &tested, pace_of_run, finished, &mut summary, &mut *reporter)
+            .with_max_failures(options.max_failures);
     let conversations = Arc::new(AtomicUsize::new(0));
     let growth = GrowthWatch::begin(&governor);
     let mut workers = Workers {
@@ -220,87 +211,6 @@ async fn ask_everything(
     }
     let put_off = std::mem::take(&mut collector.put_off);
     ask_again(workers, put_off, pace, collector, jobs).await
-}
-
-/// Where what was found becomes reports: judged, with its siblings where they must come to the same, and told together
-/// with the nearest that passed.
-struct ResultCollector<'t, 'r> {
-    siblings: Siblings,
-    findings: Findings,
-    baselines: SkipBaselines,
-    tested: &'t Tested<'t>,
-    /// What is to be asked again.
-    put_off: Vec<(WorkItem, PutOff)>,
-    pace: Arc<Pace>,
-    max_failures: Option<usize>,
-    /// The scenarios of the cases that have a verdict, as pointers.
-    finished: Vec<usize>,
-    summary: &'r mut Summary,
-    reporter: &'r mut dyn Reporter,
-}
-
-impl Collect for ResultCollector<'_, '_> {
-    fn found(&mut self, found: Found) -> io::Result<bool> {
-        let settled: Vec<Settled> = match found {
-            Found::Answered(answered, _) => self.siblings.settle(*answered, self.tested),
-            Found::Unasked(planned, judgement) => {
-                let mut settled = self.siblings.drop_out(&planned, self.tested);
-                settled.extend(unasked(planned, self.tested, judgement));
-                settled
-            }
-            Found::PutOff(item, why) => {
-                self.put_off.push((item, why));
-                Vec::new()
-            }
-        };
-        for report in self.told(settled) {
-            tell(&report, self.summary, &mut self.finished, self.reporter)?;
-        }
-        Ok(self.max_failures.is_none_or(|most| self.summary.unexpected() < most))
-    }
-
-    fn progress(&mut self) -> io::Result<()> {
-        self.reporter.event(&RunEvent::Progress(&self.pace.progress()))
-    }
-}
-
-impl ResultCollector<'_, '_> {
-    /// What can be told of judged cases now, after a look at the skip baseline.
-    fn told(&mut self, settled: Vec<Settled>) -> Vec<CaseReport> {
-        let mut reports = Vec::new();
-        for mut settled in settled {
-            let index = settled.planned.target;
-            if let Some(target) = self.tested.targets.get(index) {
-                self.baselines.apply(&mut settled.report, index, target);
-            }
-            reports.extend(self.findings.take(settled));
-        }
-        reports
-    }
-
-    /// What still waits when the run has ended, however it has.
-    fn rest(&mut self) -> Vec<CaseReport> {
-        let settled = self.siblings.rest(self.tested);
-        let mut reports = self.told(settled);
-        reports.extend(self.findings.rest());
-        reports
-    }
-}
-
-/// How many cases of each scenario are planned, by the scenario's pointer.
-fn planned_by_scenario(scenarios: &[(Arc<Scenario>, usize)]) -> Vec<(usize, String, usize)> {
-    let row =
-        |(scenario, cases): &(Arc<Scenario>, usize)| (Arc::as_ptr(scenario) as usize, scenario.id.clone(), *cases);
-    scenarios.iter().map(row).collect()
-}
-
-/// The cases that were planned and have no verdict, by scenario.
-fn left_out(planned: &[(usize, String, usize)], finished: &[usize]) -> Vec<LeftOut> {
-    let row = |(pointer, id, cases): &(usize, String, usize)| {
-        let done = finished.iter().filter(|finished| *finished == pointer).count();
-        (done < *cases).then(|| LeftOut { scenario: id.clone(), cases: cases - done })
-    };
-    planned.iter().filter_map(row).collect()
 }
 
 /// Waits until tasks that were given up hold on to the targets no longer: whoever started one wants to stop it.
@@ -375,19 +285,6 @@ fn lessons(gate: &Gate) -> Vec<String> {
         ));
     }
     lessons
-}
-
-fn tell(
-    report: &CaseReport,
-    summary: &mut Summary,
-    finished: &mut Vec<usize>,
-    reporter: &mut dyn Reporter,
-) -> io::Result<()> {
-    if let Some(count) = summary.counts.get_mut(report.verdict as usize) {
-        *count += 1;
-    }
-    finished.push(Arc::as_ptr(&report.scenario) as usize);
-    reporter.event(&RunEvent::CaseFinished(report))
 }
 
 /// Where the login that must work does not.

@@ -32,6 +32,7 @@ mod probe;
 mod question;
 mod refusal;
 mod resolved_case;
+mod result_collector;
 mod rules;
 mod sanity;
 mod second_look;

@@ -99,9 +99,10 @@ pub(super) async fn check(
     );
     match outcome {
         // A refusal of the unprotected connection says nothing of the password.
-        Outcome::Rejected(reply)
-            if is_about_credentials(&reply) && !(security == Security::Plaintext && reply.wants_protection()) =>
-        {
+        Outcome::Rejected(reply) if security == Security::Plaintext && reply.wants_protection() => {
+            SanityResult::Trouble(reason)
+        }
+        Outcome::Rejected(reply) if is_about_credentials(&reply) => {
             let refused = RefusedLogin {
                 target: target.name.clone(),
                 role: account.role.clone(),

@@ -260,6 +260,14 @@ impl Survey {
         }
     }
 
+    /// The capabilities at a place, with spaces between them; `None` if the server does not say what it offers.
+    pub fn capabilities(&self, place: Place) -> Option<Arc<[u8]>> {
+        match self.found.get(&place) {
+            Some(Found::Offers(words)) if !words.is_empty() => Some(words.join(" ").into_bytes().into()),
+            _ => None,
+        }
+    }
+
     /// Why a case makes no sense at this place.
     pub fn reason_to_skip(&self, case: &Case, place: Place) -> Option<SkipReason> {
         let security = place.2;
@@ -283,7 +291,12 @@ impl Survey {
         let facts = |&(index, protocol, security): &Place| {
             let target = targets.get(index)?;
             let (endpoint, _) = target.endpoint_without_secrets(protocol, Some(security)).ok()?;
-            let (offers, trouble) = match self.found.get(&(index, protocol, security))? {
+            let found = self.found.get(&(index, protocol, security))?;
+            let unreachable = match found {
+                Found::Unreachable(reason) => Some(reason.clone()),
+                _ => None,
+            };
+            let (offers, trouble) = match found {
                 Found::Offers(words) => (words.clone(), None),
                 Found::NotSecured(what) => (Vec::new(), Some(format!("does not offer {what}"))),
                 Found::Unknown(reason) => (Vec::new(), Some(reason.clone())),
@@ -291,7 +304,7 @@ impl Survey {
                 Found::Unreachable(_) => (Vec::new(), Some("unreachable".to_string())),
             };
             let (target, address) = (target.name.clone(), endpoint.address.clone());
-            Some(SurveyFacts { target, protocol, address, security, offers, trouble })
+            Some(SurveyFacts { target, protocol, address, security, offers, trouble, unreachable })
         };
         self.places.iter().filter_map(facts).collect()
     }

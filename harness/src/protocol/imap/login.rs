@@ -148,6 +148,10 @@ impl ImapLogin {
                     self.capabilities = capabilities;
                     return Ok(self.log_in());
                 }
+                if let Some(known) = &self.login.known_capabilities {
+                    self.capabilities = Capabilities::from_words(known);
+                    return Ok(self.log_in());
+                }
                 Ok(self.command("CAPABILITY", Awaiting::Capability))
             }
             Response::Status(Condition::Preauth, _) => {

@@ -52,6 +52,23 @@ fn broken_rule(outcome: &Outcome) -> (&'static str, Stage) {
 const FETCH: &str = "FETCH 1:1 (BODY.PEEK[HEADER.FIELDS (X-LOGINSPEC-MAILBOX)])";
 
 #[test]
+fn known_capabilities_are_not_asked_for() {
+    let login = |known: &str| Login {
+        known_capabilities: Some(known.as_bytes().into()),
+        ..Login::new(Protocol::Imap, Mechanism::Plain, "User1", Password::new("Secret-User1"))
+    };
+    let known = "IMAP4REV1 AUTH=PLAIN";
+    let outcome = play(
+        Session::login(login(known)),
+        "S: * OK ready\nC: a1 AUTHENTICATE PLAIN\nS: a1 NO no\nC: a2 LOGOUT\nS: a2 OK\n",
+    );
+    assert_eq!(outcome, Outcome::Rejected(reply("no")));
+    // What the greeting says counts, for it is newer.
+    let greeting = "S: * OK [CAPABILITY IMAP4rev1] ready\nC: a1 LOGOUT\nS: a1 OK\n";
+    assert_eq!(play(Session::login(login(known)), greeting), Outcome::NotOffered("AUTH=PLAIN".into()));
+}
+
+#[test]
 fn the_canary_names_the_mailbox() {
     let outcome = after_login(&format!(
         "S: * CAPABILITY IMAP4rev1 IDLE

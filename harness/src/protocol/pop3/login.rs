@@ -120,7 +120,10 @@ impl Pop3Login {
             (Awaiting::Greeting, Response::Ok(text)) => match self.login.mechanism {
                 Mechanism::Login => self.user(),
                 Mechanism::Apop => self.apop(frame, text, deviations),
-                _ => self.command("CAPA", Awaiting::Capa),
+                _ => match self.learn_known_capabilities() {
+                    true => self.begin(),
+                    false => self.command("CAPA", Awaiting::Capa),
+                },
             },
             (Awaiting::Greeting, Response::Err(reply)) => {
                 Step::Finish(Outcome::Closed { stage: Stage::Greeting, farewell: Some(reply) })
@@ -173,15 +176,7 @@ impl Pop3Login {
 
     /// One line of the answer to `CAPA`: `SASL`, then the mechanisms (RFC 5034 §3).
     fn capability(&mut self, frame: &Frame<'_>) -> Step {
-        let Some(line) = multi_line(frame) else {
-            // Only what is offered can be denied.
-            let denies = self.login.fault == Some(Fault::ChannelBindingDowngrade);
-            return match (self.offers_mechanism, self.offers_plus) {
-                (false, _) => self.not_offered(""),
-                (true, false) if denies => self.not_offered("-PLUS"),
-                (true, _) => self.auth(),
-            };
-        };
+        let Some(line) = multi_line(frame) else { return self.begin() };
         let mut words = line.split(|octet| *octet == b' ');
         if words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"SASL")) {
             let name = self.login.mechanism.sasl_name().unwrap_or_default();
@@ -207,6 +202,28 @@ impl Pop3Login {
     fn surveyed(&mut self) -> Step {
         let words = self.capabilities_after_login.take().unwrap_or_default();
         conclude(Outcome::Surveyed(words.into_words()))
+    }
+
+    /// Takes over what the server is known to offer; `false` if nothing is known.
+    fn learn_known_capabilities(&mut self) -> bool {
+        let Some(known) = &self.login.known_capabilities else { return false };
+        let name = format!("AUTH={}", self.login.mechanism.sasl_name().unwrap_or_default());
+        let plus = format!("{name}-PLUS");
+        let holds =
+            |wanted: &str| known.split(|octet| *octet == b' ').any(|word| word.eq_ignore_ascii_case(wanted.as_bytes()));
+        (self.offers_mechanism, self.offers_plus) = (holds(&name), holds(&plus));
+        true
+    }
+
+    /// Begins the exchange if the mechanism is offered.
+    fn begin(&mut self) -> Step {
+        // Only what is offered can be denied.
+        let denies = self.login.fault == Some(Fault::ChannelBindingDowngrade);
+        match (self.offers_mechanism, self.offers_plus) {
+            (false, _) => self.not_offered(""),
+            (true, false) if denies => self.not_offered("-PLUS"),
+            (true, _) => self.auth(),
+        }
     }
 
     /// Looks at the next message; where there is none, the first one's unique-id has to do.

@@ -45,6 +45,20 @@ fn unnamed(fingerprint: &str) -> Outcome {
 }
 
 #[test]
+fn known_capabilities_are_not_asked_for() {
+    let session = |known: &str| {
+        Session::login(Login {
+            known_capabilities: Some(known.as_bytes().into()),
+            ..Login::new(Protocol::Pop3, Mechanism::Plain, "User1", Password::new("Secret-User1"))
+        })
+    };
+    let refused = play(session("UIDL AUTH=PLAIN"), "S: +OK ready\nC: AUTH PLAIN\nS: -ERR no\nC: QUIT\nS: +OK\n");
+    assert_eq!(refused, Outcome::Rejected(reply("no")));
+    let lacking = play(session("UIDL"), "S: +OK ready\nC: QUIT\nS: +OK\n");
+    assert!(matches!(lacking, Outcome::NotOffered(_)), "{lacking:?}");
+}
+
+#[test]
 fn the_canary_names_the_mailbox() {
     let outcome = after_pass(
         "S: +OK maildrop locked

@@ -168,7 +168,10 @@ impl<W: Write> Human<W> {
         let is_unasked = case.verdict == Verdict::Error && case.outcome.is_none();
         match (case.verdict, &case.known) {
             (Verdict::Known, Some(known)) => closing.known.add(&finding::recorded(known)),
-            (Verdict::Skip, _) => closing.skipped.add(&case.reason),
+            (Verdict::Skip, _) => {
+                let code = case.skip.as_ref().map(|code| format!(" [{code}]")).unwrap_or_default();
+                closing.skipped.add(&format!("{}{code}", case.reason));
+            }
             // Why nothing could be asked is told once, not once for each case.
             (Verdict::Error, _) if is_unasked => closing.unasked.add(&case.reason),
             _ => {}

@@ -56,7 +56,7 @@ impl NotAsked {
         let mut errors = Vec::new();
         let mut told: Vec<String> = Vec::new();
         for target in &summary.targets {
-            errors.extend(self.unreachable(&target.name, surveys, summary, &mut told));
+            errors.extend(self.unreachable(&target.name, surveys, &mut told));
         }
         for ((target, reason), cases) in self.0 {
             errors.push(RunError {
@@ -117,21 +117,11 @@ impl NotAsked {
     }
 
     /// The one error for all addresses of a target that could not be reached.
-    fn unreachable(
-        &mut self,
-        target: &str,
-        surveys: &[SurveyFacts],
-        summary: &Summary,
-        told: &mut Vec<String>,
-    ) -> Option<RunError> {
+    fn unreachable(&mut self, target: &str, surveys: &[SurveyFacts], told: &mut Vec<String>) -> Option<RunError> {
         let (mut addresses, mut reasons, mut cases) = (Vec::new(), Vec::new(), Cases::default());
         for survey in surveys.iter().filter(|survey| survey.target == target) {
-            let Some(reason) = &survey.trouble else { continue };
+            let Some(reason) = &survey.unreachable else { continue };
             let not_asked = self.0.remove(&(target.to_string(), reason.clone()));
-            // A server that is there and does not say what it offers has trouble, too.
-            if not_asked.is_none() && !summary.unreachable.contains(reason) {
-                continue;
-            }
             cases.add(not_asked.unwrap_or_default());
             let address = format!("{} ({})", survey.address, survey.protocol);
             if !addresses.contains(&address) {

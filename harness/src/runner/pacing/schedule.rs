@@ -198,10 +198,15 @@ impl Schedule {
         self.cases().count() + self.not_asked.len()
     }
 
-    /// How many cases of each scenario get a verdict, in the order of `scenarios`.
-    pub fn scenarios(&self, scenarios: &[(Arc<Scenario>, usize)]) -> Vec<(Arc<Scenario>, usize)> {
+    /// How many cases of each scenario get a verdict, those of `[expect]` included, in the order of `scenarios`.
+    pub fn scenarios(
+        &self,
+        scenarios: &[(Arc<Scenario>, usize)],
+        expectations: &[Planned],
+    ) -> Vec<(Arc<Scenario>, usize)> {
         let mut counts: HashMap<usize, usize> = HashMap::new();
-        for planned in self.cases().chain(self.not_asked.iter().map(|(planned, _)| planned)) {
+        let not_asked = self.not_asked.iter().map(|(planned, _)| planned);
+        for planned in self.cases().chain(not_asked).chain(expectations) {
             *counts.entry(Arc::as_ptr(&planned.scenario) as usize).or_default() += 1;
         }
         let counted = |(scenario, _): &(Arc<Scenario>, usize)| {
