@@ -120,7 +120,9 @@ pub(super) fn init(args: InitArgs) -> Result<ExitStatus, CliError> {
     };
     let mut text = text(&described)?;
     let observed = runtime.block_on(observe(&text, account, &args.wire, deadlines))?;
-    text.push_str(&observed.map(|observed| Expectations::of(&observed, None).to_toml()).unwrap_or_default());
+    if let Some(observed) = observed {
+        text.push_str(&format!("\n{}", Expectations::of(&observed, None).to_toml()));
+    }
     match file {
         Some(mut file) => {
             let failed = |source| CliError::Report { name: output.display().to_string(), source };

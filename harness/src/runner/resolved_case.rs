@@ -54,6 +54,10 @@ pub(super) fn resolve(planned: &Planned, governor: &Governor, survey: &Survey) -
 
 /// What a login needs and the server says that it does not offer; none if it does not say what it offers.
 fn not_offered(login: &Login, place: Place, survey: &Survey) -> Option<String> {
+    // A server may offer EXTERNAL only to a client that shows a certificate, and the survey shows none.
+    if login.mechanism == Mechanism::External {
+        return None;
+    }
     let (_, protocol, _) = place;
     let lacks = |word: &str| survey.offers(place, word) == Some(false);
     let missing = |word: String| lacks(&word).then_some(word);
