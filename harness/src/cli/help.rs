@@ -46,7 +46,7 @@ It only reads. IMAP mailboxes are opened with EXAMINE and read with BODY.PEEK; P
 message is delivered, marked or deleted. Only `seed` writes to a server.
 
 It logs in many times, and many of these logins are refused on purpose. Before the first case the run prints how many \
-wrong passwords each account gets: at most 225 by default, at most 36 with --smoke, and about a thousand with --full. \
+wrong passwords each account gets: at most 180 by default, at most 36 with --smoke, and about a thousand with --full. \
 After three wrong passwords in a row comes the right one. [limits] in a target file says what the server allows: \
 `lockout`, how many wrong passwords in a row lock an account (a run sends fewer); `wrong-passwords`, how many to send in \
 a row; `no-lockout`, that the server locks no account.

@@ -183,6 +183,11 @@ impl Schedule {
             };
             lane.items.push(item);
         }
+        for (&(target, _), lane) in &mut lanes {
+            // A conversation that needs a whole budget shares no round with others: at the end it would be waited for alone.
+            let limit = governor.gates.get(target).and_then(|gate| gate.lockout.limit()).unwrap_or(u64::MAX);
+            lane.items.sort_by_key(|item| item.failures < limit);
+        }
         self.lanes.push(at_no_risk);
         self.lanes.extend(lanes.into_values());
     }
