@@ -42,6 +42,8 @@ pub struct Login {
     /// What the server is known to offer on such a connection, as its capabilities with spaces between them: the session
     /// does not ask then. Each mechanism of POP3 stands there as IMAP says it, `AUTH=PLAIN`.
     pub known_capabilities: Option<Arc<[u8]>>,
+    /// Whether the session ends as soon as the login is accepted, and opens no mailbox; it then proves none.
+    pub ends_after_login: bool,
     /// The name by which the server is reached, for mechanisms that name it (DIGEST-MD5's `digest-uri`).
     pub host: Option<String>,
 }
@@ -60,6 +62,7 @@ impl Login {
             fault: None,
             fresh: Fresh::default(),
             known_capabilities: None,
+            ends_after_login: false,
             host: None,
         }
     }

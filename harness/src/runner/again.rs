@@ -10,6 +10,7 @@ use super::caller::{Pass, PutOff};
 use super::doubt::Doubt;
 use super::governor::{Gate, Governor};
 use super::pacing::{Pace, WorkItem};
+use super::result_collector::ResultCollector;
 use super::settle::Answered;
 use super::watch::Look;
 use super::workers::{Batch, Collect, Ended, Found, Workers};
@@ -33,11 +34,7 @@ pub(super) async fn ask_again(
         return Ok(Ended::Whole);
     }
     let governor = Arc::clone(&workers.governor);
-    let words = put_off.iter().flat_map(|(item, why)| {
-        let cases = std::iter::once(&item.planned).chain(&item.same_octets);
-        cases.map(|planned| (planned.place(), why.word))
-    });
-    let words = words.collect();
+    let words = first_words(&put_off);
     let mut retried = Retried { governor: Arc::clone(&governor), words, collector };
 
     // How each server is doing before; an error where one is gone and does not come back.
@@ -94,6 +91,39 @@ pub(super) async fn ask_again(
         }
     }
     workers.ask_all(vec![Batch { items: alone, jobs: 1, lane: None, pass: Pass::Alone }], pace, &mut retried).await
+}
+
+/// Asks what wants quiet, and beside it once more what was not answered at all: a connection that waits for an answer
+/// disturbs no measurement. Only servers that are not looked into are asked so.
+pub(super) async fn ask_quietly(
+    workers: &mut Workers,
+    quiet: Batch,
+    pace: &Arc<Pace>,
+    collector: &mut ResultCollector<'_, '_>,
+    jobs: usize,
+) -> io::Result<Ended> {
+    let governor = Arc::clone(&workers.governor);
+    let is_watched =
+        |item: &WorkItem| governor.gates.get(item.planned.target).is_none_or(|gate| gate.target.is_watched());
+    let put_off = std::mem::take(&mut collector.put_off);
+    let (silent, others): (Vec<_>, Vec<_>) =
+        put_off.into_iter().partition(|(item, why)| why.doubt == Doubt::Silent && !is_watched(item));
+    collector.put_off = others;
+    let words = first_words(&silent);
+    let items = silent.into_iter().map(|(item, _)| item).collect();
+    let again = Batch { items, jobs: jobs.min(TOGETHER), lane: None, pass: Pass::Together };
+    let mut retried = Retried { governor, words, collector };
+    workers.ask_all(vec![quiet, again], pace, &mut retried).await
+}
+
+/// The outcomes of first attempts, as words, by case.
+fn first_words(put_off: &[(WorkItem, PutOff)]) -> HashMap<(usize, usize, usize), Option<&'static str>> {
+    let of_item = |(item, why): &(WorkItem, PutOff)| {
+        let cases = std::iter::once(&item.planned).chain(&item.same_octets);
+        let word = why.word;
+        cases.map(move |planned| (planned.place(), word)).collect::<Vec<_>>()
+    };
+    put_off.iter().flat_map(of_item).collect()
 }
 
 /// Counts the answers that differ from the first, and hands everything on.

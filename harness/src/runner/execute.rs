@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::again::ask_again;
+use super::again::{ask_again, ask_quietly};
 use super::caller::Pass;
 use super::checks::{Prints, check_first, check_last};
 use super::event::{Reporter, RunEvent, Stopped, Summary, TargetFacts};
@@ -90,7 +90,9 @@ pub async fn run(
     })?;
 
     let said = summary.warnings.len();
-    let governor = Arc::new(Governor::new(targets, options.deadlines, options.jobs, options.may_grow));
+    let mut governor = Governor::new(targets, options.deadlines, options.jobs, options.may_grow);
+    governor.gates.iter_mut().for_each(|gate| gate.retries_are_brief = options.extent == Extent::Smoke);
+    let governor = Arc::new(governor);
     let mut interrupt = options.interrupt.clone();
     // A server that says nothing takes its time also before the first case.
     let acquainted = tokio::select! {
@@ -205,7 +207,7 @@ async fn ask_everything(
         return Ok(ended);
     }
     let quiet = Batch { items: quiet, jobs: 1, lane: None, pass: Pass::First };
-    let ended = workers.ask_all(vec![quiet], pace, collector).await?;
+    let ended = ask_quietly(workers, quiet, pace, collector, jobs).await?;
     if ended != Ended::Whole {
         return Ok(ended);
     }

@@ -62,6 +62,8 @@ pub(crate) struct Gate {
     pub access: AccessWatch,
     /// How long a good login takes, in nanoseconds.
     login: AtomicU64,
+    /// Whether a retry after a silence waits no longer than the first attempt: a smoke run has no time for more.
+    pub retries_are_brief: bool,
     pub secrets: Secrets,
     /// One for each account: a server may keep a mailbox to one session.
     mailboxes: Vec<tokio::sync::Mutex<()>>,
@@ -146,6 +148,7 @@ impl Gate {
             lockout: LockoutBudget::new(limits.wrong_passwords, accounts),
             access: AccessWatch::default(),
             login: AtomicU64::new(0),
+            retries_are_brief: false,
             secrets: Secrets::of(&target.directory),
             mailboxes: std::iter::repeat_with(Default::default).take(accounts).collect(),
             locks: AtomicU8::new(if limits.one_session_per_mailbox { LOCKS } else { 0 }),
@@ -205,7 +208,7 @@ impl Gate {
     /// How long to wait in a second look: much longer than the longest that any answer took, until it is known that the
     /// server's silence is not for a while only.
     pub fn long_deadlines(&self) -> Deadlines {
-        if self.is_slow() || self.silences.load(Ordering::Relaxed) >= AGREE {
+        if self.retries_are_brief || self.is_slow() || self.silences.load(Ordering::Relaxed) >= AGREE {
             return self.deadlines();
         }
         self.patient(self.base.reply * LONGER + self.slowest() * GROWS)

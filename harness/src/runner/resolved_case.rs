@@ -7,7 +7,7 @@ use super::question::{Question, Request, ask};
 use super::survey::Survey;
 use crate::axes::{Encoding, Mechanism, Protocol};
 use crate::protocol::{Login, Outcome};
-use crate::scenario::{Judgement, SkipReason, Verdict, judge};
+use crate::scenario::{Expectation, Judgement, SkipReason, Verdict, judge};
 
 /// A case that can be asked.
 pub(super) struct ResolvedCase {
@@ -45,7 +45,8 @@ pub(super) fn resolve(planned: &Planned, governor: &Governor, survey: &Survey) -
     {
         let outcome = Outcome::NotOffered(missing.as_str().into());
         let judgement = judge(&question.expected, None, case.level, &outcome);
-        if judgement.verdict == Verdict::Skip || case.expectation.is_joint() {
+        let is_compared = case.expectation.is_joint() || case.expectation == Expectation::Indistinguishable;
+        if judgement.verdict == Verdict::Skip || is_compared {
             return Err(skip(SkipReason::NotOffered { capability: missing, over: Some(security) }));
         }
     }

@@ -148,20 +148,32 @@ pub(super) async fn good_login(
     let Some(place) = survey.place_for_login_near(place) else {
         return Err(GoodLoginError::NoEndpoint);
     };
-    let mechanism = mechanism(target, place, survey);
-    let can_log_in =
-        mechanism.is_some_and(|mechanism| plainest_login(target, place.1, mechanism, Some(role)).is_some());
-    if !can_log_in {
+    let found = mechanism(target, place, survey)
+        .and_then(|mechanism| plainest_login(target, place.1, mechanism, Some(role)))
+        .zip(target.endpoint(place.1, Some(place.2)).ok());
+    let Some(((login, _), (endpoint, security))) = found else {
         return Err(GoodLoginError::Unknown(role.to_string()));
-    }
+    };
+    let failed = |reason: String| GoodLoginError::Failed(reason.lines().next().unwrap_or_default().to_string());
+    let redactor = Redactor::new(std::slice::from_ref(&login.password));
+    // The login alone resets the server's count: no mailbox is opened, and nothing is asked that is known.
+    let login = Login {
+        security,
+        fresh: fresh().map_err(failed)?,
+        known_capabilities: survey.capabilities(place),
+        ends_after_login: true,
+        ..login
+    };
     let from = From { source: gate.source(place), certified: None };
-    let first_line = |reason: String| reason.lines().next().unwrap_or_default().to_string();
-    match check(target, place, Some(role), mechanism, &[], from, gate.deadlines()).await {
-        SanityResult::Fine | SanityResult::Unnamed(_) => Ok(()),
-        SanityResult::Refused(_, reason) => Err(GoodLoginError::Refused(first_line(reason))),
-        SanityResult::Trouble(reason) | SanityResult::Rejected(reason) | SanityResult::Unreachable(reason) => {
-            Err(GoodLoginError::Failed(first_line(reason)))
+    let connection = open(target, endpoint, security, from, gate.deadlines()).await;
+    let connection = connection.map_err(|error| failed(error.reason()))?;
+    let outcome = connection.converse(Session::login(login), gate.deadlines()).await.outcome;
+    match redactor.redact_outcome(outcome) {
+        Outcome::Opened { .. } => Ok(()),
+        Outcome::Rejected(reply) if is_about_credentials(&reply) => {
+            Err(GoodLoginError::Refused(format!("rejected: {}", advice::answer(&reply))))
         }
+        outcome => Err(failed(describe(&outcome))),
     }
 }
 

@@ -7,7 +7,7 @@ use super::response::{Condition, Response, parse};
 use crate::axes::{Encoding, Fault, Mechanism};
 use crate::protocol::capability_words::CapabilityWords;
 use crate::protocol::line::Frame;
-use crate::protocol::outcome::{Deviation, Deviations, Outcome, Reply, Stage};
+use crate::protocol::outcome::{Deviation, Deviations, Outcome, Proof, Reply, Stage};
 use crate::protocol::outgoing::Outgoing;
 use crate::protocol::sasl::{Sasl, Stop, decode_challenge};
 use crate::protocol::step::Step;
@@ -187,6 +187,9 @@ impl ImapLogin {
                 }
                 if self.capabilities_after_login.is_some() {
                     return Ok(self.command("CAPABILITY", Awaiting::CapabilityAfterLogin));
+                }
+                if self.login.ends_after_login {
+                    return Ok(self.conclude(Outcome::Opened { mailbox: None, proof: Proof::None }));
                 }
                 let open = self.mailbox.open();
                 self.command(open, Awaiting::Mailbox)

@@ -140,6 +140,7 @@ impl Pop3Login {
             (Awaiting::Pass | Awaiting::Apop | Awaiting::Auth, Response::Ok(_)) => match self.premature() {
                 Some(rule) => return Err(frame.deviation(rule, 0)),
                 None if self.capabilities_after_login.is_some() => self.command("CAPA", Awaiting::CapaAfterLogin),
+                None if self.login.ends_after_login => conclude(Outcome::Opened { mailbox: None, proof: Proof::None }),
                 None => self.command("STAT", Awaiting::Stat),
             },
             (Awaiting::User | Awaiting::Pass | Awaiting::Apop | Awaiting::Auth, Response::Err(reply)) => {

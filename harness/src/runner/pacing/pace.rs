@@ -9,7 +9,9 @@ use crate::plural::counted;
 use crate::runner::governor::{Gate, Governor};
 
 /// How many conversations of the lane without risk there are at once at least.
-const FEWEST: usize = 8;
+const FEWEST: usize = 16;
+/// How many times as fast as the slowest lane the lane without risk is meant to be, since both are estimates.
+const MARGIN: f64 = 2.0;
 
 /// What a run is going to do, known before its first case.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,7 +117,7 @@ impl Pace {
         if let Some(at_no_risk) = lanes.first_mut() {
             let free = jobs.saturating_sub(reserved).max(1);
             // As many at once as it takes to be done with the slowest lane: more would only slow that one down.
-            let needed = at_no_risk.work() / at_risk_takes.max(0.001);
+            let needed = MARGIN * at_no_risk.work() / at_risk_takes.max(0.001);
             let needed = if at_risk_takes > 0.0 { needed.ceil().min(1e6) as usize } else { free };
             at_no_risk.jobs = needed.clamp(FEWEST.min(free), free);
         }

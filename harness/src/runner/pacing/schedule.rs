@@ -124,14 +124,6 @@ pub(in crate::runner) fn schedule(
             Err(not_asked) => schedule.not_asked.push((planned, not_asked)),
         }
     }
-    let candidates: Vec<Candidate<'_>> = entries.iter().map(candidate).collect();
-    let order = by_information(&candidates);
-    let mut entries: Vec<Option<Entry>> = entries.into_iter().map(Some).collect();
-    let mut ordered = once_each(order.into_iter().filter_map(|index| entries.get_mut(index).and_then(Option::take)));
-    distribute(&mut ordered, governor);
-    let (kept, beyond_budget, beyond_extent) = select(ordered, governor, extent);
-    schedule.beyond_budget = beyond_budget;
-    schedule.beyond_smoke = beyond_extent;
     if extent == Extent::Smoke {
         // One case for each reason is enough to show that something is missing.
         let mut told = HashSet::new();
@@ -139,6 +131,14 @@ pub(in crate::runner) fn schedule(
         schedule.not_asked.retain(|(_, not_asked)| told.insert(not_asked.reason.clone()));
         schedule.beyond_smoke += before - schedule.not_asked.len();
     }
+    let candidates: Vec<Candidate<'_>> = entries.iter().map(candidate).collect();
+    let order = by_information(&candidates);
+    let mut entries: Vec<Option<Entry>> = entries.into_iter().map(Some).collect();
+    let mut ordered = once_each(order.into_iter().filter_map(|index| entries.get_mut(index).and_then(Option::take)));
+    distribute(&mut ordered, governor);
+    let (kept, beyond_budget, beyond_extent) = select(ordered, governor, extent, schedule.not_asked.len());
+    schedule.beyond_budget = beyond_budget;
+    schedule.beyond_smoke += beyond_extent;
     schedule.fill_lanes(kept, governor);
     schedule
 }

@@ -20,8 +20,13 @@ const DEFAULT_ROUNDS: u64 = 75;
 type JointKey<'e> = (usize, usize, usize, Option<(&'e str, Option<Fault>, Option<&'e str>)>);
 
 /// Keeps the first entries of an order that fit; tells how many cases were left out because an account's failed logins are
-/// used up, and how many because a smoke run has no room for them.
-pub(super) fn select(entries: Vec<Entry>, governor: &Governor, extent: Extent) -> (Vec<Entry>, usize, usize) {
+/// used up, and how many because a smoke run has no room for them. `skipped` are cases that the run reports as skipped.
+pub(super) fn select(
+    entries: Vec<Entry>,
+    governor: &Governor,
+    extent: Extent,
+    skipped: usize,
+) -> (Vec<Entry>, usize, usize) {
     let (most_cases, rounds) = match extent {
         Extent::Full => return (entries, 0, 0),
         Extent::Default => (usize::MAX, DEFAULT_ROUNDS),
@@ -34,7 +39,7 @@ pub(super) fn select(entries: Vec<Entry>, governor: &Governor, extent: Extent) -
         }
     }
     let mut chosen: HashSet<usize> = HashSet::new();
-    let mut cases = 0;
+    let mut cases = skipped;
     let (mut beyond_budget, mut beyond_extent) = (0, 0);
     let mut failures: HashMap<(usize, usize), u64> = HashMap::new();
     for (index, entry) in entries.iter().enumerate() {
