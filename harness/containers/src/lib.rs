@@ -31,10 +31,15 @@ pub use vitals::{Process, State};
 ///
 /// Needs a tokio runtime with I/O and time. Dropping the future, or what it returns, removes the container.
 pub async fn start(name: &str) -> Result<Running, StartError> {
+    start_with(name, &[]).await
+}
+
+/// The same with environment variables, each a name and a value, for the servers that can be changed at the start.
+pub async fn start_with(name: &str, environment: &[(&str, &str)]) -> Result<Running, StartError> {
     let server = servers::find(name)
         .ok_or_else(|| StartError::UnknownName { name: name.to_owned(), known: names().join(", ") })?;
     let docker = docker::connect().await?;
     leftovers::sweep_through(&docker).await?;
     let tag = image::build_if_absent(&docker, server).await?;
-    Running::start(&docker, server, &tag).await
+    Running::start(&docker, server, &tag, environment).await
 }

@@ -44,10 +44,15 @@ pub struct Running {
 }
 
 impl Running {
-    pub(crate) async fn start(docker: &Docker, server: &'static Server, tag: &str) -> Result<Self, StartError> {
+    pub(crate) async fn start(
+        docker: &Docker,
+        server: &'static Server,
+        tag: &str,
+        environment: &[(&str, &str)],
+    ) -> Result<Self, StartError> {
         let mut tries = 1;
         let container = loop {
-            match Self::create(docker, server, tag).await {
+            match Self::create(docker, server, tag, environment).await {
                 Err(error) if tries < TRIES && is_port_taken(&error) => tries += 1,
                 result => break result?,
             }
@@ -77,6 +82,7 @@ impl Running {
         docker: &Docker,
         server: &'static Server,
         tag: &str,
+        environment: &[(&str, &str)],
     ) -> Result<ContainerAsync<GenericImage>, StartError> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -91,6 +97,7 @@ impl Running {
             .with_container_name(&container_name)
             .with_labels(leftovers::labels(server.name))
             .with_host_config_modifier(move |host| host_config(host, &ports));
+        let request = environment.iter().fold(request, |request, (name, value)| request.with_env_var(*name, *value));
         let half_started = HalfStarted { docker: docker.clone(), container: Some(container_name.clone()) };
         let started = request.start().await;
         half_started.finish();

@@ -93,6 +93,11 @@ impl Cause {
         }
     }
 
+    /// Whether somebody got in who must not: another's mailbox opened, or a login without valid credentials was accepted.
+    pub(super) const fn grants_access(&self) -> bool {
+        matches!(self.kind, CauseKind::Harm { harm: Harm::WrongMailbox | Harm::LetIn, .. })
+    }
+
     /// The smaller, the more severe.
     pub(super) const fn rank(&self) -> u8 {
         match &self.kind {
@@ -174,7 +179,8 @@ const fn meaning(harm: Harm) -> &'static str {
 
 fn failure(report: &CaseReport, outcome: &'static str) -> CauseKind {
     let rule = report.cites.first().cloned().unwrap_or_default();
-    if outcome == OBSERVED {
+    // What exposes passwords is one cause, however many facts show it.
+    if outcome == OBSERVED && report.harm.is_none() {
         return CauseKind::Expectation { expected: report.expected.clone(), seen: report.reason.clone() };
     }
     match (report.harm, &report.deviation) {

@@ -109,6 +109,14 @@ impl<T> Observation<T> {
             Self::NotApplicable | Self::NotOffered(_) | Self::Failed(_) => None,
         }
     }
+
+    /// What the server does not offer, where that is why the fact is not known.
+    pub fn not_offered(&self) -> Option<&str> {
+        match self {
+            Self::NotOffered(what) => Some(what),
+            Self::Seen(_) | Self::NotApplicable | Self::Failed(_) => None,
+        }
+    }
 }
 
 impl ObservedEndpoint {

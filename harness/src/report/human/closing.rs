@@ -1,4 +1,5 @@
-//! The answer, at the end: verdicts by area, causes, what was not asked and why, next steps, and the verdict of the run.
+//! The answer, at the end: the main cause, verdicts by area, causes, what was not asked and why, next steps, and the verdict
+//! of the run.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +7,12 @@ use super::clip::{LINE_CHARACTERS, clip};
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW};
 use super::tally::{CauseCases, Causes, Counts, Reasons, number_of};
 use crate::plural::counted;
-use crate::report::cause::Cause;
+use crate::report::cause::{Cause, CauseKind};
 use crate::runner::{Sanity, Summary};
 use crate::scenario::Verdict;
 
+/// How many characters of a login name are shown in the first line.
+const LOGIN_CHARACTERS: usize = 80;
 /// How many causes are shown, one line each.
 const SHOWN_CAUSES: usize = 15;
 /// How many reasons of a kind are shown, one line each.
@@ -46,17 +49,35 @@ enum RunVerdict {
     Inconclusive,
 }
 
+impl RunVerdict {
+    /// Its word, in its colour.
+    fn styled(self) -> String {
+        let (style, word) = match self {
+            Self::Passed => (GREEN, "PASSED"),
+            Self::Failed => (RED, "FAILED"),
+            Self::Inconclusive => (YELLOW, "INCONCLUSIVE"),
+        };
+        format!("{style}{word}{style:#}")
+    }
+}
+
 impl Closing {
-    /// The lines of the answer; the last one is the verdict.
+    /// The lines of the answer. The first one names the main cause, unless the run passed; the last one is the verdict.
     pub fn lines(&mut self, summary: &Summary) -> Vec<String> {
-        let mut lines = Vec::new();
-        let sections =
-            [self.area_table(), self.failures(), self.warnings(), self.not_asked(summary), trouble_lines(summary)];
-        for section in sections {
-            if !section.is_empty() {
+        let mut lines: Vec<String> = Vec::new();
+        let sections = [
+            self.headline(summary),
+            self.area_table(),
+            self.failures(),
+            self.warnings(),
+            self.not_asked(summary),
+            trouble_lines(summary),
+        ];
+        for section in sections.into_iter().filter(|section| !section.is_empty()) {
+            if !lines.is_empty() {
                 lines.push(String::new());
-                lines.extend(section);
             }
+            lines.extend(section);
         }
         let steps = self.next_steps(summary);
         if !steps.is_empty() {
@@ -66,6 +87,52 @@ impl Closing {
         lines.push(String::new());
         lines.push(self.verdict_line(summary));
         lines
+    }
+
+    /// The verdict and its main cause; nothing where the run passed.
+    fn headline(&self, summary: &Summary) -> Vec<String> {
+        let verdict = run_verdict(summary);
+        let cause = match verdict {
+            RunVerdict::Passed => return Vec::new(),
+            RunVerdict::Failed => self.main_failure(summary),
+            RunVerdict::Inconclusive => self.main_obstacle(summary),
+        };
+        let cause = cause.unwrap_or_else(|| self.grounds(summary).join("; "));
+        let cause = clip(cause.lines().next().unwrap_or_default(), LINE_CHARACTERS);
+        vec![format!("{}: {cause}", verdict.styled())]
+    }
+
+    /// The failure that matters most. Security that is declared and not there makes many cases fail, and only a login that
+    /// opens what it must not comes before it.
+    fn main_failure(&self, summary: &Summary) -> Option<String> {
+        let causes = self.causes.with(&[Verdict::Fail, Verdict::Fixed]);
+        let worst = causes.first();
+        match (summary.unmet.first(), worst) {
+            (None, None) => None,
+            (Some(unmet), worst) if !worst.is_some_and(|(cause, _)| cause.grants_access()) => Some(unmet.to_string()),
+            (_, worst) => worst.map(|(cause, cases)| {
+                let more = match causes.len() {
+                    1 => String::new(),
+                    number => format!("; {} below", counted(number - 1, "more cause")),
+                };
+                // A login name that is not refused, for example, says more about a server than the case does.
+                let login = cases.login.as_deref().filter(|_| matches!(cause.kind, CauseKind::Outcome { .. }));
+                let login = login.map(|login| format!("login as `{}`: ", clip(login, LOGIN_CHARACTERS)));
+                format!("{}{cause}; first {}{more}", login.unwrap_or_default(), cases.first)
+            }),
+        }
+    }
+
+    /// What keeps the run from a result.
+    fn main_obstacle(&self, summary: &Summary) -> Option<String> {
+        let locked_out = summary.locked_out.first().map(ToString::to_string);
+        let refused = summary.refused_logins.first().map(ToString::to_string);
+        let trouble = || summary.troubles().find_map(|sanity| sanity.trouble.clone());
+        let unproven = || {
+            let causes = self.causes.with(&[Verdict::Error]);
+            causes.first().map(|(cause, cases)| format!("{cause}; first {}", cases.first))
+        };
+        locked_out.or(refused).or_else(|| summary.unreachable.first().cloned()).or_else(trouble).or_else(unproven)
     }
 
     fn area_table(&self) -> Vec<String> {
@@ -193,12 +260,6 @@ impl Closing {
 
     /// The verdict, what it rests on, and how long it took, in one line.
     fn verdict_line(&self, summary: &Summary) -> String {
-        let verdict = run_verdict(summary);
-        let (style, word) = match verdict {
-            RunVerdict::Passed => (GREEN, "PASSED"),
-            RunVerdict::Failed => (RED, "FAILED"),
-            RunVerdict::Inconclusive => (YELLOW, "INCONCLUSIVE"),
-        };
         let mut parts = self.grounds(summary);
         parts.push(format!("{} of {}", totals(&summary.counts), counted(summary.planned, "case")));
         if self.left_out > 0 {
@@ -207,7 +268,7 @@ impl Closing {
         let seconds = summary.took.as_secs_f64();
         let rate = if seconds > 0.0 { summary.conversations as f64 / seconds } else { 0.0 };
         parts.push(format!("{seconds:.2} s, {rate:.0} logins per second"));
-        format!("{style}{word}{style:#}: {}", parts.join("; "))
+        format!("{}: {}", run_verdict(summary).styled(), parts.join("; "))
     }
 
     /// What keeps a run from being passed.

@@ -28,7 +28,7 @@ use crate::scenario::{Scenario, Verdict};
 /// Writes the report for people.
 ///
 /// While a run goes on: what is asked of which server, and a line per scenario with the cases that failed. When it is
-/// over: the answer, whose last line is the verdict.
+/// over: the answer. Its first line names the main cause, unless the run passed, and its last line is the verdict.
 pub struct Human<W> {
     out: W,
     progress: Progress,
@@ -234,6 +234,7 @@ impl<W: Write> Human<W> {
         if let Some(forms) = self.forms.take().filter(|forms| is_answered && !forms.is_empty()) {
             self.tell(&format!("\n{}", forms.text().trim_end()))?;
         }
+        self.tell("")?;
         let lines = self.closing.lines(summary);
         lines.iter().try_for_each(|line| self.print(line))
     }

@@ -44,8 +44,9 @@ pub(super) struct Causes {
 /// The cases of one cause.
 pub(super) struct CauseCases {
     pub count: usize,
-    /// The id of the first one, and the command that asks it again.
+    /// The id of the first one, its login name in the notation for octets, and the command that asks it again.
     pub first: String,
+    pub login: Option<String>,
     pub replay: String,
     common: Common,
 }
@@ -63,8 +64,13 @@ impl Causes {
                 *common = common.filter(|_| *common == word);
             }
         } else if self.known.len() < CAUSES {
-            let cases =
-                CauseCases { count: 1, first: case.id.clone(), replay: replay.command(case), common: carrier(case) };
+            let cases = CauseCases {
+                count: 1,
+                first: case.id.clone(),
+                login: case.login.clone(),
+                replay: replay.command(case),
+                common: carrier(case),
+            };
             self.known.insert(cause, cases);
         } else {
             self.further_cases += 1;

@@ -52,8 +52,10 @@ impl Observations {
         let missing = || Judgement::new(Verdict::Error, "the target has no such endpoint");
         let judgement = endpoint.map_or_else(missing, |endpoint| judge(check, endpoint));
         let is_exposed = judgement.verdict == Verdict::Fail && exposes_passwords(check);
+        // What is behind STARTTLS cannot be seen where there is none: all of that is one cause.
+        let needs = endpoint.and_then(|endpoint| not_offered(check, endpoint));
         Some(CaseReport {
-            expected: check.expected(),
+            expected: needs.map_or_else(|| check.expected(), |what| format!("{what} is offered")),
             outcome: (judgement.verdict != Verdict::Error).then_some(OBSERVED),
             blame: match judgement.verdict {
                 Verdict::Pass => None,
@@ -68,6 +70,17 @@ impl Observations {
             ..blank(planned, case, target)
         })
     }
+}
+
+/// What the server does not offer although it leads to the state that a check is about.
+fn not_offered<'o>(check: &Check, endpoint: &'o ObservedEndpoint) -> Option<&'o str> {
+    let of_capabilities = match &check.fact {
+        ExpectedFact::Mechanism(_) => endpoint.login_capabilities(),
+        ExpectedFact::Capability { state, .. } => endpoint.capabilities(*state),
+        ExpectedFact::PlaintextPasswords(_) => return endpoint.plaintext_passwords.not_offered(),
+        ExpectedFact::OldestTls(_) => return endpoint.oldest_tls.not_offered(),
+    };
+    of_capabilities.not_offered()
 }
 
 /// Judges one fact by what was observed of its endpoint.
