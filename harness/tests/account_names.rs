@@ -41,7 +41,7 @@ async fn verdicts(shape: &Shape) -> Verdicts {
     let field =
         |name: &str, value: &str| if value.is_empty() { String::new() } else { format!("{name} = '{value}'\n") };
     let target = format!(
-        "name = 'server'\ndialect = '{dialect}'\n[imap]\naddress = '{}'\n[pop3]\naddress = '{}'\n\
+        "name = 'server'\ndialect = '{dialect}'\n[imap]\naddress = '{}'\nsecurity = 'plaintext'\n[pop3]\naddress = '{}'\nsecurity = 'plaintext'\n\
          [limits]\nno-lockout = true\n[[account]]\nrole = 'same'\n{}{}user = '{user}'\nmailbox = 'Inbox-of-jdoe'\n\
          password = {{ text = 'Secret-jdoe' }}\n",
         server.imap().unwrap(),

@@ -66,10 +66,11 @@ impl<'t, 'r> ResultCollector<'t, 'r> {
         summary: &'r mut Summary,
         reporter: &'r mut dyn Reporter,
     ) -> Self {
-        let not_asked = schedule.not_asked.iter().map(|(planned, _)| planned);
+        // Cases that are not asked drop out one by one, so they are awaited as well.
+        let awaited = || schedule.cases().chain(schedule.not_asked.iter().map(|(planned, _)| planned));
         Self {
-            siblings: Siblings::new(schedule.cases(), prints),
-            findings: Findings::new(schedule.cases().chain(not_asked)),
+            siblings: Siblings::new(awaited(), prints),
+            findings: Findings::new(awaited()),
             baselines: SkipBaselines::default(),
             tested,
             put_off: Vec::new(),

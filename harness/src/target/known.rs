@@ -136,7 +136,7 @@ pub(super) fn read_known(table: &Table<'_>) -> Option<Known> {
 
 /// What the records make of a judgement, and the record that decided.
 ///
-/// A failure with the recorded outcome is `known`; a pass where a deviation is recorded is `fixed`, which keeps the
+/// A failure with the recorded outcome is `known`, and so is a temporary failure of the server; a pass where a deviation is recorded is `fixed`, which keeps the
 /// record from outliving the deviation; any other outcome stays what it is. Of several records the first with the same
 /// outcome decides, so that a broad one does not hide a narrower one.
 pub(crate) fn apply<'k>(
@@ -148,6 +148,11 @@ pub(crate) fn apply<'k>(
     let mut covering = known.iter().filter(|record| record.case.matches(id));
     let record = match judgement.verdict {
         Verdict::Fail | Verdict::Warn => covering.find(|record| record.outcome == outcome.word()),
+        // A server that always answers with a temporary failure does so for a reason that can be recorded. A mailbox that
+        // nothing proves is no deviation of the server.
+        Verdict::Error if !matches!(outcome, Outcome::Opened { .. }) => {
+            covering.find(|record| record.outcome == outcome.word())
+        }
         Verdict::Pass => covering.next().filter(|record| !record.sometimes),
         _ => None,
     };
