@@ -3,6 +3,7 @@
 //!
 //! Without a Docker daemon the trials are listed as ignored; with REQUIRE_DOCKER=1 they fail instead.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+#![expect(clippy::print_stdout, reason = "a log of CI shows how each change is noticed")]
 
 use std::net::SocketAddr;
 use std::path::Path;
