@@ -93,7 +93,7 @@ impl Cause {
         }
     }
 
-    /// Whether somebody got in who must not: another's mailbox opened, or a login without valid credentials was accepted.
+    /// Whether a login succeeded that must not: another's mailbox opened, or a login without valid credentials was accepted.
     pub(super) const fn grants_access(&self) -> bool {
         matches!(self.kind, CauseKind::Harm { harm: Harm::WrongMailbox | Harm::LetIn, .. })
     }
