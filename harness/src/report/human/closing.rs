@@ -89,8 +89,12 @@ impl Closing {
         lines
     }
 
-    /// The verdict and its main cause; nothing where the run passed.
+    /// The verdict and its main cause; nothing where the run passed, or where the account's login was refused.
     fn headline(&self, summary: &Summary) -> Vec<String> {
+        // No case was asked, so nothing else stands before the section that names this login.
+        if !summary.refused_logins.is_empty() {
+            return Vec::new();
+        }
         let verdict = run_verdict(summary);
         let cause = match verdict {
             RunVerdict::Passed => return Vec::new(),
@@ -126,13 +130,12 @@ impl Closing {
     /// What keeps the run from a result.
     fn main_obstacle(&self, summary: &Summary) -> Option<String> {
         let locked_out = summary.locked_out.first().map(ToString::to_string);
-        let refused = summary.refused_logins.first().map(ToString::to_string);
         let trouble = || summary.troubles().find_map(|sanity| sanity.trouble.clone());
         let unproven = || {
             let causes = self.causes.with(&[Verdict::Error]);
             causes.first().map(|(cause, cases)| format!("{cause}; first {}", cases.first))
         };
-        locked_out.or(refused).or_else(|| summary.unreachable.first().cloned()).or_else(trouble).or_else(unproven)
+        locked_out.or_else(|| summary.unreachable.first().cloned()).or_else(trouble).or_else(unproven)
     }
 
     fn area_table(&self) -> Vec<String> {
