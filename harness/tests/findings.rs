@@ -150,6 +150,8 @@ impl Reporter for Impatient {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_waits_is_lost_in_an_interrupt() {
     let text = OPENS.replace("['atom', 'quoted', 'literal', 'literal-plus']", "['literal', 'quoted', 'atom']");
+    // Of cases that add as much a hash of the id decides which comes first: with this id the literal does.
+    let text = text.replace("id = 'opens'", "id = 'b'");
     let target = reference(Flaw::TruncatesLiteral.into());
     let plan = Plan::new(&[scenario(&text)], &[Arc::clone(&target.dialect)], &Selection::default());
     let (sender, interrupt) = watch::channel(false);
