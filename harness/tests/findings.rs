@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use loginspec::axes::Security;
 use loginspec::identity::bundled_directory;
 use loginspec::reference::{Flaw, Flaws};
 use loginspec::runner::{Blame, CaseReport, Plan, Reporter, RunEvent, RunOptions, run};
@@ -167,6 +168,21 @@ async fn nothing_that_waits_is_lost_in_an_interrupt() {
     let held = impatient.told.iter().find(|case| case.verdict == Verdict::Fail).expect("the failure is told");
     assert_eq!(held.sibling.as_ref().unwrap().differs, ["encoding"]);
     assert_eq!(summary.finished(), impatient.told.len());
+}
+
+/// A case that is not asked drops out of its group, and the others are compared all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cases_are_compared_although_one_of_them_is_not_asked() {
+    let text = OPENS
+        .replace("'atom', 'quoted', 'literal', 'literal-plus'", "'quoted', 'literal'")
+        .replace("login =", "security = ['plaintext', 'tls']\nlogin =")
+        .replace("{ opens = '{mailbox}' }", "'same'");
+    let mut target = Arc::into_inner(reference(Flaw::TruncatesLiteral.into())).unwrap();
+    target.endpoints.retain(|endpoint| endpoint.security == Security::Plaintext);
+    let cases = put(&scenario(&text), Arc::new(target)).await;
+    let number = |verdict: Verdict| cases.iter().filter(|case| case.verdict == verdict).count();
+    assert!(number(Verdict::Skip) > 0, "{cases:?}");
+    assert_eq!((number(Verdict::Pass), number(Verdict::Fail)), (1, 1), "{cases:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
