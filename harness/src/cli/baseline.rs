@@ -72,7 +72,7 @@ impl BaselineArgs {
         Ok(known.unwrap_or_default())
     }
 
-    /// The report that writes what is accepted; nothing where that is not asked for. `target` is the word after `--target`,
+    /// The report that writes what is accepted; none without `--accept`. `target` is the word after `--target`,
     /// `known_skips` what the target file lists, `is_everything` whether every case is asked.
     pub fn report(
         &self,

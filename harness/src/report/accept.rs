@@ -33,7 +33,7 @@ pub struct Accepted {
     pub records: Vec<AcceptedRecord>,
     /// The codes of the skips.
     pub skips: BTreeSet<SkipCode>,
-    /// What was observed of the one server; nothing where there are several, or it was not looked at.
+    /// What was observed of the only server; none if there are several, or if it was not observed.
     pub observed: Option<Observed>,
     /// How many cases were left out because they do harm.
     pub left_out: usize,

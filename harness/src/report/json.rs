@@ -65,7 +65,7 @@ struct Case<'c> {
     dialect: &'c str,
     verdict: &'static str,
     outcome: Option<&'static str>,
-    /// What the first attempt came to, where the case was asked again and that changed the outcome.
+    /// The outcome of the first attempt, if a retry had another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     first_outcome: Option<&'static str>,
     expected: &'c str,

@@ -69,7 +69,7 @@ pub struct EarlierCase {
     /// Why it is not a pass.
     #[serde(default, deserialize_with = "some_text")]
     pub reason: Option<String>,
-    /// The stable code of the reason for which it was skipped; nothing where none of ours has it.
+    /// The stable code of the reason for which it was skipped; none if this version knows no such code.
     #[serde(default, deserialize_with = "skip_code")]
     pub skip: Option<SkipCode>,
     /// The mailbox that opened.

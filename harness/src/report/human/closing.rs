@@ -89,7 +89,7 @@ impl Closing {
         lines
     }
 
-    /// The verdict and its main cause; nothing where the run passed, or where the account's login was refused.
+    /// The verdict and its main cause; no line if the run passed, or if the account's login was refused.
     fn headline(&self, summary: &Summary) -> Vec<String> {
         // No case was asked, so nothing else stands before the section that names this login.
         if !summary.refused_logins.is_empty() {

@@ -80,7 +80,7 @@ impl Details {
         self.has_several_targets = targets > 1;
     }
 
-    /// The text for a case, and whether it is shown in full; nothing where there is no more room.
+    /// The text for a case, and whether it is shown in full; none if there is no more room.
     fn describe(&mut self, case: &CaseReport, is_first_answer: bool) -> Option<(String, bool)> {
         let cause = Cause::of(case);
         let is_new = cause.as_ref().is_some_and(|cause| !self.seen.contains(cause)) && self.seen.len() < CAUSES;

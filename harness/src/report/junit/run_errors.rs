@@ -24,7 +24,7 @@ struct Cases {
 /// One error.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RunError {
-    /// The target; nothing where it is the run's own.
+    /// The target; none if the error is the run's own.
     pub target: Option<String>,
     /// What failed.
     pub name: String,
