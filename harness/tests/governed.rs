@@ -32,6 +32,8 @@ struct Limits {
     one_session: bool,
     /// Whether it hangs up on a name that it hears for the first time.
     hangs_up_once: bool,
+    /// Whether it fails temporarily at the first good login after a wrong password.
+    fails_once: bool,
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +44,7 @@ struct State {
     longest_row: usize,
     is_in_session: bool,
     heard: HashSet<String>,
+    has_failed: bool,
 }
 
 type Shared = Arc<Mutex<State>>;
@@ -129,6 +132,10 @@ fn log_in(
         state.longest_row = state.longest_row.max(state.wrong_in_a_row);
         return Err("-ERR no\r\n");
     }
+    if limits.fails_once && state.wrong_in_a_row > 0 && !state.has_failed {
+        state.has_failed = true;
+        return Err("-ERR [SYS/TEMP] later\r\n");
+    }
     state.wrong_in_a_row = 0;
     if limits.one_session && state.is_in_session {
         return Err("-ERR maildrop already locked\r\n");
@@ -140,6 +147,17 @@ fn log_in(
 
 /// Puts 24 cases to a server with these limits; `more` stands in the target file.
 async fn put(limits: Limits, more: &str, login: &str, expect: &str) -> (Summary, Vec<CaseReport>, Shared) {
+    put_with(true, limits, more, login, expect).await
+}
+
+/// The same; `may_grow` is whether there may be more connections where refusals are slow, which `--jobs` turns off.
+async fn put_with(
+    may_grow: bool,
+    limits: Limits,
+    more: &str,
+    login: &str,
+    expect: &str,
+) -> (Summary, Vec<CaseReport>, Shared) {
     let (address, state) = serve(limits).await;
     let text = format!(
         "name = 'limited'\ndialect = 'opaque'\n[pop3]\naddress = '{address}'\nsecurity = 'plaintext'\n{more}\n\
@@ -159,8 +177,7 @@ async fn put(limits: Limits, more: &str, login: &str, expect: &str) -> (Summary,
     let plan = Plan::new(&[Arc::new(scenario)], &[Arc::clone(&target.dialect)], &Selection::default());
     let (_sender, interrupt) = tokio::sync::watch::channel(false);
     let deadlines = Deadlines::from_reply(Duration::from_millis(400));
-    let options =
-        RunOptions { jobs: 12, may_grow: true, shares_answers: false, ..RunOptions::new(deadlines, interrupt) };
+    let options = RunOptions { jobs: 12, may_grow, shares_answers: false, ..RunOptions::new(deadlines, interrupt) };
     let mut collected = Collected::default();
     let summary = run(plan, &[target], options, &mut collected).await.unwrap();
     (summary, collected.0, state)
@@ -219,6 +236,28 @@ async fn declared_connections_are_never_exceeded() {
     let (summary, cases, state) = put(limits, more, "login = '{user}'", OPENS).await;
     assert_all_pass(&summary, &cases);
     assert!(state.lock().unwrap().most_open <= 3, "{:?}", state.lock().unwrap().most_open);
+}
+
+/// However many `--jobs` asks for, and however slow refusals are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_do_not_exceed_declared_connections() {
+    for may_grow in [false, true] {
+        let limits = Limits { refusal: Duration::from_millis(300), ..Limits::default() };
+        let more = "[limits]\nno-lockout = true\nconnections = 2";
+        let (summary, cases, state) = put_with(may_grow, limits, more, WRONG, "'rejected'").await;
+        assert_all_pass(&summary, &cases);
+        assert!(state.lock().unwrap().most_open <= 3, "{may_grow}: {:?}", state.lock().unwrap().most_open);
+    }
+}
+
+/// One answer that means nothing does not end the wrong passwords of an account.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_good_login_that_fails_temporarily_is_retried() {
+    let limits = Limits { lockout: Some(4), fails_once: true, ..Limits::default() };
+    let (summary, cases, state) = put(limits, "", WRONG, "'rejected'").await;
+    assert_all_pass(&summary, &cases);
+    let state = state.lock().unwrap();
+    assert_eq!((state.has_failed, state.longest_row, state.wrong_in_a_row), (true, 3, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

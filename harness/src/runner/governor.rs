@@ -125,13 +125,14 @@ impl Gate {
     fn new(target: Arc<Target>, base: Deadlines, jobs: usize, may_grow: bool) -> Self {
         let limits = target.limits;
         let is_at_home = target.endpoints.iter().all(|endpoint| endpoint.is_loopback());
+        // What the target file declares is never exceeded, whatever `--jobs` says.
+        let declared = limits.connections.unwrap_or(usize::MAX).max(1);
         let most = match limits.connections {
-            _ if !may_grow => jobs,
-            Some(connections) => connections,
-            None if is_at_home => jobs.max(AT_HOME),
-            None => jobs,
+            Some(connections) if may_grow => connections,
+            None if may_grow && is_at_home => jobs.max(AT_HOME),
+            _ => jobs.min(declared),
         };
-        let given = jobs.min(limits.connections.unwrap_or(usize::MAX)).max(1);
+        let given = jobs.min(declared).max(1);
         let accounts = target.directory.accounts.len();
         let mut chance = [0; 4];
         // Without chance the addresses are those of the run before: a penalty may still lie on them, and no more.

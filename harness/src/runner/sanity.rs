@@ -136,13 +136,29 @@ pub(super) enum GoodLoginError {
     Failed(String),
 }
 
-/// A good login as an account, over the place at hand or any other: what resets its row of failed logins.
+/// The pauses before a good login is tried again that failed without being refused.
+const GOOD_LOGIN_RETRIES: &[Duration] = &[Duration::from_millis(250), Duration::from_secs(1)];
+
+/// A good login as an account, over the place at hand or any other: what resets its row of failed logins. It is retried
+/// unless it was refused, because an account that cannot get one gets no more wrong passwords.
 pub(super) async fn good_login(
     gate: &Gate,
     account: usize,
     place: Place,
     survey: &Survey,
 ) -> Result<(), GoodLoginError> {
+    let mut last = try_good_login(gate, account, place, survey).await;
+    for pause in GOOD_LOGIN_RETRIES {
+        if !matches!(last, Err(GoodLoginError::Failed(_))) {
+            break;
+        }
+        tokio::time::sleep(*pause).await;
+        last = try_good_login(gate, account, place, survey).await;
+    }
+    last
+}
+
+async fn try_good_login(gate: &Gate, account: usize, place: Place, survey: &Survey) -> Result<(), GoodLoginError> {
     let target = &gate.target;
     let Some(role) = target.directory.accounts.get(account).map(|account| account.role.as_str()) else { return Ok(()) };
     let Some(place) = survey.place_for_login_near(place) else {
