@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 #![expect(clippy::print_stdout, reason = "a log of CI shows how each change is noticed")]
 
+mod docker;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Output;
@@ -12,9 +14,11 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Failed};
 use loginspec_containers::{Running, Service, start_with};
 use tempfile::TempDir;
+
+use crate::docker::{Docker, runtime};
 
 const SERVER: &str = "dovecot-2.3-packaged";
 /// How many servers run at once: a run waits most of the time.
@@ -130,34 +134,17 @@ fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(arguments.test_threads.unwrap_or(AT_ONCE).min(AT_ONCE));
 
-    let found = runtime().block_on(loginspec_containers::find_daemon());
-    let required = std::env::var("REQUIRE_DOCKER").is_ok_and(|value| value == "1");
-    let missing = found.err().map(|error| error.to_string());
-    let ignored = missing.is_some() && !required;
-    let docker = |name: String, run: Box<dyn FnOnce() -> Result<(), Failed> + Send>| {
-        let missing = missing.clone();
-        let run = move || match missing {
-            Some(error) => Err(format!("failed to {error}").into()),
-            None => run(),
-        };
-        Trial::test(name, run).with_kind("docker").with_ignored_flag(ignored)
-    };
-
+    let docker = Docker::find();
     // The longest one first.
-    let mut trials = vec![docker(
-        "the_unchanged_server_passes_with_the_packaged_delays".to_string(),
-        Box::new(|| runtime().block_on(passes_with_the_packaged_delays(baseline()?))),
-    )];
+    let mut trials = vec![docker.trial("the_unchanged_server_passes_with_the_packaged_delays", || {
+        runtime().block_on(passes_with_the_packaged_delays(baseline()?))
+    })];
     trials.extend(REGRESSIONS.iter().map(|regression| {
         let name = format!("{}_is_noticed", regression.change.replace('-', "_"));
-        docker(name, Box::new(|| runtime().block_on(is_noticed(regression, baseline()?))))
+        docker.trial(name, || runtime().block_on(is_noticed(regression, baseline()?)))
     }));
-    trials.push(docker("the_unchanged_server_passes".to_string(), Box::new(|| baseline().map(drop))));
+    trials.push(docker.trial("the_unchanged_server_passes", || baseline().map(drop)));
     libtest_mimic::run(&arguments, trials).exit();
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
 }
 
 /// Makes a target file as a user does: `init`, another account by hand, and `run --accept`.

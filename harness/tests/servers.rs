@@ -4,6 +4,7 @@
 //! Without a Docker daemon the trials are listed as ignored; with REQUIRE_DOCKER=1 they fail instead.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod docker;
 mod observed;
 mod support;
 
@@ -18,6 +19,7 @@ use loginspec::source::SourceText;
 use loginspec::target::{container_file, start_container};
 use loginspec::transport::Deadlines;
 
+use crate::docker::{Docker, runtime};
 use crate::support::Collected;
 
 /// How many servers are asked at once: most of the time they make each other wait.
@@ -27,31 +29,15 @@ fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(arguments.test_threads.unwrap_or(AT_ONCE).min(AT_ONCE));
 
-    let found = runtime().block_on(loginspec_containers::find_daemon());
-    let required = std::env::var("REQUIRE_DOCKER").is_ok_and(|value| value == "1");
-    let missing = found.err().map(|error| error.to_string());
-    let ignored = missing.is_some() && !required;
-    let docker = |name: String, run: Box<dyn FnOnce() -> Result<(), Failed> + Send>| {
-        let missing = missing.clone();
-        let run = move || match missing {
-            Some(error) => Err(format!("failed to {error}").into()),
-            None => run(),
-        };
-        Trial::test(name, run).with_kind("docker").with_ignored_flag(ignored)
-    };
-
+    let docker = Docker::find();
     let observed = |name: &&'static str| {
         let name = *name;
-        docker(format!("{name}_does_what_it_was_seen_to_do"), Box::new(move || does_what_it_was_seen_to_do(name)))
+        docker.trial(format!("{name}_does_what_it_was_seen_to_do"), move || does_what_it_was_seen_to_do(name))
     };
     let mut trials: Vec<Trial> = loginspec_containers::names().iter().map(observed).collect();
-    trials.push(docker("what_spins_grows_dumps_or_ends_is_seen".to_string(), Box::new(what_misbehaves_is_seen)));
-    trials.push(docker("fuzzing_finds_an_endless_loop".to_string(), Box::new(fuzzing_finds_an_endless_loop)));
+    trials.push(docker.trial("what_spins_grows_dumps_or_ends_is_seen", what_misbehaves_is_seen));
+    trials.push(docker.trial("fuzzing_finds_an_endless_loop", fuzzing_finds_an_endless_loop));
     libtest_mimic::run(&arguments, trials).exit();
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
 }
 
 fn does_what_it_was_seen_to_do(name: &str) -> Result<(), Failed> {

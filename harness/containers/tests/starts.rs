@@ -3,6 +3,8 @@
 //! Without a Docker daemon the trials are listed as ignored; with REQUIRE_DOCKER=1 they fail instead.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../../tests/docker/mod.rs"]
+mod docker;
 mod login;
 
 use std::collections::HashMap;
@@ -15,6 +17,7 @@ use testcontainers::bollard::models::ContainerCreateBody;
 use testcontainers::bollard::query_parameters::{CreateContainerOptions, ListContainersOptionsBuilder};
 use testcontainers::core::client::docker_client_instance;
 
+use crate::docker::{Docker, runtime};
 use crate::login::{Opened, Tls, Way};
 
 fn main() {
@@ -22,31 +25,16 @@ fn main() {
     // They count containers.
     arguments.test_threads = Some(1);
 
-    let found = runtime().block_on(loginspec_containers::find_daemon());
-    let required = std::env::var("REQUIRE_DOCKER").is_ok_and(|value| value == "1");
-    let missing = found.err().map(|error| error.to_string());
-    let ignored = missing.is_some() && !required;
-    let docker = |name: &str, run: fn() -> Result<(), Failed>| {
-        let missing = missing.clone();
-        let run = move || match missing {
-            Some(error) => Err(format!("failed to {error}").into()),
-            None => run(),
-        };
-        Trial::test(name, run).with_kind("docker").with_ignored_flag(ignored)
-    };
-
+    let docker = Docker::find();
     let trials = vec![
         Trial::test("an_unknown_name_gets_the_known_ones", an_unknown_name_gets_the_known_ones),
-        docker("dovecot_2_4_opens_the_mailboxes_of_its_accounts", dovecot_2_4_opens_the_mailboxes_of_its_accounts),
-        docker("dropped_without_a_runtime_it_is_removed", dropped_without_a_runtime_it_is_removed),
-        docker("an_interrupted_start_leaves_nothing", an_interrupted_start_leaves_nothing),
-        docker("a_leftover_is_swept", a_leftover_is_swept),
+        docker
+            .trial("dovecot_2_4_opens_the_mailboxes_of_its_accounts", dovecot_2_4_opens_the_mailboxes_of_its_accounts),
+        docker.trial("dropped_without_a_runtime_it_is_removed", dropped_without_a_runtime_it_is_removed),
+        docker.trial("an_interrupted_start_leaves_nothing", an_interrupted_start_leaves_nothing),
+        docker.trial("a_leftover_is_swept", a_leftover_is_swept),
     ];
     libtest_mimic::run(&arguments, trials).exit();
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
 }
 
 fn an_unknown_name_gets_the_known_ones() -> Result<(), Failed> {
