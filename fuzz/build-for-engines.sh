@@ -20,7 +20,8 @@ trap 'rm -rf "$staged"' EXIT
 # `cargo fuzz list` would build a second time in a coverage image.
 for source in fuzz/fuzz_targets/*.rs; do
     target="$(basename "$source" .rs)"
-    cp "$built/$target" "$OUT/$target"
+    # A link takes no space; it is possible only on one file system.
+    ln -f "$built/$target" "$OUT/$target" 2>/dev/null || cp "$built/$target" "$OUT/$target"
     # The row of the target in README.md names its dictionary.
     dictionary="$(sed -n "s/^| \`$target\` .*\`\([a-z0-9]*\.dict\)\`.*/\1/p" fuzz/README.md)"
     cp "fuzz/dictionaries/$dictionary" "$OUT/$target.dict"

@@ -8,7 +8,10 @@ for tool in zip unzip; do
     command -v "$tool" >/dev/null || { echo "check-engines.sh: $tool is missing: apt-get install $tool" >&2; exit 1; }
 done
 
-OUT="$(mktemp -d)"
+# In the folder of the build: programs are linked there rather than copied, more than 1 GB of them.
+built="${CARGO_TARGET_DIR:-target}"
+mkdir -p "$built"
+OUT="$(cd "$built" && mktemp -d "$PWD/engines.XXXXXX")"
 export OUT SANITIZER=none
 trap 'rm -rf "$OUT"' EXIT
 fuzz/build-for-engines.sh >"$OUT/log" 2>&1 || { cat "$OUT/log"; exit 1; }

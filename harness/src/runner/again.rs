@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use super::caller::{Pass, PutOff};
 use super::doubt::Doubt;
 use super::governor::{Gate, Governor};
-use super::pacing::{Pace, WorkItem};
+use super::pacing::{Pace, PartOfRun, WorkItem};
 use super::result_collector::ResultCollector;
 use super::settle::Answered;
 use super::watch::Look;
@@ -63,14 +63,15 @@ pub(super) async fn ask_again(
     let jobs = jobs.min(TOGETHER);
     for (items, jobs, pass) in [(brief, 1, Pass::Briefly), (in_turn, jobs, Pass::InTurn)] {
         let mut part = Part { put_off: Vec::new(), next: &mut retried };
-        let ended = workers.ask_all(vec![Batch { items, jobs, lane: None, pass }], pace, &mut part).await?;
+        let ended =
+            workers.ask_all(vec![Batch { items, jobs, part: PartOfRun::Retries, pass }], pace, &mut part).await?;
         together.append(&mut part.put_off);
         if ended != Ended::Whole {
             return Ok(ended);
         }
     }
     let mut sort = Sort { held: Vec::new(), alone: Vec::new(), next: &mut retried };
-    let batch = Batch { items: together, jobs, lane: None, pass: Pass::Together };
+    let batch = Batch { items: together, jobs, part: PartOfRun::Retries, pass: Pass::Together };
     let ended = workers.ask_all(vec![batch], pace, &mut sort).await?;
     let Sort { held, mut alone, .. } = sort;
     if ended != Ended::Whole {
@@ -90,7 +91,9 @@ pub(super) async fn ask_again(
             retried.found(Found::Answered(Box::new(answered), None))?;
         }
     }
-    workers.ask_all(vec![Batch { items: alone, jobs: 1, lane: None, pass: Pass::Alone }], pace, &mut retried).await
+    workers
+        .ask_all(vec![Batch { items: alone, jobs: 1, part: PartOfRun::Retries, pass: Pass::Alone }], pace, &mut retried)
+        .await
 }
 
 /// Asks what wants quiet, and beside it once more what was not answered at all: a connection that waits for an answer
@@ -111,7 +114,7 @@ pub(super) async fn ask_quietly(
     collector.put_off = others;
     let words = first_words(&silent);
     let items = silent.into_iter().map(|(item, _)| item).collect();
-    let again = Batch { items, jobs: jobs.min(TOGETHER), lane: None, pass: Pass::Together };
+    let again = Batch { items, jobs: jobs.min(TOGETHER), part: PartOfRun::Retries, pass: Pass::Together };
     let mut retried = Retried { governor, words, collector };
     workers.ask_all(vec![quiet, again], pace, &mut retried).await
 }

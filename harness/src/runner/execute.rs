@@ -16,7 +16,7 @@ use super::governor::{Gate, Governor};
 use super::growth::GrowthWatch;
 use super::judging::Observations;
 use super::lock::locks_mailboxes;
-use super::pacing::{Extent, Pace, Schedule, schedule};
+use super::pacing::{Extent, Lane, Pace, PartOfRun, Schedule, schedule};
 use super::place::Place;
 use super::plan::{Plan, Planned};
 use super::result_collector::{ResultCollector, left_out, planned_by_scenario, tell};
@@ -197,16 +197,18 @@ async fn ask_everything(
             return Ok(Ended::Enough);
         }
     }
-    let batch = |(index, lane): (usize, super::pacing::Lane)| {
-        let jobs = pace.lane(Some(index)).map_or(1, |pace| pace.jobs());
-        Batch { items: lane.items, jobs, lane: Some(index), pass: Pass::First }
+    let batch = |(index, lane): (usize, Lane)| Batch {
+        items: lane.items,
+        jobs: pace.jobs(index),
+        part: PartOfRun::Lane(index),
+        pass: Pass::First,
     };
     let batches = lanes.into_iter().enumerate().map(batch).collect();
     let ended = workers.ask_all(batches, pace, collector).await?;
     if ended != Ended::Whole {
         return Ok(ended);
     }
-    let quiet = Batch { items: quiet, jobs: 1, lane: None, pass: Pass::First };
+    let quiet = Batch { items: quiet, jobs: 1, part: PartOfRun::Quiet, pass: Pass::First };
     let ended = ask_quietly(workers, quiet, pace, collector, jobs).await?;
     if ended != Ended::Whole {
         return Ok(ended);

@@ -22,8 +22,12 @@ const ON_PURPOSE: Duration = Duration::from_millis(250);
 /// How many times as long as its slowest answer so far a server that delays its answers may take for the next: penalties
 /// grow (Dovecot's from 2 s to 6, 10 and 15).
 const GROWS: u32 = 4;
+/// The same where each connection comes from an address of its own: no penalty for an address can grow then.
+const GROWS_WITHOUT_PENALTY: u32 = 2;
 /// How many times as long as the deadline is waited of a server that was not seen to delay its answers: it may begin to.
 const LONGER: u32 = 4;
+/// The same where each connection comes from an address of its own.
+const LONGER_WITHOUT_PENALTY: u32 = 2;
 /// What is waited for at most.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// For each such delay of a refusal there is room for as many connections again.
@@ -203,7 +207,7 @@ impl Gate {
         if slowest < ON_PURPOSE {
             return self.base;
         }
-        self.patient(self.base.reply + slowest * GROWS)
+        self.patient(self.base.reply + slowest * self.growth())
     }
 
     /// How long to wait in a second look: much longer than the longest that any answer took, until it is known that the
@@ -212,7 +216,17 @@ impl Gate {
         if self.retries_are_brief || self.is_slow() || self.silences.load(Ordering::Relaxed) >= AGREE {
             return self.deadlines();
         }
-        self.patient(self.base.reply * LONGER + self.slowest() * GROWS)
+        let longer = if self.is_any_spread() { LONGER_WITHOUT_PENALTY } else { LONGER };
+        self.patient(self.base.reply * longer + self.slowest() * self.growth())
+    }
+
+    /// How long a login takes that gets no answer, with its retry.
+    pub fn silence(&self) -> Duration {
+        self.deadlines().reply + self.long_deadlines().reply
+    }
+
+    fn growth(&self) -> u32 {
+        if self.is_any_spread() { GROWS_WITHOUT_PENALTY } else { GROWS }
     }
 
     /// Deadlines that are short for a second look at a server which we can look into.
@@ -313,6 +327,11 @@ impl Gate {
     /// Whether connections to a place come from more than one address.
     pub fn is_spread(&self, place: Place) -> bool {
         self.spread.lock().unwrap_or_else(PoisonError::into_inner).contains(&place)
+    }
+
+    /// Whether connections to some place come from more than one address.
+    fn is_any_spread(&self) -> bool {
+        !self.spread.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// The address from which the next connection to a place comes; nothing where the system chooses.

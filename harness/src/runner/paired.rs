@@ -21,6 +21,11 @@ const MORE_PAIRS: usize = 8;
 /// How many pairs there are at most: each may cost an account a failed login.
 const MOST_PAIRS: usize = 48;
 
+/// A server with which a good login takes so long is mostly waited for.
+const FAR: Duration = Duration::from_millis(100);
+/// How many pairs are had side by side with such a server.
+const FAR_AT_ONCE: usize = 4;
+
 /// What the comparison of two refusals came to.
 pub(super) struct Compared {
     pub judgement: Judgement,
@@ -51,7 +56,9 @@ pub(super) async fn compare(
     loop {
         // The order alternates, so that neither is always the one that warms the server up. Where a refusal takes long
         // the pairs of one round are had side by side; more than the first ones only where they cost no account anything.
+        // So are some of them where the network takes most of the time: others disturb both sides of a pair alike.
         let at_once = match (caller.gate.is_slow(), caller.gate.lockout.is_unlimited()) {
+            (false, _) if caller.gate.login_time() >= FAR => FAR_AT_ONCE,
             (false, _) => 1,
             (true, true) => FIRST_PAIRS + MORE_PAIRS,
             (true, false) => FIRST_PAIRS,

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::caller::{Answer, Caller, NoAnswer, Pass, PutOff};
 use super::doubt::Doubt;
 use super::governor::Governor;
-use super::pacing::{LanePace, Pace, WorkItem};
+use super::pacing::{Pace, PartOfRun, WorkItem};
 use super::paired::compare;
 use super::plan::Planned;
 use super::resolved_case::{ResolvedCase, resolve};
@@ -58,8 +58,7 @@ pub(super) struct Workers {
 pub(super) struct Batch {
     pub items: Vec<WorkItem>,
     pub jobs: usize,
-    /// Which lane's pace they count for; none if nothing is counted.
-    pub lane: Option<usize>,
+    pub part: PartOfRun,
     pub pass: Pass,
 }
 
@@ -119,6 +118,13 @@ impl Workers {
 
     fn begin(&self, batch: Batch, pace: &Arc<Pace>, sender: &mpsc::Sender<Found>, workers: &mut JoinSet<()>) {
         let jobs = batch.jobs.max(1).min(batch.items.len());
+        if batch.part == PartOfRun::Retries {
+            let gates = batch.items.iter().filter_map(|item| self.governor.gates.get(item.planned.target));
+            pace.begin_retries(
+                batch.items.len(),
+                gates.map(|gate| gate.long_deadlines().reply).max().unwrap_or_default(),
+            );
+        }
         let items: Vec<std::sync::Mutex<Option<WorkItem>>> =
             batch.items.into_iter().map(|item| std::sync::Mutex::new(Some(item))).collect();
         let (items, next) = (Arc::new(items), Arc::new(AtomicUsize::new(0)));
@@ -130,7 +136,7 @@ impl Workers {
                 conversations: Arc::clone(&self.conversations),
                 pass: batch.pass,
             };
-            let (until, lane) = (self.until, batch.lane);
+            let (until, part) = (self.until, batch.part);
             workers.spawn(async move {
                 while until.is_none_or(|until| Instant::now() < until) {
                     let Some(slot) = items.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
@@ -141,9 +147,7 @@ impl Workers {
                             return;
                         }
                     }
-                    if let Some(pace) = pace.lane(lane) {
-                        LanePace::note(pace, failures, start.elapsed());
-                    }
+                    pace.note(part, failures, start.elapsed());
                 }
             });
         }

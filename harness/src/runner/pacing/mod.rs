@@ -11,6 +11,6 @@ mod selection;
 pub(super) use accounts_at_risk::{Secrets, accounts_at_risk, is_right};
 pub(crate) use lockout_budget::{AtRisk, BudgetError, GoodLogin, LockoutBudget};
 pub use pace::{AccountPace, Bottleneck, PaceFacts, Progress};
-pub(super) use pace::{LanePace, Pace};
+pub(super) use pace::{Pace, PartOfRun};
 pub use schedule::Extent;
 pub(super) use schedule::{Lane, Schedule, WorkItem, schedule};

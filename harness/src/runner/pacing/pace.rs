@@ -27,6 +27,8 @@ pub struct PaceFacts {
     pub refusal: Duration,
     /// How long it all takes, as far as that can be known.
     pub expected: Duration,
+    /// How much longer it takes at the end if a login gets no answer: it is retried then. Zero if no target is governed.
+    pub for_silence: Duration,
     /// How many cases were left out because each costs an account a failed login.
     pub beyond_budget: usize,
     /// How many cases were left out by `--smoke`.
@@ -83,12 +85,33 @@ pub enum Bottleneck {
         /// How long each takes.
         each: Duration,
     },
+    /// Conversations that are had again, because others may have caused what came of them.
+    Retries {
+        /// How many are left.
+        left: usize,
+        /// How long each takes at most.
+        at_most: Duration,
+    },
+}
+
+/// Which part of a run a conversation counts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::runner) enum PartOfRun {
+    /// The lane with this index in the schedule.
+    Lane(usize),
+    /// The comparisons of times.
+    Quiet,
+    /// What is had again.
+    Retries,
 }
 
 /// The pace of every lane.
 pub(in crate::runner) struct Pace {
     lanes: Vec<LanePace>,
     quiet: LanePace,
+    /// How many retries are left, and how long one takes at most, in milliseconds.
+    retries_left: AtomicUsize,
+    retry: AtomicU64,
 }
 
 /// The pace of one lane. Its workers count what they have done.
@@ -126,12 +149,35 @@ impl Pace {
         quiet.items = schedule.quiet.len();
         quiet.estimate = schedule.quiet.iter().map(|item| item_seconds(item, governor)).sum::<f64>()
             / schedule.quiet.len().max(1) as f64;
-        Self { lanes, quiet }
+        Self { lanes, quiet, retries_left: AtomicUsize::new(0), retry: AtomicU64::new(0) }
     }
 
-    /// The pace of a lane, in the schedule's order; none for the conversations after all lanes.
-    pub fn lane(&self, index: Option<usize>) -> Option<&LanePace> {
-        index.map_or(Some(&self.quiet), |index| self.lanes.get(index))
+    /// How many conversations of a lane there are at once; the index is that of the schedule.
+    pub fn jobs(&self, lane: usize) -> usize {
+        self.lanes.get(lane).map_or(1, |lane| lane.jobs)
+    }
+
+    /// Notes that so many conversations are to be had again, and how long one takes at most.
+    pub fn begin_retries(&self, number: usize, at_most: Duration) {
+        self.retries_left.fetch_add(number, Ordering::Relaxed);
+        self.retry.fetch_max(u64::try_from(at_most.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Notes an item that is done, and how long its worker took for it.
+    pub fn note(&self, part: PartOfRun, failures: u64, took: Duration) {
+        match part {
+            PartOfRun::Lane(index) => {
+                if let Some(lane) = self.lanes.get(index) {
+                    lane.note(failures, took);
+                }
+            }
+            PartOfRun::Quiet => self.quiet.note(failures, took),
+            PartOfRun::Retries => {
+                // A retry that is put off is noted once more than it was announced.
+                let less = |left: usize| Some(left.saturating_sub(1));
+                let _ = self.retries_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+            }
+        }
     }
 
     /// What is told before the first case.
@@ -147,6 +193,14 @@ impl Pace {
             accounts: self.lanes.iter().filter_map(account).collect(),
             refusal: governor.gates.iter().map(Gate::refusal).max().unwrap_or_default(),
             expected: self.expected(),
+            // Once until it is put off, and once more.
+            for_silence: governor
+                .gates
+                .iter()
+                .filter(|gate| !gate.is_idle())
+                .map(Gate::silence)
+                .max()
+                .unwrap_or_default(),
             beyond_budget: schedule.beyond_budget,
             beyond_smoke: schedule.beyond_smoke,
         }
@@ -155,9 +209,16 @@ impl Pace {
     /// What is left.
     pub fn progress(&self) -> Progress {
         let all = || self.lanes.iter().chain([&self.quiet]);
+        let left = all().map(LanePace::items_left).sum();
+        let retries = self.retries_left.load(Ordering::Relaxed);
+        if left == 0 && retries > 0 {
+            let at_most = Duration::from_millis(self.retry.load(Ordering::Relaxed));
+            let bottleneck = Some(Bottleneck::Retries { left: retries, at_most });
+            return Progress { left: retries, expected: at_most, bottleneck };
+        }
         let slowest = all().max_by(|one, other| one.seconds_left().total_cmp(&other.seconds_left()));
         Progress {
-            left: all().map(LanePace::items_left).sum(),
+            left,
             expected: self.expected(),
             bottleneck: slowest.filter(|lane| lane.items_left() > 0).map(LanePace::bottleneck),
         }
@@ -193,13 +254,7 @@ impl LanePace {
         }
     }
 
-    /// How many conversations there are at once.
-    pub fn jobs(&self) -> usize {
-        self.jobs
-    }
-
-    /// Notes an item that is done, and how long its worker took for it.
-    pub fn note(&self, failures: u64, took: Duration) {
+    fn note(&self, failures: u64, took: Duration) {
         self.items_done.fetch_add(1, Ordering::Relaxed);
         self.failures_done.fetch_add(failures, Ordering::Relaxed);
         self.busy.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -252,10 +307,10 @@ fn item_seconds(item: &super::schedule::WorkItem, governor: &Governor) -> f64 {
     if !item.is_refusal {
         return login;
     }
-    // After each row of failed logins there is a good one.
-    let rows = item.failures as f64 / gate.lockout.limit().map_or(f64::INFINITY, |limit| limit as f64);
-    let refusals = item.failures.max(1) as f64;
-    refusals * gate.refusal().as_secs_f64().max(login) + rows * login
+    // A refused login takes what a good one does, and the refusal. After each row of them the others of the lane wait for a
+    // good login.
+    let rows = if gate.lockout.is_unlimited() { 0 } else { item.failures };
+    item.failures.max(1) as f64 * (login + gate.refusal().as_secs_f64()) + rows as f64 * login
 }
 
 impl fmt::Display for PaceFacts {
@@ -273,6 +328,9 @@ impl fmt::Display for PaceFacts {
             write!(f, "; a refusal takes {}", seconds(self.refusal))?;
         }
         write!(f, "; about {}", rounded(self.expected))?;
+        if !self.for_silence.is_zero() {
+            write!(f, ", up to {} more if a login gets no answer", rounded(self.for_silence))?;
+        }
         if self.beyond_budget > 0 {
             let cases = counted(self.beyond_budget, "case");
             write!(f, "\n{cases} left out that cost an account a failed login each; --full or --no-lockout runs them")?;
@@ -286,6 +344,9 @@ impl fmt::Display for PaceFacts {
 
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(retries @ Bottleneck::Retries { .. }) = &self.bottleneck {
+            return write!(f, "{retries}");
+        }
         write!(f, "{} left, about {}", counted(self.left, "login"), rounded(self.expected))?;
         match &self.bottleneck {
             Some(bottleneck) => write!(f, " ({bottleneck})"),
@@ -303,6 +364,14 @@ impl fmt::Display for Bottleneck {
             }
             Self::Logins { left, at_once, each } => {
                 write!(f, "{} left, {at_once} at once, {} each", counted(*left, "login"), seconds(*each))
+            }
+            Self::Retries { left, at_most } => {
+                let logins = counted(*left, "login");
+                write!(
+                    f,
+                    "{logins} left to retry: the first answer was missing or doubtful; up to {} each",
+                    rounded(*at_most)
+                )
             }
         }
     }
@@ -344,10 +413,15 @@ mod tests {
         }
     }
 
+    fn of(lanes: Vec<LanePace>) -> Pace {
+        let quiet = lane(None, u64::MAX, 1, 0, 0.0);
+        Pace { lanes, quiet, retries_left: AtomicUsize::new(0), retry: AtomicU64::new(0) }
+    }
+
     #[test]
     fn the_slowest_lane_is_the_bottleneck() {
         let lanes = vec![lane(None, u64::MAX, 64, 3000, 0.3), lane(Some("same"), 3, 3, 612, 2.1)];
-        let pace = Pace { lanes, quiet: lane(None, u64::MAX, 1, 0, 0.0) };
+        let pace = of(lanes);
         let told = "3612 logins left, about 7 min 0 s (612 wrong passwords left for role same, 3 in a row, 2.1 s each)";
         assert_eq!(pace.progress().to_string(), told);
     }
@@ -358,8 +432,19 @@ mod tests {
         for _ in 0..50 {
             lanes[0].note(0, Duration::from_secs(1));
         }
-        let pace = Pace { lanes, quiet: lane(None, u64::MAX, 1, 0, 0.0) };
+        let pace = of(lanes);
         assert_eq!(pace.progress().to_string(), "59 logins left, about 25 s (50 logins left, 2 at once, 1.0 s each)");
+    }
+
+    #[test]
+    fn retries_are_told_when_nothing_else_is_left() {
+        let pace = of(vec![lane(None, u64::MAX, 1, 1, 0.3)]);
+        pace.begin_retries(2, Duration::from_secs(21));
+        assert!(pace.progress().to_string().starts_with("1 login left, "), "{}", pace.progress());
+        pace.note(PartOfRun::Lane(0), 0, Duration::from_secs(5));
+        pace.note(PartOfRun::Retries, 0, Duration::from_secs(21));
+        let told = "1 login left to retry: the first answer was missing or doubtful; up to 21 s each";
+        assert_eq!(pace.progress().to_string(), told);
     }
 
     #[test]

@@ -13,7 +13,7 @@ const SMOKE_CASES: usize = 300;
 /// How many times `--smoke` uses up the lockout budget of an account at most: half a minute at 2 s for each refusal.
 const SMOKE_ROUNDS: u64 = 12;
 /// How many times a run without `--full` does: less than five minutes at 4 s for each refusal.
-const DEFAULT_ROUNDS: u64 = 60;
+const DEFAULT_ROUNDS: u64 = 50;
 
 /// What cases that are judged by each other have in common: scenario, group and target, and where all must have the same
 /// outcome, account, fault and value of `each`.
