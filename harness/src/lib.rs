@@ -2,8 +2,8 @@
 //!
 //! Imports run one way, from the bottom of this list to its top; `tests/layering.rs` keeps it so.
 //!
-//! - [`axes`], [`secret`], [`source`], `notation`, `plural`: the words for a login's other axes; passwords that cannot be
-//!   printed; files that people write, and their mistakes; octets made visible; counts with their nouns
+//! - [`axes`], [`secret`], [`source`], `notation`, `panic`, `plural`: the words for a login's other axes; passwords that cannot be
+//!   printed; files that people write, and their mistakes; octets made visible; panics of our own that are caught; counts with their nouns
 //! - [`identity`]: login names and what is meant by them: dialects, directory, resolution
 //! - [`protocol`]: IMAP, POP3 and SASL from the client's side, octets in and octets out
 //! - [`scenario`]: files to cases; expectation and outcome to verdict
@@ -28,6 +28,8 @@ pub mod cli;
 pub mod fuzz;
 pub mod identity;
 mod notation;
+#[cfg(feature = "net")]
+mod panic;
 #[cfg(feature = "net")]
 mod plural;
 #[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]

@@ -9,6 +9,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("source", &[]),
     ("notation", &[]),
+    ("panic", &[]),
     ("plural", &[]),
     ("bundled", &[]),
     ("identity", &["axes", "secret", "source", "notation", "bundled"]),
@@ -17,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("reference", &["axes", "secret", "identity"]),
     ("transport", &["axes", "secret", "protocol"]),
     ("target", &["axes", "secret", "source", "identity", "scenario", "protocol", "reference", "transport"]),
-    ("runner", &["axes", "secret", "plural", "identity", "protocol", "scenario", "transport", "target"]),
+    ("runner", &["axes", "secret", "panic", "plural", "identity", "protocol", "scenario", "transport", "target"]),
     (
         "fuzz",
         &[

@@ -238,6 +238,9 @@ fn summarize(summary: &CampaignSummary) -> io::Result<()> {
     for gone in &summary.gone {
         writeln!(out, "no finding: {gone}")?;
     }
+    for defect in &summary.defects {
+        writeln!(out, "defect of loginspec, please report it: {defect}")?;
+    }
     let seconds = elapsed.as_secs_f64().max(0.001);
     let waiting = match summary.waiting {
         0 => String::new(),
@@ -259,6 +262,8 @@ fn status(summary: &CampaignSummary) -> ExitStatus {
         Some(Ended::Gone(_)) => ExitStatus::Unreachable,
         Some(Ended::NoGoodLogin { .. }) => ExitStatus::NothingRan,
         _ if !summary.findings.is_empty() => ExitStatus::Unexpected,
+        // The campaign has not seen what these conversations would have shown.
+        _ if !summary.defects.is_empty() => ExitStatus::Unexpected,
         _ if summary.progress.conversations == 0 => ExitStatus::NothingRan,
         _ => ExitStatus::Success,
     }

@@ -22,6 +22,7 @@ use super::maker::{Maker, WINDOW};
 use super::scene::Scene;
 use super::state_map::StateMap;
 use super::store::Store;
+use crate::panic::{Panicked, catch_panic};
 
 /// How long after the end suspicions are still looked into, at most: no longer than the campaign took, but a little.
 const AFTER_THE_END: Duration = Duration::from_secs(60);
@@ -53,7 +54,7 @@ async fn interrupted(interrupt: &mut watch::Receiver<bool>) {
 }
 
 /// The suspicions that are being looked into: the conversation's number, the shape, and what was found.
-pub(super) type Looking = JoinSet<(u64, String, Option<Finding>)>;
+pub(super) type Looking = JoinSet<(u64, String, Result<Option<Finding>, Panicked>)>;
 
 /// What servers have suffered, by the target's index; and a target's index, and what its good login came to.
 pub(super) type Watched = (Vec<(usize, String)>, usize, Result<(), String>);
@@ -75,7 +76,7 @@ pub(super) struct Campaign {
     pub(super) judged: u64,
     /// The number with which this campaign, or this part of it, has begun.
     pub(super) first: u64,
-    pub(super) done: BTreeMap<u64, (Conversation, Result<Scene, String>)>,
+    pub(super) done: BTreeMap<u64, (Conversation, Result<Result<Scene, String>, Panicked>)>,
     pub(super) suspicions: VecDeque<Suspicion>,
     pub(super) under_way: Vec<Suspicion>,
     pub(super) looked_into: HashMap<String, u32>,
@@ -83,6 +84,8 @@ pub(super) struct Campaign {
     pub(super) shapes: HashMap<String, bool>,
     pub(super) findings: Vec<(Finding, PathBuf)>,
     pub(super) gone: Vec<String>,
+    /// The panics of our own code, each with the number of its conversation.
+    pub(super) defects: Vec<String>,
     pub(super) unconnected: u32,
     pub(super) ended: Option<Ended>,
     pub(super) start: Instant,
@@ -114,6 +117,7 @@ impl Campaign {
             shapes: HashMap::new(),
             findings: Vec::new(),
             gone: Vec::new(),
+            defects: Vec::new(),
             unconnected: 0,
             ended: None,
             start: Instant::now(),
@@ -139,7 +143,7 @@ impl Campaign {
         }
         self.director.note_baselines().await;
         self.start = Instant::now();
-        let mut asking: JoinSet<(u64, Conversation, Result<Scene, String>)> = JoinSet::new();
+        let mut asking: JoinSet<(u64, Conversation, Result<Result<Scene, String>, Panicked>)> = JoinSet::new();
         let mut looking: Looking = JoinSet::new();
         let mut watching: Watching = JoinSet::new();
         let mut often = interval(OFTEN);
@@ -155,8 +159,15 @@ impl Campaign {
                 };
                 let (index, director) = (self.next, Arc::clone(&self.director));
                 let nonce = nonce(self.options.seed, index);
+                #[cfg(test)]
+                let panics = self.options.seed == tests::SEED_THAT_PANICS && index % 10 == 3;
                 asking.spawn(async move {
-                    let scene = director.perform(&conversation, nonce).await;
+                    let conversing = async {
+                        #[cfg(test)]
+                        assert!(!panics, "a test wants it");
+                        director.perform(&conversation, nonce).await
+                    };
+                    let scene = catch_panic(conversing).await;
                     (index, conversation, scene)
                 });
                 self.next += 1;
@@ -164,7 +175,7 @@ impl Campaign {
             self.look_into_some(&mut looking);
             tokio::select! {
                 Some(joined) = asking.join_next() => {
-                    // A conversation that panics is our own fault; the panic has been printed.
+                    // A panic has been caught, so a task ends with an error only when the campaign ends.
                     if let Ok((index, conversation, scene)) = joined {
                         self.done.insert(index, (conversation, scene));
                         self.judge_in_order();
@@ -172,6 +183,10 @@ impl Campaign {
                 }
                 Some(joined) = looking.join_next() => {
                     if let Ok((index, shape, finding)) = joined {
+                        let finding = finding.unwrap_or_else(|panicked| {
+                            self.defects.push(format!("conversation {index}, when it was tried again: {panicked}"));
+                            None
+                        });
                         self.conclude(index, shape, finding, reporter)?;
                     }
                 }
@@ -232,6 +247,7 @@ impl Campaign {
             had: self.director.had.load(Ordering::Relaxed),
             findings: std::mem::take(&mut self.findings),
             gone: std::mem::take(&mut self.gone),
+            defects: std::mem::take(&mut self.defects),
             waiting: self.suspicions.len() + self.under_way.len(),
             map: self.map.clone(),
             ended: self.ended.take(),
@@ -263,8 +279,12 @@ impl Campaign {
             let index = self.judged;
             self.judged += 1;
             let scene = match scene {
-                Ok(scene) => scene,
-                Err(reason) => {
+                Err(panicked) => {
+                    self.defects.push(format!("conversation {index}: {panicked}"));
+                    continue;
+                }
+                Ok(Ok(scene)) => scene,
+                Ok(Err(reason)) => {
                     self.unconnected += 1;
                     if self.unconnected >= GONE {
                         self.ended = Some(Ended::Gone(reason));
@@ -299,5 +319,44 @@ impl Campaign {
             elapsed,
             left: self.options.time.saturating_sub(elapsed),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::bundled_directory;
+    use crate::reference::Flaws;
+    use crate::target::{find_dialect, start_reference};
+    use crate::transport::Deadlines;
+
+    /// Every tenth conversation of a campaign from this seed panics.
+    pub(super) const SEED_THAT_PANICS: u64 = 0xdead_beef;
+
+    struct Ignored;
+
+    impl FuzzReporter for Ignored {
+        fn event(&mut self, _event: &FuzzEvent<'_>) {}
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_conversation_that_panics_is_our_defect_and_the_campaign_goes_on() {
+        let dialect = Arc::new(find_dialect("opaque").unwrap());
+        let target = start_reference(dialect, Arc::new(bundled_directory().unwrap()), Flaws::NONE).unwrap();
+        let deadlines = Deadlines::from_reply(Duration::from_secs(5));
+        let ground = Ground::explore(Arc::new(target), deadlines).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (_sender, interrupt) = watch::channel(false);
+        let options = Options {
+            seed: SEED_THAT_PANICS,
+            conversations: Some(100),
+            jobs: 4,
+            ..Options::new(folder.path().to_path_buf(), deadlines, interrupt)
+        };
+        let summary = fuzz(vec![ground], options, &mut Ignored).await.unwrap();
+        assert_eq!(summary.progress.conversations, 100);
+        assert_eq!(summary.defects.len(), 10);
+        let told = "conversation 3: loginspec panicked, which is a defect of loginspec: a test wants it";
+        assert_eq!(summary.defects[0], told);
     }
 }

@@ -131,6 +131,8 @@ pub struct CampaignSummary {
     pub findings: Vec<(Finding, PathBuf)>,
     /// Suspicions that came to nothing: not seen again, or the same with a sound server.
     pub gone: Vec<String>,
+    /// The panics of our own code, each with the number of its conversation: no finding about a server.
+    pub defects: Vec<String>,
     /// Suspicions that nobody has looked into yet; a campaign that goes on will.
     pub waiting: usize,
     /// What was reached.

@@ -9,6 +9,7 @@ use super::campaign::{Campaign, Looking};
 use super::conversation::Conversation;
 use super::event::{Ended, FuzzEvent, FuzzReporter};
 use super::oracle::{Oracle, Violation};
+use crate::panic::catch_panic;
 
 /// How many suspicions of one kind are looked into: behind one kind there may be more than one bug.
 const OF_A_KIND: u32 = 4;
@@ -92,7 +93,7 @@ impl Campaign {
             let bench = Arc::clone(&self.bench);
             let (index, shape) = (suspicion.index, suspicion.violation.shape.clone());
             self.under_way.push(suspicion.clone());
-            looking.spawn(async move { (index, shape, bench.look_into(suspicion).await) });
+            looking.spawn(async move { (index, shape, catch_panic(bench.look_into(suspicion)).await) });
         }
     }
 

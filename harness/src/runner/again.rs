@@ -142,7 +142,7 @@ impl Collect for Retried<'_> {
             Found::Answered(answered, _) => {
                 (&answered.planned, Some(answered.conversation.outcome.word()), answered.is_shared)
             }
-            Found::Unasked(planned, _) => (planned, None, false),
+            Found::Unasked(planned, _) | Found::Panicked(planned, _) => (planned, None, false),
             Found::PutOff(item, _) => (&item.planned, None, false),
         };
         if let (Some(gate), Some(first)) = (self.governor.gates.get(planned.target), self.words.get(&planned.place())) {

@@ -11,10 +11,11 @@ use super::event::{Sanity, Summary};
 use super::governor::Governor;
 use super::place::Place;
 use super::plan::Plan;
-use super::probe::RefusedLogin;
+use super::probe::{RefusedLogin, redactor};
 use super::sanity::{SanityResult, check, good_login, mechanism, offers};
 use super::survey::Survey;
 use crate::axes::Protocol;
+use crate::panic::catch_panic;
 use crate::scenario::KnownPrint;
 use crate::target::Target;
 
@@ -188,7 +189,10 @@ async fn check_all(
             let Some(gate) = theirs.gates.get(place.0) else { return (at, SanityResult::Fine) };
             let from = From { source: gate.source(place), certified: None };
             let start = Instant::now();
-            let result = check(&gate.target, place, None, mechanism, &known, from, gate.deadlines()).await;
+            let checked = check(&gate.target, place, None, mechanism, &known, from, gate.deadlines());
+            let result = catch_panic(checked).await.unwrap_or_else(|panic| {
+                SanityResult::Trouble(panic.with_message(|told| redactor(&gate.target).redact_text(told)).to_string())
+            });
             if matches!(result, SanityResult::Fine | SanityResult::Unnamed(_)) {
                 gate.learn_login(start.elapsed());
             }
@@ -197,7 +201,7 @@ async fn check_all(
     }
     let mut results = Vec::new();
     while let Some(done) = checks.join_next().await {
-        // A check that panics is our own fault, and the panic has been printed; the target is not to blame.
+        // A check that panics has been caught.
         let Ok((at, result)) = done else { continue };
         summary.conversations += 1;
         if let Some(place) = places.get(at)

@@ -10,7 +10,7 @@ use super::event::{CaseReport, LeftOut, Reporter, RunEvent, Summary};
 use super::findings::{Findings, Settled};
 use super::judging::SkipBaselines;
 use super::pacing::{Pace, Schedule, WorkItem};
-use super::settle::{Siblings, Tested, unasked};
+use super::settle::{Siblings, Tested, panicked, unasked};
 use super::workers::{Collect, Found};
 use crate::scenario::Scenario;
 
@@ -37,6 +37,11 @@ impl Collect for ResultCollector<'_, '_> {
             Found::Unasked(planned, judgement) => {
                 let mut settled = self.siblings.drop_out(&planned, self.tested);
                 settled.extend(unasked(planned, self.tested, judgement));
+                settled
+            }
+            Found::Panicked(planned, why) => {
+                let mut settled = self.siblings.drop_out(&planned, self.tested);
+                settled.extend(panicked(planned, self.tested, &why));
                 settled
             }
             Found::PutOff(item, why) => {

@@ -14,6 +14,7 @@ use super::plan::Planned;
 use super::question::{Question, Request};
 use crate::axes::{Fault, Protocol};
 use crate::identity::escape;
+use crate::panic::Panicked;
 use crate::protocol::{Deviation, Mark, Outcome, Proof, Redactor};
 use crate::scenario::{
     Action, Case, Expectation, Expected, Judgement, Level, Sibling, SkipCode, SkipReason, SkippedCase, Verdict,
@@ -143,6 +144,12 @@ pub(super) fn unasked(planned: Planned, tested: &Tested<'_>, judgement: Judgemen
     let skip = skip.map(|reason| skip_code(&reason, case, target));
     let report = CaseReport { verdict, reason, blame, skip, ..blank(&planned, case, target) };
     Some(Settled { planned, report })
+}
+
+/// What becomes of a case in which our own code panicked.
+pub(super) fn panicked(planned: Planned, tested: &Tested<'_>, panicked: &Panicked) -> Option<Settled> {
+    let settled = unasked(planned, tested, Judgement::new(Verdict::Error, panicked.to_string()))?;
+    Some(Settled { report: CaseReport { blame: Some(Blame::Us), ..settled.report }, ..settled })
 }
 
 fn settle_siblings(mut siblings: Vec<Answered>, tested: &Tested<'_>) -> Vec<Settled> {

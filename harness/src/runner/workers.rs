@@ -14,9 +14,11 @@ use super::governor::Governor;
 use super::pacing::{Pace, PartOfRun, WorkItem};
 use super::paired::compare;
 use super::plan::Planned;
+use super::probe::redactor;
 use super::resolved_case::{ResolvedCase, resolve};
 use super::settle::Answered;
 use super::survey::Survey;
+use crate::panic::{Panicked, catch_panic};
 use crate::scenario::{Expected, Judgement, SkipReason, Verdict};
 
 /// How often it is told what is left.
@@ -27,6 +29,8 @@ pub(super) enum Found {
     /// The answer to a case, and whether others may still have caused it.
     Answered(Box<Answered>, Option<Doubt>),
     Unasked(Planned, Judgement),
+    /// Our own code panicked.
+    Panicked(Planned, Panicked),
     /// It is to be asked again.
     PutOff(WorkItem, PutOff),
 }
@@ -142,7 +146,7 @@ impl Workers {
                     let Some(slot) = items.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
                     let Some(item) = slot.lock().ok().and_then(|mut slot| slot.take()) else { continue };
                     let (start, failures) = (Instant::now(), item.failures);
-                    for found in asker.ask(item).await {
+                    for found in asker.ask_or_panic(item).await {
                         if sender.send(found).await.is_err() {
                             return;
                         }
@@ -170,12 +174,32 @@ struct Asker {
 }
 
 impl Asker {
+    /// The same as [`Asker::ask`]; where that panics, each case of the item is told of.
+    async fn ask_or_panic(&self, item: WorkItem) -> Vec<Found> {
+        let gate = self.governor.gates.get(item.planned.target);
+        let cases: Vec<Planned> = std::iter::once(&item.planned).chain(&item.same_octets).cloned().collect();
+        match catch_panic(self.ask(item)).await {
+            Ok(found) => found,
+            Err(panicked) => {
+                let panicked = match gate {
+                    Some(gate) => panicked.with_message(|message| redactor(&gate.target).redact_text(message)),
+                    None => panicked,
+                };
+                cases.into_iter().map(|planned| Found::Panicked(planned, panicked.clone())).collect()
+            }
+        }
+    }
+
     /// Has the conversation of an item, and tells what it means for each of its cases.
     async fn ask(&self, item: WorkItem) -> Vec<Found> {
         let unasked = |item: WorkItem, judgement: Judgement| {
             let cases = std::iter::once(item.planned).chain(item.same_octets);
             cases.map(|planned| Found::Unasked(planned, judgement.clone())).collect()
         };
+        #[cfg(test)]
+        if item.planned.case().is_some_and(|case| case.id.starts_with(PANICS)) {
+            panic_with_a_password(&self.governor);
+        }
         let resolved = match resolve(&item.planned, &self.governor, &self.survey) {
             Ok(resolved) => resolved,
             Err(judgement) => return unasked(item, judgement),
@@ -254,5 +278,74 @@ impl Asker {
             return Ok((caller.ask_twice(&question.request, mechanism).await?, None));
         }
         Ok((caller.ask(&question.request).await?, None))
+    }
+}
+
+/// A case of a scenario with this id panics in the tests below.
+#[cfg(test)]
+const PANICS: &str = "panics-in-tests";
+
+#[cfg(test)]
+fn panic_with_a_password(governor: &Governor) {
+    let account = governor.gates.first().and_then(|gate| gate.target.directory.accounts.first()).unwrap();
+    panic!("a test wants it, with {}", String::from_utf8_lossy(account.password.expose()));
+}
+
+#[cfg(all(test, feature = "cli"))]
+mod tests {
+    use super::*;
+    use crate::identity::bundled_directory;
+    use crate::reference::Flaws;
+    use crate::runner::{Blame, CaseReport, Plan, Reporter, RunEvent, RunOptions, Summary, run};
+    use crate::scenario::{Selection, read_scenario};
+    use crate::source::SourceText;
+    use crate::target::{find_dialect, start_reference};
+    use crate::transport::Deadlines;
+
+    #[derive(Default)]
+    struct Collected(Vec<CaseReport>);
+
+    impl Reporter for Collected {
+        fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
+            if let RunEvent::CaseFinished(report) = event {
+                self.0.push((*report).clone());
+            }
+            Ok(())
+        }
+    }
+
+    async fn run_case(scenario: &str, jobs: usize) -> (Summary, Vec<CaseReport>) {
+        let case = "[[case]]\nid = 'one'\nprotocol = ['imap', 'pop3']\nlogin = '{user}'\nexpect = 'rejected'\n";
+        let text = SourceText::new("x.toml", format!("title = 'x'\ncites = ['y']\n{case}"));
+        let directory = bundled_directory().unwrap();
+        let vocabulary = crate::scenario::Vocabulary {
+            roles: directory.roles().map(str::to_string).collect(),
+            dialects: vec!["opaque".to_string()],
+        };
+        let scenario = Arc::new(read_scenario(scenario, &text, &vocabulary).unwrap());
+        let dialect = Arc::new(find_dialect("opaque").unwrap());
+        let target = start_reference(Arc::clone(&dialect), Arc::new(directory), Flaws::NONE).unwrap();
+        let plan = Plan::new(&[scenario], &[dialect], &Selection::default());
+        let (_sender, interrupt) = watch::channel(false);
+        let options = RunOptions { jobs, ..RunOptions::new(Deadlines::from_reply(Duration::from_secs(5)), interrupt) };
+        let mut collected = Collected::default();
+        let summary = run(plan, &[Arc::new(target)], options, &mut collected).await.unwrap();
+        (summary, collected.0)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_case_whose_worker_panics_is_an_error_and_no_other_is_lost() {
+        for jobs in [1, 4] {
+            let (summary, reports) = run_case(PANICS, jobs).await;
+            assert_eq!((summary.planned, summary.finished(), summary.count(Verdict::Error)), (2, 2, 2));
+            assert!(!summary.is_success());
+            for report in reports {
+                assert_eq!(report.blame, Some(Blame::Us));
+                let told = "loginspec panicked, which is a defect of loginspec: a test wants it, with <password>";
+                assert_eq!(report.reason, told);
+            }
+        }
+        let (summary, _) = run_case("does-not-panic", 1).await;
+        assert_eq!((summary.planned, summary.finished(), summary.count(Verdict::Error)), (2, 2, 0));
     }
 }

@@ -18,4 +18,4 @@ pub use refused_login::RefusedLogin;
 pub(super) use refused_login::is_about_credentials;
 pub use security::{SecurityShortfall, UnmetSecurity};
 pub(super) use security::{advertises_starttls, own_securities, refuses_plaintext, upgrade_notes};
-pub(super) use server_state::observe;
+pub(super) use server_state::{observe, redactor};

@@ -145,8 +145,8 @@ fn surveyed(outcome: Outcome, target: &Target) -> Observation<Vec<String>> {
     }
 }
 
-/// Finds every password of a target in capabilities, which are in upper case: a server may repeat one there.
-fn redactor(target: &Target) -> Redactor {
+/// Finds every password of a target, as it is and in upper case: in capabilities, a server may repeat one so.
+pub(in crate::runner) fn redactor(target: &Target) -> Redactor {
     let accounts = &target.directory.accounts;
     let secrets = accounts.iter().flat_map(|account| std::iter::once(&account.password).chain(&account.token));
     let spelt = |secret: &Password| {
