@@ -59,6 +59,26 @@ fn plan(target: &Target) -> Plan {
 async fn put_to(address: &str) -> (Summary, Vec<CaseReport>) {
     let target = target(address);
     let plan = plan(&target);
+    put_plan(target, plan).await
+}
+
+/// Asks so many cases that each log in with the right name and the given password, and expect the given outcome.
+async fn put_many(address: &str, cases: usize, password: &str, expect: &str) -> (Summary, Vec<CaseReport>) {
+    let mut text = "title = 'Many'\ncites = ['x']\n".to_string();
+    for at in 0..cases {
+        let password = password.replace("{at}", &at.to_string());
+        let case =
+            format!("[[case]]\nid = 'c{at}'\nprotocol = ['imap']\nlogin = '{{user}}'\npassword = '{password}'\n");
+        text.push_str(&format!("{case}expect = {expect}\n"));
+    }
+    let scenario =
+        Arc::new(read_scenario("many", &SourceText::new("many.toml", text), &support::vocabulary()).unwrap());
+    let target = target(address);
+    let plan = Plan::new(&[scenario], &[Arc::clone(&target.dialect)], &Selection::default());
+    put_plan(target, plan).await
+}
+
+async fn put_plan(target: Arc<Target>, plan: Plan) -> (Summary, Vec<CaseReport>) {
     let (_sender, interrupt) = tokio::sync::watch::channel(false);
     let deadlines = Deadlines::from_reply(Duration::from_millis(300));
     let mut collected = Collected::default();
@@ -130,6 +150,56 @@ async fn it_greets_and_says_no_more() {
     assert_eq!((case.verdict, case.outcome), (Verdict::Fail, Some("no-answer")));
     // That of the second look, for which it had four times as long.
     assert!(case.transcript.unwrap().contains("[no answer for 1.2 s]"));
+}
+
+/// Each of 200 cases would wait for 0.3 s twice, four at once: half a minute.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_greets_and_says_no_more_and_not_every_case_waits_for_it() {
+    let address = listen(|mut stream| {
+        Box::pin(async move {
+            let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n").await;
+            let mut sink = Vec::new();
+            let _ = stream.read_to_end(&mut sink).await;
+        })
+    })
+    .await;
+    let (summary, cases) = put_many(&address.to_string(), 200, "not-the-password-{at}", "'rejected'").await;
+    let told = format!("{address} (imap) greets, but answers nothing within 0.3 s (--timeout)");
+    assert_eq!(summary.unreachable, [told.clone()]);
+    assert_eq!((cases.len(), summary.count(Verdict::Error)), (200, 200));
+    assert!(cases.iter().all(|case| case.reason == told), "{:?}", cases[0].reason);
+}
+
+/// It opens the mailbox for the right password, and hangs for every other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_answers_no_login_that_it_refuses() {
+    let address = listen(|mut stream| {
+        Box::pin(async move {
+            let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n").await;
+            let mut octets = [0; 512];
+            while let Ok(count @ 1..) = stream.read(&mut octets).await {
+                let line = String::from_utf8_lossy(&octets[..count]).into_owned();
+                let mut words = line.split_whitespace();
+                let (tag, command) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+                let answer = match command {
+                    "CAPABILITY" => format!("* CAPABILITY IMAP4rev1\r\n{tag} OK done\r\n"),
+                    "LOGIN" if !line.contains("Secret-Same") => continue,
+                    "EXAMINE" => format!("* 0 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n{tag} OK [READ-ONLY] done\r\n"),
+                    "LOGOUT" => format!("* BYE\r\n{tag} OK done\r\n"),
+                    _ => format!("{tag} OK done\r\n"),
+                };
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        })
+    })
+    .await;
+    let (summary, cases) = put_many(&address.to_string(), 200, "not-the-password-{at}", "'rejected'").await;
+    assert_eq!((cases.len(), summary.finished(), summary.unreachable.len()), (200, 200, 0));
+    let (failed, skipped) = (summary.count(Verdict::Fail), summary.count(Verdict::Skip));
+    // The first ones are really asked, and those that were under way by then.
+    assert!((8..40).contains(&failed) && failed + skipped == 200, "{failed} failed, {skipped} skipped");
+    let skip = cases.iter().find_map(|case| case.skip.clone()).unwrap();
+    assert_eq!(skip.as_str(), "refusals-unanswered:imap");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

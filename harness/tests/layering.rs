@@ -24,6 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "axes",
             "secret",
+            "panic",
             "identity",
             "protocol",
             "scenario",

@@ -85,6 +85,8 @@ pub(super) struct PutOff {
     /// The outcome's word, where there was a conversation.
     pub word: Option<&'static str>,
     pub doubt: Doubt,
+    /// Whether the server answered anything after its greeting.
+    pub was_answered: bool,
 }
 
 impl std::convert::From<String> for NoAnswer {

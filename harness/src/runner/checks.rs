@@ -196,6 +196,13 @@ async fn check_all(
             if matches!(result, SanityResult::Fine | SanityResult::Unnamed(_)) {
                 gate.learn_login(start.elapsed());
             }
+            let is_answered = matches!(
+                result,
+                SanityResult::Fine | SanityResult::Unnamed(_) | SanityResult::Refused(..) | SanityResult::Rejected(_)
+            );
+            if is_answered {
+                gate.silence(place.1).note(true);
+            }
             (at, result)
         });
     }

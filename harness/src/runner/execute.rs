@@ -166,7 +166,11 @@ pub async fn run(
     };
     summary.interrupted = ended == Ended::Interrupted;
     summary.locked_out = governor.gates.iter().filter_map(|gate| gate.access.locked_out().cloned()).collect();
-    if ended == Ended::Whole && summary.locked_out.is_empty() {
+    let are_all_silent =
+        governor.gates.iter().all(|gate| Protocol::ALL.iter().any(|&protocol| gate.is_silent(protocol).is_some()));
+    let silent = governor.gates.iter().flat_map(|gate| Protocol::ALL.iter().filter_map(|&it| gate.is_silent(it)));
+    summary.unreachable.extend(silent);
+    if ended == Ended::Whole && summary.locked_out.is_empty() && !are_all_silent {
         check_last(&governor, &survey, &prints, &mut summary).await;
     }
     summary.warnings.extend(governor.gates.iter().flat_map(lessons));

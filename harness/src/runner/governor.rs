@@ -10,33 +10,23 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit};
 
-use super::health::AccessWatch;
+use super::health::{AccessWatch, SilenceWatch};
 use super::pacing::{LockoutBudget, Secrets};
 use super::place::Place;
+use crate::axes::Protocol;
 use crate::protocol::Transcript;
 use crate::target::Target;
 use crate::transport::Deadlines;
 
 /// A server that takes at least so long to refuse does so on purpose.
-const ON_PURPOSE: Duration = Duration::from_millis(250);
-/// How many times as long as its slowest answer so far a server that delays its answers may take for the next: penalties
-/// grow (Dovecot's from 2 s to 6, 10 and 15).
-const GROWS: u32 = 4;
-/// The same where each connection comes from an address of its own: no penalty for an address can grow then.
-const GROWS_WITHOUT_PENALTY: u32 = 2;
-/// How many times as long as the deadline is waited of a server that was not seen to delay its answers: it may begin to.
-const LONGER: u32 = 4;
-/// The same where each connection comes from an address of its own.
-const LONGER_WITHOUT_PENALTY: u32 = 2;
-/// What is waited for at most.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const ON_PURPOSE: Duration = Duration::from_millis(250);
 /// For each such delay of a refusal there is room for as many connections again.
 const IDLE: Duration = Duration::from_millis(50);
 /// How many connections at once a server on this machine gets where nobody says otherwise.
 const AT_HOME: usize = 100;
 /// How many second looks at one another's heels must agree with the first before it is believed that the server does not
 /// lock mailboxes, that its silence is no penalty, or that it is gone.
-const AGREE: u8 = 3;
+pub(super) const AGREE: u8 = 3;
 
 /// There are never fewer connections at once than these because a server did not take one.
 const FEW: usize = 4;
@@ -51,7 +41,7 @@ pub(crate) struct Governor {
 /// Through which every conversation with one target goes.
 pub(crate) struct Gate {
     pub target: Arc<Target>,
-    base: Deadlines,
+    pub(super) base: Deadlines,
     permits: Semaphore,
     /// How many permits there are, and how many there may be at most.
     given: AtomicUsize,
@@ -64,6 +54,10 @@ pub(crate) struct Gate {
     slowest: AtomicU64,
     pub lockout: LockoutBudget,
     pub access: AccessWatch,
+    /// Whether the server answers logins that it refuses.
+    pub refusals: SilenceWatch,
+    /// Whether it answers anything after its greeting, over IMAP and over POP3.
+    silence: [SilenceWatch; 2],
     /// How long a good login takes, in nanoseconds.
     login: AtomicU64,
     /// Whether a retry after a silence waits no longer than the first attempt: a smoke run has no time for more.
@@ -73,7 +67,7 @@ pub(crate) struct Gate {
     mailboxes: Vec<tokio::sync::Mutex<()>>,
     locks: AtomicU8,
     /// How many silences lasted through a second look.
-    silences: AtomicU8,
+    pub(super) silences: AtomicU8,
     /// How many connections in a row the server did not take though there was no other.
     refused_alone: AtomicU8,
     /// The places at which a connection may come from any loopback address.
@@ -152,6 +146,8 @@ impl Gate {
             slowest: AtomicU64::new(0),
             lockout: LockoutBudget::new(limits.wrong_passwords, accounts),
             access: AccessWatch::default(),
+            refusals: SilenceWatch::default(),
+            silence: Default::default(),
             login: AtomicU64::new(0),
             retries_are_brief: false,
             secrets: Secrets::of(&target.directory),
@@ -174,6 +170,27 @@ impl Gate {
     /// Whether there is nothing to govern: our own server has no limits.
     pub fn is_idle(&self) -> bool {
         self.target.is_reference()
+    }
+
+    /// Whether the server answers anything after its greeting over a protocol.
+    pub const fn silence(&self, protocol: Protocol) -> &SilenceWatch {
+        let [imap, pop3] = &self.silence;
+        match protocol {
+            Protocol::Imap => imap,
+            Protocol::Pop3 => pop3,
+        }
+    }
+
+    /// Why nothing more is asked over a protocol: the server greets there, and answers nothing.
+    pub fn is_silent(&self, protocol: Protocol) -> Option<String> {
+        let address = self.target.endpoint(protocol, None).ok().map(|(endpoint, _)| endpoint.address.clone());
+        let limit = self.base.reply.as_secs_f64();
+        self.silence(protocol).is_certain().then(|| {
+            format!(
+                "{} ({protocol}) greets, but answers nothing within {limit} s (--timeout)",
+                address.unwrap_or_default()
+            )
+        })
     }
 
     /// Waits for leave to have a conversation.
@@ -199,45 +216,6 @@ impl Gate {
     /// Waits until nobody else has a conversation, and keeps it so.
     pub async fn alone(&self) -> RwLockWriteGuard<'_, ()> {
         self.alone.write().await
-    }
-
-    /// How long to wait for what, by all that was learned.
-    pub fn deadlines(&self) -> Deadlines {
-        let slowest = self.slowest();
-        if slowest < ON_PURPOSE {
-            return self.base;
-        }
-        self.patient(self.base.reply + slowest * self.growth())
-    }
-
-    /// How long to wait in a second look: much longer than the longest that any answer took, until it is known that the
-    /// server's silence is not for a while only.
-    pub fn long_deadlines(&self) -> Deadlines {
-        if self.retries_are_brief || self.is_slow() || self.silences.load(Ordering::Relaxed) >= AGREE {
-            return self.deadlines();
-        }
-        let longer = if self.is_any_spread() { LONGER_WITHOUT_PENALTY } else { LONGER };
-        self.patient(self.base.reply * longer + self.slowest() * self.growth())
-    }
-
-    /// How long a login takes that gets no answer, with its retry.
-    pub fn silence(&self) -> Duration {
-        self.deadlines().reply + self.long_deadlines().reply
-    }
-
-    fn growth(&self) -> u32 {
-        if self.is_any_spread() { GROWS_WITHOUT_PENALTY } else { GROWS }
-    }
-
-    /// Deadlines that are short for a second look at a server which we can look into.
-    pub fn short_deadlines(&self) -> Deadlines {
-        let reply = self.base.reply.min(Duration::from_secs(2)) + self.slowest();
-        Deadlines { connect: self.base.connect, ..Deadlines::from_reply(reply.min(self.deadlines().reply)) }
-    }
-
-    fn patient(&self, reply: Duration) -> Deadlines {
-        let reply = reply.min(PATIENCE.max(self.base.reply));
-        Deadlines { connect: self.base.connect, reply, whole: self.base.whole + reply }
     }
 
     /// Notes how long a refusal takes when nobody else asks.
@@ -287,7 +265,7 @@ impl Gate {
         self.refusal() >= ON_PURPOSE
     }
 
-    fn slowest(&self) -> Duration {
+    pub(super) fn slowest(&self) -> Duration {
         Duration::from_nanos(self.slowest.load(Ordering::Relaxed))
     }
 
@@ -330,7 +308,7 @@ impl Gate {
     }
 
     /// Whether connections to some place come from more than one address.
-    fn is_any_spread(&self) -> bool {
+    pub(super) fn is_any_spread(&self) -> bool {
         !self.spread.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 

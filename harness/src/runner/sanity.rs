@@ -149,7 +149,7 @@ pub(super) async fn good_login(
 ) -> Result<(), GoodLoginError> {
     let mut last = try_good_login(gate, account, place, survey).await;
     for pause in GOOD_LOGIN_RETRIES {
-        if !matches!(last, Err(GoodLoginError::Failed(_))) {
+        if !matches!(last, Err(GoodLoginError::Failed(_))) || gate.is_silent(place.1).is_some() {
             break;
         }
         tokio::time::sleep(*pause).await;

@@ -20,7 +20,9 @@ use crate::transport::{Conversation, Deadlines};
 const WAITS: &[Duration] = &[Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(2)];
 
 fn put_off(found: &Result<Conversation, String>, doubt: Doubt) -> NoAnswer {
-    NoAnswer::PutOff(PutOff { word: found.as_ref().ok().map(|found| found.outcome.word()), doubt })
+    let found = found.as_ref().ok();
+    let was_answered = found.is_some_and(|found| found.transcript.slowest_answer().is_some());
+    NoAnswer::PutOff(PutOff { word: found.map(|found| found.outcome.word()), doubt, was_answered })
 }
 
 impl Caller<'_> {
@@ -41,9 +43,13 @@ impl Caller<'_> {
         let began = Instant::now();
         let was_alone = only.is_some();
         let protocol = self.endpoint.protocol;
+        let why_silent = |found: &Result<Conversation, String>| gate.is_silent(protocol).filter(|_| found.is_err());
         let is_locked = |found: &_| was_alone && doubt(gate, found, protocol, is_right) == Some(Doubt::Locked);
         let found = self.once_free(request, is_locked, deadlines).await;
         drop(only);
+        if let Some(reason) = why_silent(&found) {
+            return Err(NoAnswer::Reason(reason));
+        }
         let has_grown = growths != gate.growths.load(Ordering::Relaxed);
         let doubt = match doubt(gate, &found, protocol, is_right) {
             None if has_grown && self.pass == Pass::First => Doubt::Grew,
@@ -85,7 +91,7 @@ impl Caller<'_> {
         let doubt = Some(doubt).filter(|_| gate.target.is_watched());
         match (found, doubt) {
             (Ok(conversation), doubt) => Ok(Answer { doubt, ..Answer::from(conversation) }),
-            (Err(_), Some(doubt)) => Err(NoAnswer::PutOff(PutOff { word: None, doubt })),
+            (Err(_), Some(doubt)) => Err(NoAnswer::PutOff(PutOff { word: None, doubt, was_answered: false })),
             (Err(reason), None) => Err(NoAnswer::Reason(reason)),
         }
     }
@@ -119,7 +125,11 @@ impl Caller<'_> {
 
     async fn once_entered(&self, request: &Request, deadlines: Deadlines) -> Result<Conversation, String> {
         let _turn = self.gate.enter().await;
-        self.once(request, deadlines).await
+        // Others may have found it out while this one waited for its turn.
+        match self.gate.is_silent(self.endpoint.protocol) {
+            Some(reason) => Err(reason),
+            None => self.once(request, deadlines).await,
+        }
     }
 
     /// While nobody else asks, and with an eye on the server.

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::caller::{Answer, Caller, NoAnswer, Pass, PutOff};
 use super::doubt::Doubt;
 use super::governor::Governor;
+use super::health::SilenceWatch;
 use super::pacing::{Pace, PartOfRun, WorkItem};
 use super::paired::compare;
 use super::plan::Planned;
@@ -19,6 +20,7 @@ use super::resolved_case::{ResolvedCase, resolve};
 use super::settle::Answered;
 use super::survey::Survey;
 use crate::panic::{Panicked, catch_panic};
+use crate::protocol::Outcome;
 use crate::scenario::{Expected, Judgement, SkipReason, Verdict};
 
 /// How often it is told what is left.
@@ -204,15 +206,40 @@ impl Asker {
             Ok(resolved) => resolved,
             Err(judgement) => return unasked(item, judgement),
         };
+        let gate = self.governor.gates.get(item.planned.target).filter(|gate| !gate.is_idle());
+        let protocol = resolved.place.1;
+        if let Some(reason) = gate.and_then(|gate| gate.is_silent(protocol)) {
+            return unasked(item, Judgement::new(Verdict::Error, reason));
+        }
+        let refusals = gate.map(|gate| &gate.refusals).filter(|_| item.is_refusal && self.pass == Pass::First);
+        if refusals.is_some_and(SilenceWatch::is_certain) {
+            return unasked(item, Judgement::skipped(SkipReason::RefusalsUnanswered));
+        }
+        let note_answer = |is_answered| {
+            if let Some(gate) = gate {
+                gate.silence(protocol).note(is_answered);
+            }
+        };
         let (answer, compared) = match self.converse(&item.planned, &resolved).await {
             Ok(found) => found,
-            Err(NoAnswer::PutOff(why)) => return vec![Found::PutOff(item, why)],
+            Err(NoAnswer::PutOff(why)) => {
+                if why.doubt == Doubt::Silent {
+                    note_answer(why.was_answered);
+                    refusals.into_iter().for_each(|refusals| refusals.note(false));
+                }
+                return vec![Found::PutOff(item, why)];
+            }
             Err(NoAnswer::BeyondBudget { failures, limit }) => {
                 return unasked(item, Judgement::skipped(SkipReason::BeyondLockoutBudget { failures, limit }));
             }
             Err(NoAnswer::Reason(reason)) => return unasked(item, Judgement::new(Verdict::Error, reason)),
         };
         let Answer { conversation, process, doubt } = answer;
+        note_answer(conversation.transcript.slowest_answer().is_some());
+        // A syntax error or a missing mechanism says nothing of refused passwords.
+        if let Some(refusals) = refusals.filter(|_| matches!(conversation.outcome, Outcome::Rejected(_))) {
+            refusals.note(true);
+        }
         let mut found = Vec::new();
         for planned in item.same_octets {
             // It was resolved when the schedule was made, and nothing has changed since.
@@ -292,60 +319,5 @@ fn panic_with_a_password(governor: &Governor) {
 }
 
 #[cfg(all(test, feature = "cli"))]
-mod tests {
-    use super::*;
-    use crate::identity::bundled_directory;
-    use crate::reference::Flaws;
-    use crate::runner::{Blame, CaseReport, Plan, Reporter, RunEvent, RunOptions, Summary, run};
-    use crate::scenario::{Selection, read_scenario};
-    use crate::source::SourceText;
-    use crate::target::{find_dialect, start_reference};
-    use crate::transport::Deadlines;
-
-    #[derive(Default)]
-    struct Collected(Vec<CaseReport>);
-
-    impl Reporter for Collected {
-        fn event(&mut self, event: &RunEvent<'_>) -> io::Result<()> {
-            if let RunEvent::CaseFinished(report) = event {
-                self.0.push((*report).clone());
-            }
-            Ok(())
-        }
-    }
-
-    async fn run_case(scenario: &str, jobs: usize) -> (Summary, Vec<CaseReport>) {
-        let case = "[[case]]\nid = 'one'\nprotocol = ['imap', 'pop3']\nlogin = '{user}'\nexpect = 'rejected'\n";
-        let text = SourceText::new("x.toml", format!("title = 'x'\ncites = ['y']\n{case}"));
-        let directory = bundled_directory().unwrap();
-        let vocabulary = crate::scenario::Vocabulary {
-            roles: directory.roles().map(str::to_string).collect(),
-            dialects: vec!["opaque".to_string()],
-        };
-        let scenario = Arc::new(read_scenario(scenario, &text, &vocabulary).unwrap());
-        let dialect = Arc::new(find_dialect("opaque").unwrap());
-        let target = start_reference(Arc::clone(&dialect), Arc::new(directory), Flaws::NONE).unwrap();
-        let plan = Plan::new(&[scenario], &[dialect], &Selection::default());
-        let (_sender, interrupt) = watch::channel(false);
-        let options = RunOptions { jobs, ..RunOptions::new(Deadlines::from_reply(Duration::from_secs(5)), interrupt) };
-        let mut collected = Collected::default();
-        let summary = run(plan, &[Arc::new(target)], options, &mut collected).await.unwrap();
-        (summary, collected.0)
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_case_whose_worker_panics_is_an_error_and_no_other_is_lost() {
-        for jobs in [1, 4] {
-            let (summary, reports) = run_case(PANICS, jobs).await;
-            assert_eq!((summary.planned, summary.finished(), summary.count(Verdict::Error)), (2, 2, 2));
-            assert!(!summary.is_success());
-            for report in reports {
-                assert_eq!(report.blame, Some(Blame::Us));
-                let told = "loginspec panicked, which is a defect of loginspec: a test wants it, with <password>";
-                assert_eq!(report.reason, told);
-            }
-        }
-        let (summary, _) = run_case("does-not-panic", 1).await;
-        assert_eq!((summary.planned, summary.finished(), summary.count(Verdict::Error)), (2, 2, 0));
-    }
-}
+#[path = "workers_tests.rs"]
+mod tests;

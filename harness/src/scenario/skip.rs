@@ -58,6 +58,8 @@ pub enum SkipReason {
         /// How many are allowed.
         limit: u64,
     },
+    /// The case's login is to be refused, and the server has shown that it answers no such login.
+    RefusalsUnanswered,
     /// The role has no TLS client certificate.
     NoClientCertificate {
         /// The role.
@@ -123,7 +125,7 @@ pub struct SkipCode(String);
 
 impl SkipCode {
     /// Every kind of code.
-    pub const KINDS: [&'static str; 13] = [
+    pub const KINDS: [&'static str; 14] = [
         "no-role",
         "no-value",
         "no-endpoint",
@@ -131,6 +133,7 @@ impl SkipCode {
         "no-tls-endpoint",
         "would-send-plaintext",
         "beyond-lockout-budget",
+        "refusals-unanswered",
         "no-client-certificate",
         "not-offered",
         "offered",
@@ -181,6 +184,7 @@ impl SkipReason {
             Self::NoTlsEndpoint { mechanism, .. } => vec!["no-tls-endpoint", mechanism.word(), protocol],
             Self::WouldSendPlaintext => vec!["would-send-plaintext", protocol],
             Self::BeyondLockoutBudget { .. } => vec!["beyond-lockout-budget", case],
+            Self::RefusalsUnanswered => vec!["refusals-unanswered", protocol],
             Self::NoClientCertificate { role } => vec!["no-client-certificate", role],
             Self::NotOffered { capability, over } => {
                 ["not-offered", capability, protocol].into_iter().chain(security(*over)).collect()
@@ -244,6 +248,9 @@ impl fmt::Display for SkipReason {
                 f,
                 "sends {failures} wrong passwords in a row, and the lockout budget is {limit} (`wrong-passwords` or \
                  `lockout` under [limits])"
+            ),
+            Self::RefusalsUnanswered => f.write_str(
+                "the login is to be refused, and the server answers no login that it refuses: the failures show the first ones",
             ),
             Self::NoClientCertificate { role } => {
                 write!(f, "there is no client certificate for the role `{role}`")

@@ -1,6 +1,7 @@
 //! How fast a server may be asked: the lockout budget of each account, the order of the cases, and how long a run takes.
 
 mod accounts_at_risk;
+mod deadlines;
 mod distribute;
 mod lockout_budget;
 mod pace;

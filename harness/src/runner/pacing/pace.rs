@@ -198,7 +198,7 @@ impl Pace {
                 .gates
                 .iter()
                 .filter(|gate| !gate.is_idle())
-                .map(Gate::silence)
+                .map(Gate::unanswered)
                 .max()
                 .unwrap_or_default(),
             beyond_budget: schedule.beyond_budget,
