@@ -108,7 +108,7 @@ impl Due {
         let password = Password::new(claim.password);
         let mut due = match by_dialect(target, name, &password, access) {
             Expected::Opens(mailbox) => {
-                Self { opens: vec![mailbox], must_open: true, refusals: Refusals::NO, stranger: None }
+                Self { opens: vec![mailbox.expose().to_vec()], must_open: true, refusals: Refusals::NO, stranger: None }
             }
             Expected::Rejected => Self::nobody(Refusals::NO),
             Expected::Bad | Expected::Refused => Self::nobody(Refusals::NO_OR_BAD),

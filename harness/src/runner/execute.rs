@@ -138,7 +138,7 @@ pub async fn run(
     for report in observed.compare(&expectations, targets) {
         tell(&report, &mut summary, &mut finished, reporter)?;
     }
-    let tested = Tested { targets, troubled: troubled(survey.places(), targets, &summary) };
+    let tested = Tested::new(targets, troubled(survey.places(), targets, &summary));
     let planned = planned_by_scenario(&scenarios);
     let pace_of_run = Arc::clone(&pace);
     let mut collector =

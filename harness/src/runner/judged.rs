@@ -22,7 +22,7 @@ pub(crate) fn judged(
 ) -> Option<CaseReport> {
     let planned = Planned::new(Arc::clone(scenario), case, 0);
     let targets = [Arc::clone(target)];
-    let tested = Tested { targets: &targets, troubled: Vec::new() };
+    let tested = Tested::new(&targets, Vec::new());
     let answered = Answered {
         planned,
         question,

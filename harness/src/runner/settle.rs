@@ -14,12 +14,11 @@ use super::plan::Planned;
 use super::question::{Question, Request};
 use crate::axes::{Fault, Protocol};
 use crate::identity::escape;
-use crate::protocol::{Deviation, Mark, Outcome, Proof, Redactor};
+use crate::protocol::{Deviation, Mark, MarkedOctets, Outcome, Proof, Redactor};
 use crate::scenario::{
     Action, Case, Expectation, Expected, Judgement, Level, Sibling, SkipCode, SkipReason, SkippedCase, Verdict,
     describe, judge, judge_distinct, judge_same, recognize, reply_of,
 };
-use crate::secret::Password;
 use crate::target::Target;
 use crate::transport::Conversation;
 
@@ -43,6 +42,15 @@ pub(super) struct Tested<'t> {
     pub targets: &'t [Arc<Target>],
     /// Where even the login does not work that must: what goes wrong there is no finding about the server yet.
     pub troubled: Vec<(usize, Protocol)>,
+    /// What masks the secrets of each target's accounts.
+    redactors: Vec<Arc<Redactor>>,
+}
+
+impl<'t> Tested<'t> {
+    pub fn new(targets: &'t [Arc<Target>], troubled: Vec<(usize, Protocol)>) -> Self {
+        let redactor = |target: &Arc<Target>| Arc::new(Redactor::new(&target.directory.secrets()));
+        Self { targets, troubled, redactors: targets.iter().map(redactor).collect() }
+    }
 }
 
 /// Cases that wait for their siblings.
@@ -192,6 +200,7 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
     let Answered { planned, question, conversation, process, compared, is_shared: _, first_outcome } = answered;
     let case = planned.case()?;
     let target = tested.targets.get(planned.target)?;
+    let redactor = Redactor::extended(tested.redactors.get(planned.target)?, &question.secrets);
     // Whatever a server answers, it must be well afterwards.
     let judgement = match &process {
         Some(process) => Judgement::new(Verdict::Fail, format!("{}; {process}", describe(&conversation.outcome))),
@@ -208,10 +217,10 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
     let is_troubled = tested.troubled.contains(&(planned.target, case.protocol));
     let mut report = CaseReport {
         login: match &question.request {
-            Request::Login(login) => Some(shown_name(&login.name, &question.passwords)),
+            Request::Login(login) => Some(shown_name(&login.name, &redactor)),
             Request::Dialogue(_) => None,
         },
-        expected: describe_expected(&question, case),
+        expected: describe_expected(&question, case, &redactor),
         outcome: Some(conversation.outcome.word()),
         verdict: judgement.verdict,
         blame: blame(&judgement, &conversation, is_troubled),
@@ -233,7 +242,8 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
         && let Some(line) = conversation.dialogue_step.and_then(|step| lines.get(step))
     {
         report.span = line.span.clone();
-        report.expected = planned.scenario.source.text.get(line.span.clone()).unwrap_or_default().to_string();
+        let text = planned.scenario.source.text.get(line.span.clone()).unwrap_or_default();
+        report.expected = redactor.redact_text(text);
     }
     if let Outcome::Opened { mailbox, proof } = &conversation.outcome {
         report.mailbox = mailbox.as_ref().map(|mailbox| escape(mailbox));
@@ -246,12 +256,11 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
             Proof::None => "none",
         });
     }
-    // Nearly every case passes, says nothing that could hold a password, and needs no redactor.
+    // Nearly every case passes and says nothing that could hold a secret.
     let says_something = reply_of(&conversation.outcome).is_some() || !conversation.deviations.is_empty();
     if judgement.verdict == Verdict::Pass && !says_something && compared.is_none() {
         return Some(Settled { planned, report });
     }
-    let redactor = Redactor::new(&question.passwords);
     if let Some(reply) = reply_of(&conversation.outcome) {
         report.code = reply.code.as_ref().map(|code| redactor.redact_text(&code.to_string()));
         report.text = Some(escape(&redactor.redact(&reply.text)));
@@ -371,23 +380,20 @@ fn skip_code(reason: &SkipReason, case: &Case, target: &Target) -> SkipCode {
     reason.code(SkippedCase { id: &case.id, protocol: case.protocol, security })
 }
 
-/// A login name for reports. A scenario may put the password into it, so even this is looked through.
-fn shown_name(name: &[u8], passwords: &[Password]) -> String {
-    let holds = |password: &Password| {
-        let octets = password.expose();
-        !octets.is_empty() && name.windows(octets.len()).any(|window| window == octets)
-    };
-    if passwords.iter().any(holds) { escape(&Redactor::new(passwords).redact(name)) } else { escape(name) }
+/// A login name for reports. A scenario may spell a secret out, so it is looked through besides.
+fn shown_name(name: &MarkedOctets, redactor: &Redactor) -> String {
+    name.masked(|octets| escape(&redactor.redact(octets)))
 }
 
-fn describe_expected(question: &Question, case: &Case) -> String {
-    match (&question.expected, &question.against, &case.code) {
+fn describe_expected(question: &Question, case: &Case, redactor: &Redactor) -> String {
+    let expected = match (&question.expected, &question.against, &case.code) {
         (Expected::Indistinguishable, Some(against), _) => {
-            format!("indistinguishable from the login as `{}`", shown_name(&against.name, &question.passwords))
+            format!("indistinguishable from the login as `{}`", shown_name(&against.name, redactor))
         }
         (expected, _, Some(code)) => format!("{expected} with [{code}]"),
         (expected, _, None) => expected.to_string(),
-    }
+    };
+    redactor.redact_text(&expected)
 }
 
 fn key(planned: &Planned) -> Key {

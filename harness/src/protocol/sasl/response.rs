@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::axes::Fault;
-use crate::protocol::outgoing::{Outgoing, PLACEHOLDER};
+use crate::protocol::outgoing::Outgoing;
 
 /// How many octets of `A` follow an oversized message.
 const OVERSIZE: usize = 64 * 1024;
@@ -90,19 +90,12 @@ fn meaning(message: &Outgoing) -> String {
     if let Some(meaning) = &message.meaning {
         return meaning.clone();
     }
-    let mut shown = String::new();
-    let mut at = 0;
-    for secret in &message.secrets {
-        push_readable(&mut shown, message.octets.get(at..secret.start).unwrap_or_default());
-        shown.push_str(PLACEHOLDER);
-        at = secret.end;
-    }
-    push_readable(&mut shown, message.octets.get(at..).unwrap_or_default());
-    shown
+    message.clone().into_marked().masked(readable)
 }
 
 /// Printable ASCII as it is, NUL as `{nul}`, everything else as `{xHH}`.
-pub(super) fn push_readable(shown: &mut String, octets: &[u8]) {
+pub(super) fn readable(octets: &[u8]) -> String {
+    let mut shown = String::new();
     for &octet in octets {
         match octet {
             0 => shown.push_str("{nul}"),
@@ -110,6 +103,7 @@ pub(super) fn push_readable(shown: &mut String, octets: &[u8]) {
             _ => shown.push_str(&format!("{{x{octet:02X}}}")),
         }
     }
+    shown
 }
 
 #[cfg(test)]
