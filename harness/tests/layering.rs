@@ -16,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("scenario", &["axes", "secret", "source", "bundled", "identity", "protocol"]),
     ("reference", &["axes", "secret", "identity"]),
     ("transport", &["axes", "secret", "protocol"]),
-    ("target", &["axes", "secret", "source", "identity", "scenario", "protocol", "reference", "transport"]),
+    ("target", &["axes", "secret", "source", "plural", "identity", "scenario", "protocol", "reference", "transport"]),
     ("runner", &["axes", "secret", "plural", "identity", "protocol", "scenario", "transport", "target"]),
     (
         "fuzz",

@@ -139,7 +139,7 @@ async fn reports_of(scenario: &str, accounts: &[(String, String)]) -> Vec<u8> {
         Arc::new(read_scenario("echo", &source, &support::vocabulary()).map_err(|error| error.to_string()).unwrap());
     let mut plan = Plan::new(&[scenario], &[Arc::clone(&target.dialect)], &Selection::default());
     plan.observes = true;
-    assert!(plan.list.len() > 12);
+    assert!(!plan.list.is_empty());
     let out = Shared::default();
     let mut reports = Reports::default();
     reports.add(Human::new(out.clone()));
@@ -323,4 +323,19 @@ fn no_secret_of_any_role_reaches_a_report() {
     }
     let first = shown.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
     assert!(shown.is_empty(), "{} forms are shown, such as\n{first}", shown.len());
+}
+
+/// What a scenario spells out itself is no secret, so it hides nothing that looks the same: sizes of literals, times.
+#[test]
+fn a_password_of_the_scenarios_own_masks_nothing_else() {
+    let scenario = "title = 'x'\ncites = ['x']\n[[case]]\nid = 'braces'\nprotocol = ['imap']\nmechanism = ['login']\n\
+                    encoding = ['literal']\nlogin = '{user}'\neach = { size = '{{4}}', time = '0.2 s', other = 'xyz' }\n\
+                    password = '{each}'\nexpect = 'unbound'\n";
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let octets = runtime.block_on(reports_of(scenario, &[("same".to_string(), "Secret-Same".to_string())]));
+    let text = String::from_utf8_lossy(&octets).into_owned();
+    assert!(text.contains("C: a1 LOGIN {4}\n"), "the size of the literal is masked:\n{text}");
+    assert!(text.contains("C: <password>"), "the password itself is shown:\n{text}");
+    assert!(!text.contains("LOGIN <password>"), "{text}");
+    assert!(!text.contains("you said <password>"), "what the server says of it is masked:\n{text}");
 }

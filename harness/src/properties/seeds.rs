@@ -102,7 +102,7 @@ password = { env = "PASSWORD" }
 role = "renamed"
 user = "User1"
 mailbox = "Mailbox1"
-password = { text = "x" }
+password = { text = "xyz" }
 [[known]]
 case = "imap/quoting/*"
 outcome = "bad"

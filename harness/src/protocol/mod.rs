@@ -45,7 +45,7 @@ pub use marked_octets::MarkedOctets;
 pub use missing::Missing;
 pub use outcome::{Deviation, Deviations, Outcome, Proof, Reply, Stage};
 pub use outgoing::{Outgoing, PLACEHOLDER};
-pub use redaction::Redactor;
+pub use redaction::{Redactor, SHORTEST as SHORTEST_SECRET};
 pub use secured::Secured;
 pub use session::{Action, Session};
 pub use transcript::{Transcript, Turn};

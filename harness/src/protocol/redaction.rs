@@ -16,7 +16,7 @@ use crate::secret::Password;
 
 /// The shortest form that is masked: masking every single letter of a short password would leave no text, and would
 /// give the password away by the gaps.
-const SHORTEST: usize = 3;
+pub const SHORTEST: usize = 3;
 
 /// Masks passwords.
 #[derive(Clone)]

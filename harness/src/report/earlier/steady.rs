@@ -31,7 +31,9 @@ fn steady_meaning(meaning: &str) -> String {
     if meaning.starts_with("NTLMSSP") {
         return "NTLMSSP <challenge>".to_string();
     }
-    let parts = meaning.split(',').map(|part| match part.split_once('=') {
+    let parts = meaning.split(',').enumerate().map(|(at, part)| match part.split_once('=') {
+        // A GS2 header begins with the type of the channel's binding (RFC 5802 §7), and a proof stands at the end.
+        Some(("p", _)) if at == 0 => part.to_string(),
         Some((name @ ("r" | "s" | "v" | "p"), value)) if value.len() > 8 && !value.contains('<') => {
             format!("{name}=<varies>")
         }
@@ -52,7 +54,7 @@ fn steady_line(line: &str) -> String {
     while let Some(word) = left.next() {
         let next = left.peek().copied().unwrap_or_default();
         if is_amount(word) && ["ms", "s", "MiB"].contains(&next.trim_end_matches([',', ';', ')', '.', '"'])) {
-            words.push("<amount>".to_string());
+            words.push(about(word));
         } else if MONTHS.contains(&word) && words.last().is_some_and(|day| is_number(day)) && is_number(next) {
             words.pop();
             words.pop_if(|day| DAYS.contains(&day.as_str()));
@@ -73,6 +75,20 @@ fn is_number(word: &str) -> bool {
 fn is_amount(word: &str) -> bool {
     let word = word.trim_start_matches(['(', '"', '-']);
     is_number(word) || word.split_once('.').is_some_and(|(whole, part)| is_number(whole) && is_number(part))
+}
+
+/// An amount to the next of 1, 2, 5, 10 …: enough to tell a second from a millisecond, and the same the next time.
+fn about(word: &str) -> String {
+    let start = word.find(|character: char| character.is_ascii_digit()).unwrap_or(0);
+    let (before, number) = word.split_at(start);
+    let Some(number) = number.parse::<f64>().ok().filter(|number| *number > 0.0) else { return word.to_string() };
+    let power = 10f64.powf(number.log10().floor());
+    let rounded = [(1.0, 1.4), (2.0, 3.2), (5.0, 7.1), (10.0, f64::MAX)];
+    let step = rounded.into_iter().find(|(_, most)| number / power < *most).map_or(10.0, |(step, _)| step);
+    let value = step * power;
+    let digits =
+        (0..9).find(|digits| value * 10f64.powi(*digits) > 0.9).and_then(|digits| usize::try_from(digits).ok());
+    format!("{before}~{value:.*}", digits.unwrap_or(9))
 }
 
 fn steady_word(word: &str) -> String {
@@ -152,8 +168,8 @@ mod tests {
             ("S: +OK POP3 <1896.697170952@host>", "S: +OK POP3 <challenge>"),
             ("S: * OK [UIDVALIDITY 1764057600] ok", "S: * OK [UIDVALIDITY <varies>] ok"),
             ("at Wed, 25 Nov 2026 07:54:30 +0000", "at <date> <time> +0000"),
-            ("median 0.52 s against 10.00 ms, p < 0.0001", "median <amount> s against <amount> ms, p < 0.0001"),
-            ("it computed for 0.7 of 0.7 s after", "it computed for 0.7 of <amount> s after"),
+            ("median 0.52 s against 10.00 ms, p < 0.0001", "median ~0.5 s against ~10 ms, p < 0.0001"),
+            ("it computed for 0.7 of 0.7 s after", "it computed for 0.7 of ~0.5 s after"),
             ("S: * OK f3a9c0d1e2b4 at your service", "S: * OK <varies> at your service"),
             ("S: * BYE [x] session=<aGk3Pz9ZbA8sQx4T>", "S: * BYE [x] session=<<varies>>"),
         ] {
@@ -174,6 +190,33 @@ mod tests {
         ] {
             assert_eq!(steady(text), text);
         }
+    }
+
+    #[test]
+    fn how_long_something_took_stays_readable() {
+        for (word, shown) in [
+            ("0.52", "~0.5"),
+            ("(10.00", "(~10"),
+            ("0.0312", "~0.02"),
+            ("-8.00", "-~10"),
+            ("18.5", "~20"),
+            ("1300", "~1000"),
+            ("0.00", "0.00"),
+            ("0.96", "~1"),
+        ] {
+            assert_eq!(about(word), shown);
+        }
+    }
+
+    /// What kind of channel binding a client asks for is what some findings are about.
+    #[test]
+    fn the_type_of_a_channel_binding_stays() {
+        let text = "C: x\n   = p=tls-exporter,,n=Same,r=abc1234567890";
+        assert_eq!(steady(text), "C: <varies>\n   = p=tls-exporter,,n=Same,r=<varies>");
+        assert_eq!(
+            steady("C: x\n   = c=eSws,r=abc1234567890,p=YWJjZGVmZ2g="),
+            "C: <varies>\n   = c=eSws,r=<varies>,p=<varies>"
+        );
     }
 
     #[test]
