@@ -169,7 +169,8 @@ impl Ground {
         let is_nobodys = |role: &str| role == "anonymous" || conversation.certified.as_deref() == Some(role);
         let others = self.target.directory.accounts.iter().filter(|account| is_nobodys(&account.role));
         opens.extend(others.filter_map(|account| account.mailbox.clone()));
-        Due { refusals: Refusals::ANY, opens, ..Due::illegal() }
+        let opens_unknown = says_anonymous(conversation) && Due::anonymous(&self.target).opens_unknown;
+        Due { refusals: Refusals::ANY, opens, opens_unknown, ..Due::illegal() }
     }
 
     /// The passwords and tokens that are said in a conversation.
@@ -197,6 +198,19 @@ impl Ground {
         };
         said.iter().filter_map(of_role).collect()
     }
+}
+
+/// Whether a conversation may ask for the mechanism ANONYMOUS.
+fn says_anonymous(conversation: &Conversation) -> bool {
+    let word = b"ANONYMOUS";
+    let is_word = |octets: &[u8]| octets.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word));
+    let says =
+        |text: &Template| text.pieces().iter().any(|piece| matches!(piece, Piece::Octets(octets) if is_word(octets)));
+    conversation.commands.iter().chain(conversation.company.iter().flatten()).any(|command| match &command.said {
+        Said::Login(attempt) => attempt.mechanism == Mechanism::Anonymous,
+        Said::Lines(lines) => lines.iter().any(says),
+        Said::StartTls => false,
+    })
 }
 
 /// Whose passwords and tokens are said.

@@ -91,13 +91,15 @@ impl Survey {
     }
 
     /// Notes that TLS fails in one way at some places of a target. A server that cannot be proven to be the right one is
-    /// told nothing at all, over no connection.
+    /// told nothing at all, over no connection but those for which plaintext is asked for: nothing is proven there.
     fn give_up_on(&mut self, broken: BrokenTls, targets: &[Arc<Target>]) {
         let Some(target) = targets.get(broken.target) else { return };
         let reason = broken.in_words(target);
         if target.is_abroad() {
             for (place, found) in &mut self.found {
-                if place.0 == broken.target && !matches!(found, Found::Unreachable(_)) {
+                let needs_proof = place.2 != Security::Plaintext
+                    || self.own_security.get(&(place.0, place.1)) != Some(&Security::Plaintext);
+                if place.0 == broken.target && needs_proof && !matches!(found, Found::Unreachable(_)) {
                     *found = Found::Unreachable(reason.clone());
                 }
             }
