@@ -9,15 +9,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("source", &[]),
     ("notation", &[]),
+    ("elision", &[]),
     ("plural", &[]),
+    ("varying", &[]),
     ("bundled", &[]),
     ("identity", &["axes", "secret", "source", "notation", "bundled"]),
-    ("protocol", &["axes", "secret", "notation"]),
+    ("protocol", &["axes", "secret", "notation", "elision"]),
     ("scenario", &["axes", "secret", "source", "bundled", "identity", "protocol"]),
     ("reference", &["axes", "secret", "identity"]),
     ("transport", &["axes", "secret", "protocol"]),
     ("target", &["axes", "secret", "source", "plural", "identity", "scenario", "protocol", "reference", "transport"]),
-    ("runner", &["axes", "secret", "plural", "identity", "protocol", "scenario", "transport", "target"]),
+    ("runner", &["axes", "secret", "plural", "elision", "identity", "protocol", "scenario", "transport", "target"]),
     (
         "fuzz",
         &[
@@ -31,10 +33,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "transport",
             "target",
             "runner",
+            "varying",
         ],
     ),
     // Reports see the runner's events, and the words in them.
-    ("report", &["plural", "runner", "scenario", "source"]),
+    ("report", &["elision", "plural", "varying", "runner", "scenario", "source"]),
     (
         "cli",
         &[

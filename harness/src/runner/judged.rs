@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::checks::Prints;
 use super::event::CaseReport;
+use super::judging::Tested;
 use super::plan::Planned;
 use super::question::Question;
-use super::settle::{Answered, Siblings, Tested};
+use super::settle::{Answered, Siblings};
 use crate::scenario::Scenario;
 use crate::target::Target;
 use crate::transport::Conversation;

@@ -8,11 +8,11 @@ use super::checks::Prints;
 use super::event::{Blame, CaseReport, DeviationReport, Recorded};
 use super::findings::Settled;
 use super::harm::{Failure, harm};
-use super::judging::temporary_failure;
+use super::judging::{Tested, shorten_texts, temporary_failure};
 use super::paired::Compared;
 use super::plan::Planned;
 use super::question::{Question, Request};
-use crate::axes::{Fault, Protocol};
+use crate::axes::Fault;
 use crate::identity::escape;
 use crate::protocol::{Deviation, Mark, MarkedOctets, Outcome, Proof, Redactor};
 use crate::scenario::{
@@ -21,6 +21,11 @@ use crate::scenario::{
 };
 use crate::target::Target;
 use crate::transport::Conversation;
+
+/// How many octets those conversations take at most that wait for their siblings, and how many are kept of each
+/// direction of one that waits when they take more.
+const MOST_WAITING: usize = 16 << 20;
+const KEPT_WAITING: usize = 1024;
 
 /// A case that has been asked.
 pub(super) struct Answered {
@@ -37,26 +42,12 @@ pub(super) struct Answered {
     pub first_outcome: Option<&'static str>,
 }
 
-/// What the reports need to know of the servers under test.
-pub(super) struct Tested<'t> {
-    pub targets: &'t [Arc<Target>],
-    /// Where even the login does not work that must: what goes wrong there is no finding about the server yet.
-    pub troubled: Vec<(usize, Protocol)>,
-    /// What masks the secrets of each target's accounts.
-    redactors: Vec<Arc<Redactor>>,
-}
-
-impl<'t> Tested<'t> {
-    pub fn new(targets: &'t [Arc<Target>], troubled: Vec<(usize, Protocol)>) -> Self {
-        let redactor = |target: &Arc<Target>| Arc::new(Redactor::new(&target.directory.secrets()));
-        Self { targets, troubled, redactors: targets.iter().map(redactor).collect() }
-    }
-}
-
 /// Cases that wait for their siblings.
 #[derive(Default)]
 pub(super) struct Siblings {
     waiting: HashMap<Key, Vec<Answered>>,
+    /// How many octets the conversations of those that wait take.
+    waiting_octets: usize,
     awaited: HashMap<Key, usize>,
     /// The mailboxes that are known by their fingerprints only.
     prints: Prints,
@@ -81,7 +72,7 @@ impl Siblings {
                 *awaited.entry(key(planned)).or_insert(0) += 1;
             }
         }
-        Self { waiting: HashMap::new(), awaited, prints }
+        Self { waiting: HashMap::new(), waiting_octets: 0, awaited, prints }
     }
 
     /// Takes an answer in; gives back what can be reported now.
@@ -117,6 +108,10 @@ impl Siblings {
             };
             return report(answered, judgement, tested).into_iter().collect();
         }
+        if self.waiting_octets + answered.conversation.transcript.size() > MOST_WAITING {
+            answered.conversation.transcript.shorten(KEPT_WAITING);
+        }
+        self.waiting_octets += answered.conversation.transcript.size();
         let key = key(&answered.planned);
         self.waiting.entry(key.clone()).or_default().push(answered);
         self.one_less(&key, tested)
@@ -139,7 +134,10 @@ impl Siblings {
         if *left > 0 {
             return Vec::new();
         }
-        self.waiting.remove(key).map(|siblings| settle_siblings(siblings, tested)).unwrap_or_default()
+        let siblings = self.waiting.remove(key).unwrap_or_default();
+        let octets: usize = siblings.iter().map(|answered| answered.conversation.transcript.size()).sum();
+        self.waiting_octets = self.waiting_octets.saturating_sub(octets);
+        settle_siblings(siblings, tested)
     }
 }
 
@@ -259,6 +257,7 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
     // Nearly every case passes and says nothing that could hold a secret.
     let says_something = reply_of(&conversation.outcome).is_some() || !conversation.deviations.is_empty();
     if judgement.verdict == Verdict::Pass && !says_something && compared.is_none() {
+        shorten_texts(&mut report);
         return Some(Settled { planned, report });
     }
     if let Some(reply) = reply_of(&conversation.outcome) {
@@ -282,11 +281,12 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
         if let Some(compared) = &compared {
             transcript.push_str(&compared.rendered(&redactor));
         }
-        report.transcript = Some(transcript);
+        report.transcript = Some(tested.evidence.transcript(transcript));
     }
     if let Some(compared) = compared {
         report.answers = compared.answers(&redactor);
     }
+    shorten_texts(&mut report);
     Some(Settled { planned, report })
 }
 
