@@ -300,3 +300,24 @@ async fn what_a_flood_leaves_in_a_report_is_short() {
         assert!(text.len() < 60_000, "{} octets in all", text.len());
     }
 }
+
+/// Whoever starts a server wants it back when a run is interrupted, also while the run waits for it to say what it offers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_run_lets_go_of_its_targets() {
+    let address =
+        listen(|mut stream| Box::pin(async move { while let Ok(1..) = stream.read(&mut [0; 64]).await {} })).await;
+    let target = target(&address.to_string());
+    let plan = plan(&target);
+    let (sender, interrupt) = tokio::sync::watch::channel(false);
+    let deadlines = Deadlines::from_reply(Duration::from_secs(30));
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        sender.send_replace(true);
+        std::future::pending::<()>().await;
+    });
+    let targets = [target];
+    let summary = run(plan, &targets, RunOptions::new(deadlines, interrupt), &mut Collected::default()).await.unwrap();
+    assert!(summary.interrupted);
+    let [target] = targets;
+    assert!(Arc::into_inner(target).is_some(), "something of the run holds on to the target");
+}

@@ -76,6 +76,7 @@ pub async fn run(
     reporter: &mut dyn Reporter,
 ) -> io::Result<Summary> {
     let start = Instant::now();
+    let holders: Vec<usize> = targets.iter().map(Arc::strong_count).collect();
     let mut summary = Summary { planned: plan.list.len() + plan.expectations.len(), ..Summary::default() };
     summary.targets = targets.iter().map(|target| facts(target)).collect();
     summary.insecure = targets.iter().any(|target| !target.tls.verified);
@@ -100,7 +101,8 @@ pub async fn run(
         () = interrupted(&mut interrupt) => None,
     };
     let Some((survey, prints)) = acquainted else {
-        let_go(&governor).await;
+        drop(governor);
+        let_go(targets, &holders).await;
         summary.interrupted = true;
         summary.took = start.elapsed();
         reporter.event(&RunEvent::Finished(&summary))?;
@@ -215,10 +217,12 @@ async fn ask_everything(
     ask_again(workers, put_off, pace, collector, jobs).await
 }
 
-/// Waits until tasks that were given up hold on to the targets no longer: whoever started one wants to stop it.
-async fn let_go(governor: &Arc<Governor>) {
+/// Waits until tasks that were given up hold on to the targets no longer, but for those who did before the run: whoever
+/// started one wants to stop it.
+async fn let_go(targets: &[Arc<Target>], holders: &[usize]) {
     let deadline = Instant::now() + Duration::from_secs(1);
-    while Arc::strong_count(governor) > 1 && Instant::now() < deadline {
+    let is_held = || targets.iter().zip(holders).any(|(target, before)| Arc::strong_count(target) > *before);
+    while is_held() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
