@@ -235,6 +235,10 @@ async fn get_acquainted(
     deadlines: Deadlines,
     summary: &mut Summary,
 ) -> (Arc<Survey>, Prints) {
+    for target in targets.iter().map(Arc::clone) {
+        // A panic is told where the client is needed.
+        let _ = tokio::task::spawn_blocking(move || target.prepare_tls()).await;
+    }
     let mut survey = Survey::take(plan, targets, deadlines).await;
     summary.conversations += survey.conversations();
     summary.unmet = survey.unmet(targets);
