@@ -2,8 +2,9 @@
 //!
 //! Imports run one way, from the bottom of this list to its top; `tests/layering.rs` keeps it so.
 //!
-//! - [`axes`], [`secret`], [`source`], `notation`, `panic`, `plural`: the words for a login's other axes; passwords that cannot be
-//!   printed; files that people write, and their mistakes; octets made visible; panics of our own that are caught; counts with their nouns
+//! - [`axes`], [`secret`], [`source`], `notation`, `elision`, `panic`, `plural`, `varying`: the words for a login's other axes;
+//!   passwords that cannot be printed; files that people write, and their mistakes; octets made visible; panics of our own that
+//!   are caught; counts with their nouns; what differs from one connection to the next
 //! - [`identity`]: login names and what is meant by them: dialects, directory, resolution
 //! - [`protocol`]: IMAP, POP3 and SASL from the client's side, octets in and octets out
 //! - [`scenario`]: files to cases; expectation and outcome to verdict
@@ -24,6 +25,7 @@ pub mod axes;
 mod bundled;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod elision;
 #[cfg(feature = "cli")]
 pub mod fuzz;
 pub mod identity;
@@ -48,3 +50,5 @@ pub mod source;
 pub mod target;
 #[cfg(feature = "net")]
 pub mod transport;
+#[cfg(feature = "cli")]
+mod varying;

@@ -550,3 +550,19 @@ fn serve_speaks_tls_and_writes_whom_to_trust() {
     assert_eq!(reached, [true; 3]);
     refuses(&["serve", "--ca-file", folder.path().to_str().unwrap()], 2, "failed to write");
 }
+
+/// A full disk is no mistake of whoever types the command line.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_has_an_exit_code_of_its_own() {
+    let folder = folder();
+    let scenario = file(&folder, "one.toml", ONE);
+    let target = ["run", "--target", "reference:exchange-5.5"];
+    refuses(&[&target[..], &[scenario.as_str(), "--json", "/dev/full"]].concat(), 6, "failed to write");
+    refuses(&[&target[..], &[scenario.as_str(), "--junit", "/dev/full"]].concat(), 6, "failed to write");
+    refuses(&[&target[..], &[scenario.as_str(), "--json", "/no/such/folder/x.jsonl"]].concat(), 2, "failed to write");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("loginspec"));
+    let status = command.args(["list"]).stdout(full).stderr(std::process::Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(6));
+}

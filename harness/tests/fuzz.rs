@@ -127,7 +127,7 @@ fn it_stops_when_the_file_is_there() {
 fn other_peoples_servers_are_left_alone() {
     let folder = TempDir::new().unwrap();
     let target = "name = \"theirs\"\ndialect = \"opaque\"\n[imap]\naddress = \"192.0.2.1:143\"\nsecurity = \"plaintext\"\n\
-                  [[account]]\nrole = \"same\"\ndomain = \"D\"\nuser = \"u\"\nmailbox = \"u\"\npassword = { text = \"p\" }\n";
+                  [[account]]\nrole = \"same\"\ndomain = \"D\"\nuser = \"u\"\nmailbox = \"u\"\npassword = { text = \"Secret\" }\n";
     std::fs::write(folder.path().join("theirs.toml"), target).unwrap();
     let refused = loginspec(folder.path(), &["fuzz", "--target", "theirs.toml", "--out", "f"]);
     assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
@@ -147,7 +147,7 @@ fn a_server_that_is_not_there_is_told() {
     drop(bound);
     let target = format!(
         "name = \"gone\"\ndialect = \"opaque\"\n[imap]\naddress = \"{address}\"\nsecurity = \"plaintext\"\n\
-         [[account]]\nrole = \"same\"\ndomain = \"D\"\nuser = \"u\"\nmailbox = \"u\"\npassword = {{ text = \"p\" }}\n"
+         [[account]]\nrole = \"same\"\ndomain = \"D\"\nuser = \"u\"\nmailbox = \"u\"\npassword = {{ text = \"Secret\" }}\n"
     );
     std::fs::write(folder.path().join("gone.toml"), target).unwrap();
     let output = loginspec(folder.path(), &["fuzz", "--target", "gone.toml", "--out", "f"]);

@@ -165,7 +165,7 @@ async fn it_greets_and_says_no_more_and_not_every_case_waits_for_it() {
     .await;
     let (summary, cases) = put_many(&address.to_string(), 200, "not-the-password-{at}", "'rejected'").await;
     let told = format!("{address} (imap) greets, but answers nothing within 0.3 s (--timeout)");
-    assert_eq!(summary.unreachable, [told.clone()]);
+    assert_eq!(summary.unreachable, std::slice::from_ref(&told));
     assert_eq!((cases.len(), summary.count(Verdict::Error)), (200, 200));
     assert!(cases.iter().all(|case| case.reason == told), "{:?}", cases[0].reason);
 }
@@ -338,4 +338,56 @@ async fn an_interrupt_lets_go_of_the_target() {
     assert!(summary.interrupted, "{summary:?}");
     drop(targets);
     assert!(Arc::into_inner(target).is_some());
+}
+
+/// However much a server says, a report shows as much as people read: the head, the tail, and where it went wrong.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_flood_leaves_in_a_report_is_short() {
+    for flood in [&[0; 60_000][..], &b"* OK\r\n".repeat(9_000)] {
+        let flood: &'static [u8] = Box::leak(flood.to_vec().into_boxed_slice());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n").await;
+                    let mut octets = [0; 512];
+                    while let Ok(1..) = stream.read(&mut octets).await {
+                        let no = [b"a1 NO ", flood, b"\r\n"].concat();
+                        let said = if flood[0] == 0 { no } else { [flood, b"zzz\r\n"].concat() };
+                        let _ = stream.write_all(&said).await;
+                    }
+                });
+            }
+        });
+        let (_, cases) = put_to(&address).await;
+        let case = cases.first().unwrap();
+        let transcript = case.transcript.as_deref().unwrap_or_default();
+        assert!(transcript.len() < 20_000, "{} octets of transcript", transcript.len());
+        assert!(transcript.contains("[... "), "{transcript}");
+        assert!(transcript.contains("^ "), "what is wrong is not pointed at: {transcript}");
+        let text = format!("{case:?}");
+        assert!(text.len() < 60_000, "{} octets in all", text.len());
+    }
+}
+
+/// Whoever starts a server wants it back when a run is interrupted, also while the run waits for it to say what it offers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_run_lets_go_of_its_targets() {
+    let address =
+        listen(|mut stream| Box::pin(async move { while let Ok(1..) = stream.read(&mut [0; 64]).await {} })).await;
+    let target = target(&address.to_string());
+    let plan = plan(&target);
+    let (sender, interrupt) = tokio::sync::watch::channel(false);
+    let deadlines = Deadlines::from_reply(Duration::from_secs(30));
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        sender.send_replace(true);
+        std::future::pending::<()>().await;
+    });
+    let targets = [target];
+    let summary = run(plan, &targets, RunOptions::new(deadlines, interrupt), &mut Collected::default()).await.unwrap();
+    assert!(summary.interrupted);
+    let [target] = targets;
+    assert!(Arc::into_inner(target).is_some(), "something of the run holds on to the target");
 }

@@ -262,3 +262,29 @@ async fn each_way_to_go_on_goes_on() {
     assert!(junit.contains("<property name=\"insecure\" value=\"true\"/>"), "{junit}");
     assert!(junit.contains(warning), "{junit}");
 }
+
+/// Whoever asks for plaintext gets it, whatever becomes of the cases that begin TLS.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plaintext_that_is_asked_for_needs_no_certificate() {
+    let (acceptor, _) = certified("localhost", 2100, false);
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("case.toml");
+    let within = "[[case]]\nid = 'within'\nprotocol = ['imap']\nmechanism = ['login']\nsecurity = ['starttls']\n\
+                  login = '{user}'\nexpect = { opens = '{mailbox}' }\n";
+    std::fs::write(&scenario, format!("{SCENARIO}{within}")).unwrap();
+    let peer = Peer { tls: Some((acceptor, false)), ..Peer::new(Protocol::Imap) };
+    let address = peer.listen().await.to_string();
+    let mut command = Command::cargo_bin("loginspec").unwrap();
+    command.env("LOGINSPEC_PASSWORD", "Secret-Same").timeout(Duration::from_secs(60));
+    command.arg("run").arg(&scenario).args(["--imap", &address, "--account", "Same", "--json", "-"]);
+    command.args(["--security", "plaintext"]);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let (out, human) = (text(&output.stdout), text(&output.stderr));
+    let cases: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let verdict = |id: &str| {
+        let case = cases.iter().find(|case| case["id"].as_str().is_some_and(|found| found.starts_with(id)));
+        case.unwrap_or_else(|| panic!("{id} is not told: {human}{out}"))["verdict"].as_str().unwrap().to_string()
+    };
+    assert_eq!((verdict("case/case").as_str(), verdict("case/within").as_str()), ("pass", "error"), "{human}{out}");
+    assert!(human.contains("the certificate's issuer is not trusted"), "{human}");
+}

@@ -87,7 +87,7 @@ fn security_fault_and_authzid_reach_the_login() {
     assert_eq!(ids, wanted);
     let (one, two) = (&found[0].1, &found[2].1);
     assert_eq!((one.security, one.fault), (Security::Starttls, Some(Fault::MissingNul)));
-    assert!(one.authzid.as_deref().is_some_and(|authzid| !authzid.is_empty() && authzid != one.name));
+    assert!(one.authzid.as_ref().is_some_and(|authzid| !authzid.is_empty() && *authzid != one.name));
     assert_eq!((two.security, two.fault, &two.authzid), (Security::Plaintext, None, &None));
 }
 
@@ -113,14 +113,14 @@ fn each_value_is_put_in_raw() {
     );
     assert_eq!(found.len(), 128);
     assert_eq!(found[0].0, "x/one[imap,login,x80]");
-    assert_eq!((found[0].1.name.as_slice(), found[0].1.password.expose()), (&b"a\x80"[..], &b"\x80\x80"[..]));
+    assert_eq!((found[0].1.name.expose(), found[0].1.password.expose()), (&b"a\x80"[..], &b"\x80\x80"[..]));
     let found = logins(
         "[matrix]\neach = { nfd = 'e{xcc81}', own = '{user}' }\n[[case]]\nid = 'one'\nprotocol = ['pop3']\n\
          mechanism = ['plain']\nlogin = '{each}'\nauthzid = '{each}'\nexpect = { opens = '{each}' }\n",
     );
     assert_eq!([&found[0].0, &found[1].0], ["x/one[pop3,plain,nfd]", "x/one[pop3,plain,own]"]);
-    assert_eq!(found[0].1.authzid.as_deref(), Some("e\u{301}".as_bytes()));
-    assert_eq!(found[1].1.name, b"Same");
+    assert_eq!(found[0].1.authzid, Some("e\u{301}".into()));
+    assert_eq!(found[1].1.name, "Same".into());
     let each = sent(
         "[[case]]\nid = 'one'\nprotocol = ['imap']\neach = { nul = '{nul}{lf}' }\ndialogue = '''\nS: * OK\n\
          C| {base64:{each}} {len:{each}} {each}\nS: a BAD\n'''\n",

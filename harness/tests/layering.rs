@@ -10,15 +10,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("source", &[]),
     ("notation", &[]),
     ("panic", &[]),
+    ("elision", &[]),
     ("plural", &[]),
+    ("varying", &[]),
     ("bundled", &[]),
     ("identity", &["axes", "secret", "source", "notation", "bundled"]),
-    ("protocol", &["axes", "secret", "notation"]),
+    ("protocol", &["axes", "secret", "notation", "elision"]),
     ("scenario", &["axes", "secret", "source", "bundled", "identity", "protocol"]),
     ("reference", &["axes", "secret", "identity"]),
     ("transport", &["axes", "secret", "protocol"]),
-    ("target", &["axes", "secret", "source", "identity", "scenario", "protocol", "reference", "transport"]),
-    ("runner", &["axes", "secret", "panic", "plural", "identity", "protocol", "scenario", "transport", "target"]),
+    ("target", &["axes", "secret", "source", "plural", "identity", "scenario", "protocol", "reference", "transport"]),
+    (
+        "runner",
+        &["axes", "secret", "panic", "plural", "elision", "identity", "protocol", "scenario", "transport", "target"],
+    ),
     (
         "fuzz",
         &[
@@ -33,10 +38,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "transport",
             "target",
             "runner",
+            "varying",
         ],
     ),
     // Reports see the runner's events, and the words in them.
-    ("report", &["plural", "runner", "scenario", "source"]),
+    ("report", &["elision", "plural", "varying", "runner", "scenario", "source"]),
     (
         "cli",
         &[

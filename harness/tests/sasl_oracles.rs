@@ -201,7 +201,7 @@ const SCRAMS: [Mechanism; 4] =
 fn plain_and_login_are_understood() {
     let plain = login(Mechanism::Plain, r"Domain1\User1", "pencil");
     assert_eq!(exchange(&plain, "", ""), accepted(Some(r"Domain1\User1"), Some(""), Some("pencil")));
-    let acting = Login { authzid: Some(b"other".to_vec()), ..plain };
+    let acting = Login { authzid: Some("other".into()), ..plain };
     assert_eq!(exchange(&acting, "", ""), accepted(Some(r"Domain1\User1"), Some("other"), Some("pencil")));
     let sasl_login = login(Mechanism::SaslLogin, r"Domain1\User1", "pencil");
     assert_eq!(exchange(&sasl_login, "", ""), accepted(Some(r"Domain1\User1"), None, Some("pencil")));
@@ -212,7 +212,7 @@ fn scram_proves_itself_both_ways() {
     for mechanism in SCRAMS {
         let right = login(mechanism, r"Domain1\User1", "pencil");
         assert_eq!(exchange(&right, r"Domain1\User1", "pencil"), accepted(Some(r"Domain1\User1"), None, None));
-        let acting = Login { authzid: Some(b"other".to_vec()), ..right };
+        let acting = Login { authzid: Some("other".into()), ..right };
         let taken = accepted(Some(r"Domain1\User1"), Some("other"), None);
         assert_eq!(exchange(&acting, r"Domain1\User1", "pencil"), taken);
         // rsasl says what is wrong by `e=`, which is no proof.
@@ -265,7 +265,7 @@ fn tokens_are_understood_and_their_errors_answered() {
     let bearer = Login { host: Some("server.example.com".to_owned()), ..bearer };
     let token = format!("Bearer {TOKEN}");
     assert_eq!(exchange(&bearer, "", ""), accepted(None, Some("user@example.com"), Some(&token)));
-    let acting = Login { authzid: Some(b"other".to_vec()), ..bearer };
+    let acting = Login { authzid: Some("other".into()), ..bearer };
     assert_eq!(exchange(&acting, "", ""), accepted(None, Some("other"), Some(&token)));
     for mechanism in [Mechanism::Xoauth2, Mechanism::Oauthbearer] {
         let wrong = login(mechanism, "user@example.com", "wrong");

@@ -162,8 +162,8 @@ async fn a_canary_is_delivered_once_and_a_run_finds_it() {
     let target = target(
         &server.start().await,
         &[("same", "test1", "test1"), ("twin", "test2", "test2")],
-        "[[account]]\nrole = 'disabled'\nuser = 'test3'\nmailbox = 'test3'\ndisabled = true\npassword = { text = 'x' }\n\
-         [[account]]\nrole = 'no-mailbox'\nuser = 'test4'\npassword = { text = 'x' }\n\
+        "[[account]]\nrole = 'disabled'\nuser = 'test3'\nmailbox = 'test3'\ndisabled = true\npassword = { text = 'xyz' }\n\
+         [[account]]\nrole = 'no-mailbox'\nuser = 'test4'\npassword = { text = 'xyz' }\n\
          [[mailbox]]\nrole = 'orphan'\nname = 'test5'\n",
     );
     let (status, told) = seed(&target, &["--dry-run"]).await;
@@ -266,7 +266,7 @@ async fn usage_and_whoever_is_not_there() {
     refused(&["seed", "--target", "container:dovecot-2.4"], "container:dovecot-2.4 has its canaries").await;
     refused(&["seed", "--target", "no/such.toml"], "no/such.toml").await;
     refused(&["seed", "--account", "a"], "--account is for a server without a target file").await;
-    let command = ["seed", "--pop3", "127.0.0.1:1", "--account", "a", "--password-command", "echo x"];
+    let command = ["seed", "--pop3", "127.0.0.1:1", "--account", "a", "--password-command", "echo xyz"];
     let (status, told) = loginspec(&command).await;
     assert_eq!(status, Some(2), "{told}");
     assert!(told.contains("does not speak imap; a canary is delivered over IMAP"), "{told}");

@@ -262,7 +262,7 @@ fn usage() {
             assert!(said.contains(part), "{arguments:?}: {said}");
         }
     };
-    let password = [("LOGINSPEC_PASSWORD", "x")];
+    let password = [("LOGINSPEC_PASSWORD", "xyz")];
     let three_ways = ["LOGINSPEC_PASSWORD", "--password-env", "--password-file"];
     ends_with(5, &["run", "--imap", "127.0.0.1:1", "--account", "a"], &[], &three_ways);
     let refuses = |arguments: &[&str], environment: &[(&str, &str)], says| ends_with(2, arguments, environment, says);

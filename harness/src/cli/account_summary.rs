@@ -68,7 +68,7 @@ fn rows(target: &Target, account: &Account, usable: &[Access]) -> Vec<Row> {
 fn by_name(target: &Target, account: &Account, usable: &[Access]) -> Vec<(Option<String>, Vec<Mechanism>)> {
     let mut found: Vec<(Option<String>, Vec<Mechanism>)> = Vec::new();
     for &access in usable {
-        let name = target.players(access).value(&account.role, Value::Login).ok().map(|name| escape(&name));
+        let name = target.players(access).value(&account.role, Value::Login).ok().map(|name| escape(name.expose()));
         match found.iter_mut().find(|(known, _)| *known == name) {
             Some((_, mechanisms)) => mechanisms.push(access.mechanism),
             None => found.push((name, vec![access.mechanism])),

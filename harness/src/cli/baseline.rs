@@ -9,6 +9,7 @@ use super::exit_code::CliError;
 use super::help::REPORTS;
 use super::new_file::NewFile;
 use super::prepared::Prepared;
+use crate::plural::counted;
 use crate::report::{Accept, Accepted, AcceptedRecord};
 use crate::scenario::SkipCode;
 use crate::source::SourceText;
@@ -171,9 +172,8 @@ fn update_in_place(path: &Path, update: &TargetUpdate) -> io::Result<()> {
 
 /// What was written, and what was left out and why.
 fn told(name: &Path, accepted: &Accepted, update: &TargetUpdate) -> Vec<String> {
-    let count = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
-    let records = count(update.records.len(), "known deviation");
-    let skips = count(update.skips.len(), "kind");
+    let records = counted(update.records.len(), "known deviation");
+    let skips = counted(update.skips.len(), "kind");
     let mut lines = vec![format!("accepted into {}: {records}, {skips} of skips", name.display())];
     if !update.records.is_empty() {
         lines.push(
@@ -182,7 +182,7 @@ fn told(name: &Path, accepted: &Accepted, update: &TargetUpdate) -> Vec<String> 
         );
     }
     if accepted.left_out > 0 {
-        let cases = count(accepted.left_out, "security finding");
+        let cases = counted(accepted.left_out, "security finding");
         lines.push(format!("  {cases} left out: what does harm is not accepted unless --accept-security is given"));
     }
     if !accepted.exposed.is_empty() {
@@ -192,7 +192,7 @@ fn told(name: &Path, accepted: &Accepted, update: &TargetUpdate) -> Vec<String> 
         ));
     }
     if accepted.fixed > 0 {
-        let cases = count(accepted.fixed, "case");
+        let cases = counted(accepted.fixed, "case");
         lines.push(format!("  {cases} passed although a record says otherwise: remove those records by hand"));
     }
     lines.extend(accepted.observed.as_ref().map(unobserved).unwrap_or_default());

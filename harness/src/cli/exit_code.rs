@@ -22,6 +22,8 @@ pub enum ExitStatus {
     NothingRan = 4,
     /// The secret is missing, or the server refuses the account's login.
     Credentials = 5,
+    /// The system did not do its part: a full disk, a pipe that nobody reads.
+    System = 6,
     /// The run was interrupted.
     Interrupted = 130,
 }
@@ -107,6 +109,7 @@ impl CliError {
             | Self::RefusedLogin(_)
             | Self::Quick(QuickError::Secret { .. })
             | Self::TargetFile(TargetFileError::Password { .. }) => ExitStatus::Credentials,
+            Self::Io(error) | Self::Report { source: error, .. } if !is_usage(error.kind()) => ExitStatus::System,
             _ => ExitStatus::Usage,
         }
     }
@@ -117,6 +120,21 @@ impl CliError {
             _ => false,
         }
     }
+}
+
+/// Whether an error is about the path that somebody gave.
+fn is_usage(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::NotFound
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::AlreadyExists
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::InvalidFilename
+    )
 }
 
 fn joined(errors: &[LoadError]) -> String {

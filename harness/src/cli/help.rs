@@ -27,7 +27,7 @@ pub(super) const DELIVERY: &str = "Delivery";
 /// The exit codes of every verb that runs cases, in one paragraph.
 pub(super) const EXIT_CODES: &str = "Exit codes: 0 all as expected; 1 some case was not; 2 usage or a bad file; \
                                      3 target unreachable; 4 nothing ran; 5 the secret is missing or the login is \
-                                     refused; 130 interrupted";
+                                     refused; 6 the disk is full or a pipe is closed; 130 interrupted";
 
 /// The end of `run --help`. Each paragraph is one line: clap wraps it.
 pub(super) const RUN: &str = "\
@@ -38,6 +38,7 @@ Exit codes:
     3  the target cannot be reached, or it locked this client out during the run
     4  nothing ran: every case was skipped, or none was selected
     5  the secret is missing, or the account's login is refused; one login was sent
+    6  a report cannot be written to its end: the disk is full, or the pipe is closed
   130  interrupted; all reports are written
 
 What a run does to an account:
@@ -61,6 +62,7 @@ Exit codes:
     2  the command line or a file is wrong
     3  the target cannot be reached
     4  nothing ran
+    6  the findings cannot be written: the disk is full
   130  interrupted; the campaign can be resumed
 
 What a campaign does to an account:
@@ -70,7 +72,7 @@ the target file (connections, wrong passwords in a row) are kept. Use test accou
 
 /// The end of `fleet --help`.
 pub(super) const FLEET: &str = "Exit codes: 0 all as expected on every server; 1 some case was not; 2 usage or a bad \
-                                file; 3 a server could not be started or reached; 130 interrupted";
+                                file; 3 a server could not be started or reached; 6 the disk is full; 130 interrupted";
 
 /// The end of `report --help`.
 pub(super) const REPORT: &str = "Exit codes: 0 nothing became worse, or no older run was given; 1 some case became \

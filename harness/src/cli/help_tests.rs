@@ -178,7 +178,7 @@ fn the_help_of_run_ends_with_exit_codes_and_the_effect_on_accounts() {
     let run = verbs.iter_mut().find(|verb| verb.get_name() == "run").unwrap();
     let long = run.render_long_help().to_string();
     let (_, end) = long.split_once("Exit codes:\n").unwrap();
-    for code in ["  0  ", "  1  ", "  2  ", "  3  ", "  4  ", "130  "] {
+    for code in ["  0  ", "  1  ", "  2  ", "  3  ", "  4  ", "  5  ", "  6  ", "130  "] {
         assert!(end.contains(code), "{code} is missing:\n{end}");
     }
     for part in ["What a run does to an account:", "EXAMINE", "wrong", "`lockout`", "`seed`"] {

@@ -53,6 +53,9 @@ async fn interrupted(interrupt: &mut watch::Receiver<bool>) {
     }
 }
 
+/// A conversation that was had: what it came to, or why there was no connection; or our own panic.
+type Performed = Result<Result<Scene, String>, Panicked>;
+
 /// The suspicions that are being looked into: the conversation's number, the shape, and what was found.
 pub(super) type Looking = JoinSet<(u64, String, Result<Option<Finding>, Panicked>)>;
 
@@ -76,7 +79,7 @@ pub(super) struct Campaign {
     pub(super) judged: u64,
     /// The number with which this campaign, or this part of it, has begun.
     pub(super) first: u64,
-    pub(super) done: BTreeMap<u64, (Conversation, Result<Result<Scene, String>, Panicked>)>,
+    pub(super) done: BTreeMap<u64, (Conversation, Performed)>,
     pub(super) suspicions: VecDeque<Suspicion>,
     pub(super) under_way: Vec<Suspicion>,
     pub(super) looked_into: HashMap<String, u32>,
@@ -143,7 +146,7 @@ impl Campaign {
         }
         self.director.note_baselines().await;
         self.start = Instant::now();
-        let mut asking: JoinSet<(u64, Conversation, Result<Result<Scene, String>, Panicked>)> = JoinSet::new();
+        let mut asking: JoinSet<(u64, Conversation, Performed)> = JoinSet::new();
         let mut looking: Looking = JoinSet::new();
         let mut watching: Watching = JoinSet::new();
         let mut often = interval(OFTEN);

@@ -2,6 +2,7 @@
 //! means the same and comes to something else.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::time::Duration;
 
 use super::conversation::{Command, Conversation, Said};
@@ -11,6 +12,7 @@ use super::heard::{Answer, Answered, Heard, Opened};
 use super::oracle::{Oracle, Violation};
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::escape;
+use crate::varying::steady_words;
 
 /// What one conversation adds to what is compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,6 +157,8 @@ fn words(command: &Command, answered: &Answered, conversation: &Conversation, gr
     let name = escape(&name);
     // Short names stand in any text.
     let text = if name.len() < 3 { text } else { text.replace(&name, "NAME") };
+    // An id that each connection has of its own tells nothing of who exists.
+    let text = steady_words(&text);
     // How often the server was asked for more tells as well.
     Some(format!("{} {code}{text}; {} challenges", answered.answer.word(), answered.challenges.len()))
 }
@@ -175,13 +179,29 @@ fn meaning(command: &Command, answered: &Answered, conversation: &Conversation, 
 /// What all conversations so far have shown.
 #[derive(Default)]
 pub(super) struct Comparison {
-    refused: HashMap<String, Vec<(Who, String, u64)>>,
-    challenged: HashMap<(String, Vec<u8>), u64>,
-    came_to: HashMap<Vec<u8>, (String, u64)>,
+    refused: HashMap<String, Vec<Refused>>,
+    /// By a hash of the place and the challenge.
+    challenged: HashMap<u64, u64>,
+    /// By a hash of what the login means.
+    came_to: HashMap<u64, (String, u64)>,
     /// How long refusals took, and the number of a conversation that is one of them.
     times: HashMap<(String, Who), (Vec<Duration>, u64)>,
 }
 
+/// In which words somebody was refused at one place.
+struct Refused {
+    who: Who,
+    /// A hash of all words.
+    hash: u64,
+    /// As many of them as people read.
+    shown: String,
+    /// The conversation's number.
+    number: u64,
+}
+
+/// How many different refusals of each kind are remembered of one place, and how many characters of each.
+const REMEMBERED_REFUSALS: usize = 16;
+const SHOWN_WORDS: usize = 400;
 /// How many challenges and meanings are remembered at most.
 const REMEMBERED: usize = 200_000;
 /// How many times of each kind are kept, and how many are enough to compare.
@@ -202,27 +222,29 @@ impl Comparison {
                     }
                     *latest = number;
                     let known = self.refused.entry(place.clone()).or_default();
-                    if let Some((other, said, earlier)) =
-                        known.iter().find(|(other, said, _)| *other != who && *said != words)
+                    let hash = hash(&words);
+                    let shown: String = words.chars().take(SHOWN_WORDS).collect();
+                    if let Some(other) = known.iter().find(|other| other.who != who && other.hash != hash) {
+                        let what = format!("{}: {shown}. {}: {}", who.word(), other.who.word(), other.shown);
+                        found.push((violation(Oracle::RefusalTells, &place, "words", what), other.number));
+                    } else if !known.iter().any(|other| other.who == who && other.hash == hash)
+                        && known.iter().filter(|other| other.who == who).count() < REMEMBERED_REFUSALS
                     {
-                        let what = format!("{}: {words}. {}: {said}", who.word(), other.word());
-                        found.push((violation(Oracle::RefusalTells, &place, "words", what), *earlier));
-                    } else if !known.iter().any(|(other, said, _)| *other == who && *said == words) {
-                        known.push((who, words, number));
+                        known.push(Refused { who, hash, shown, number });
                     }
                 }
                 Observation::Challenged { place, challenge } => {
                     if self.challenged.len() > REMEMBERED {
                         continue;
                     }
-                    if let Some(earlier) = self.challenged.insert((place.clone(), challenge), number)
+                    if let Some(earlier) = self.challenged.insert(hash(&(&place, challenge)), number)
                         && earlier != number
                     {
                         let what = "the same challenge came on two connections".to_string();
                         found.push((violation(Oracle::StaleChallenge, &place, "same", what), earlier));
                     }
                 }
-                Observation::CameTo { meaning, outcome } => match self.came_to.get(&meaning) {
+                Observation::CameTo { meaning, outcome } => match self.came_to.get(&hash(&meaning)) {
                     Some((before, earlier)) if *before != outcome => {
                         let place =
                             String::from_utf8_lossy(meaning.split(|octet| *octet == 0).next().unwrap_or_default());
@@ -231,7 +253,7 @@ impl Comparison {
                     }
                     Some(_) => {}
                     None if self.came_to.len() < REMEMBERED => {
-                        self.came_to.insert(meaning, (outcome, number));
+                        self.came_to.insert(hash(&meaning), (outcome, number));
                     }
                     None => {}
                 },
@@ -266,6 +288,12 @@ impl Comparison {
     }
 }
 
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
 fn violation(oracle: Oracle, place: &str, kind: &str, what: String) -> Violation {
     Violation { oracle, command: Some(0), what, shape: format!("{place}: {kind}") }
 }
@@ -277,5 +305,37 @@ impl Who {
             Self::Known => "for a wrong password",
             Self::Right => "for the right password",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(who: Who, words: String) -> Vec<Observation> {
+        let (place, carrier) = ("x imap LOGIN".to_string(), "x imap LOGIN".to_string());
+        vec![Observation::Refused { place, carrier, who, words, took: Duration::ZERO }]
+    }
+
+    /// A server may say something else to everybody.
+    #[test]
+    fn refusals_that_are_all_different_take_no_memory() {
+        let mut comparison = Comparison::default();
+        for number in 0..10_000 {
+            comparison.take(number, refused(Who::Known, format!("no, for the {number}th time {}", "x".repeat(5_000))));
+        }
+        let kept: usize = comparison.refused.values().flatten().map(|refused| refused.shown.len()).sum();
+        assert!(kept <= REMEMBERED_REFUSALS * SHOWN_WORDS, "{kept} octets are kept");
+    }
+
+    #[test]
+    fn other_words_for_who_exists_are_found() {
+        let mut comparison = Comparison::default();
+        assert_eq!(comparison.take(1, refused(Who::Known, "no".to_string())), []);
+        assert_eq!(comparison.take(2, refused(Who::Known, "not now".to_string())), []);
+        assert_eq!(
+            comparison.take(3, refused(Who::Stranger, "no".to_string())).first().map(|(_, other)| *other),
+            Some(2)
+        );
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Due {
     pub opens: Vec<Vec<u8>>,
     /// Whether one of them must.
     pub must_open: bool,
+    /// Whether a mailbox may open that the target file does not know: there is none of the role `anonymous` in it.
+    pub opens_unknown: bool,
     /// How the server may refuse.
     pub refusals: Refusals,
     /// Whether it is known that the account does not exist, or that it does and the password is wrong; nothing where
@@ -60,7 +62,7 @@ pub(super) struct Claim<'c> {
 impl Due {
     /// Nobody gets in.
     pub const fn nobody(refusals: Refusals) -> Self {
-        Self { opens: Vec::new(), must_open: false, refusals, stranger: None }
+        Self { opens: Vec::new(), must_open: false, opens_unknown: false, refusals, stranger: None }
     }
 
     /// What is due to a command that the grammar does not have.
@@ -74,7 +76,7 @@ impl Due {
             return Self::nobody(Refusals::NO_OR_BAD);
         }
         match claim.access.mechanism {
-            Mechanism::Anonymous => return Self::maybe(mailbox_of(target, "anonymous")),
+            Mechanism::Anonymous => return Self::anonymous(target),
             Mechanism::External => return Self::by_certificate(target, claim),
             _ => {}
         }
@@ -108,7 +110,7 @@ impl Due {
         let password = Password::new(claim.password);
         let mut due = match by_dialect(target, name, &password, access) {
             Expected::Opens(mailbox) => {
-                Self { opens: vec![mailbox], must_open: true, refusals: Refusals::NO, stranger: None }
+                Self { opens: vec![mailbox.expose().to_vec()], must_open: true, ..Self::nobody(Refusals::NO) }
             }
             Expected::Rejected => Self::nobody(Refusals::NO),
             Expected::Bad | Expected::Refused => Self::nobody(Refusals::NO_OR_BAD),
@@ -157,7 +159,7 @@ impl Due {
             }
             _ => Vec::new(),
         };
-        Self { opens, must_open: false, refusals: Refusals::NO_OR_BAD, stranger: None }
+        Self { opens, ..Self::nobody(Refusals::NO_OR_BAD) }
     }
 
     /// EXTERNAL: the certificate says who it is, whatever the client says (RFC 4422 appendix A).
@@ -175,8 +177,27 @@ impl Due {
         }
     }
 
-    const fn maybe(opens: Vec<Vec<u8>>) -> Self {
-        Self { opens, must_open: false, refusals: Refusals::ANY, stranger: None }
+    /// The mailbox of anonymous users may open (RFC 4505), which is no account's own.
+    pub fn anonymous(target: &Target) -> Self {
+        Self {
+            opens_unknown: target.directory.role("anonymous").is_none(),
+            ..Self::maybe(mailbox_of(target, "anonymous"))
+        }
+    }
+
+    /// Whether this mailbox may open.
+    pub fn may_open(&self, mailbox: &[u8], target: &Target) -> bool {
+        let is_known = || target.directory.mailboxes.iter().any(|known| known.name == mailbox);
+        self.opens.iter().any(|opens| opens == mailbox) || self.opens_unknown && !is_known()
+    }
+
+    /// Whether nobody may get in.
+    pub const fn is_for_nobody(&self) -> bool {
+        self.opens.is_empty() && !self.opens_unknown
+    }
+
+    fn maybe(opens: Vec<Vec<u8>>) -> Self {
+        Self { opens, ..Self::nobody(Refusals::ANY) }
     }
 }
 

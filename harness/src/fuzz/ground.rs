@@ -144,7 +144,7 @@ impl Ground {
     /// The texts of an attempt; nothing where the target lacks a value.
     pub(super) fn filled(&self, protocol: Protocol, attempt: &Attempt) -> Option<Filled> {
         let cast = self.target.players(access(protocol, attempt.mechanism));
-        let fill = |text: &Template| Some(text.fill(&cast, &attempt.role).ok()?.octets);
+        let fill = |text: &Template| Some(text.fill(&cast, &attempt.role).ok()?.text.expose().to_vec());
         let authzid = match &attempt.authzid {
             Some(authzid) => fill(authzid)?,
             None => Vec::new(),
@@ -155,7 +155,7 @@ impl Ground {
     /// The messages of a command; nothing where the target lacks a value.
     pub(super) fn messages(&self, protocol: Protocol, lines: &[Template]) -> Option<Vec<Vec<u8>>> {
         let cast = self.target.players_of_dialogue(protocol);
-        lines.iter().map(|line| line.fill(&cast, "").ok().map(|filled| filled.octets)).collect()
+        lines.iter().map(|line| line.fill(&cast, "").ok().map(|filled| filled.text.expose().to_vec())).collect()
     }
 
     /// Nobody gets in but whose password was said.
@@ -169,7 +169,8 @@ impl Ground {
         let is_nobodys = |role: &str| role == "anonymous" || conversation.certified.as_deref() == Some(role);
         let others = self.target.directory.accounts.iter().filter(|account| is_nobodys(&account.role));
         opens.extend(others.filter_map(|account| account.mailbox.clone()));
-        Due { refusals: Refusals::ANY, opens, ..Due::illegal() }
+        let opens_unknown = says_anonymous(conversation) && Due::anonymous(&self.target).opens_unknown;
+        Due { refusals: Refusals::ANY, opens, opens_unknown, ..Due::illegal() }
     }
 
     /// The passwords and tokens that are said in a conversation.
@@ -199,12 +200,28 @@ impl Ground {
     }
 }
 
+/// Whether a conversation may ask for the mechanism ANONYMOUS.
+fn says_anonymous(conversation: &Conversation) -> bool {
+    let word = b"ANONYMOUS";
+    let is_word = |octets: &[u8]| octets.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word));
+    let says =
+        |text: &Template| text.pieces().iter().any(|piece| matches!(piece, Piece::Octets(octets) if is_word(octets)));
+    conversation.commands.iter().chain(conversation.company.iter().flatten()).any(|command| match &command.said {
+        Said::Login(attempt) => attempt.mechanism == Mechanism::Anonymous,
+        Said::Lines(lines) => lines.iter().any(says),
+        Said::StartTls => false,
+    })
+}
+
 /// Whose passwords and tokens are said.
 fn secrets_said(conversation: &Conversation) -> Vec<(&str, Value)> {
     let mut said: Vec<(&str, Value)> = Vec::new();
     for command in conversation.commands.iter().chain(conversation.company.iter().flatten()) {
         match &command.said {
-            Said::Login(attempt) => note_secrets(&attempt.password, &mut said),
+            Said::Login(attempt) => {
+                let texts = [&attempt.name, &attempt.password];
+                texts.into_iter().chain(&attempt.authzid).for_each(|text| note_secrets(text, &mut said));
+            }
             Said::Lines(lines) => lines.iter().for_each(|line| note_secrets(line, &mut said)),
             Said::StartTls => {}
         }

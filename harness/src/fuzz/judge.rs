@@ -152,7 +152,7 @@ impl Judge<'_> {
         let Some((index, due)) = &course.entered else {
             let Opened::Mailbox(mailbox) = &heard.opened else { return };
             // What was said is not clear, but whose password was said is.
-            let is_due = course.is_blurred && ground.safe_due(self.conversation).opens.contains(mailbox);
+            let is_due = course.is_blurred && ground.safe_due(self.conversation).may_open(mailbox, &ground.target);
             if !heard.is_preauth && !is_due {
                 let what = format!("nobody has logged in, and the mailbox {} is open", self.shown(mailbox));
                 match self.injected() {
@@ -169,16 +169,17 @@ impl Judge<'_> {
         let verb = self.conversation.commands.get(*index).map(|command| command.verb(self.conversation.protocol));
         let verb = verb.unwrap_or_default();
         match &heard.opened {
+            Opened::Mailbox(mailbox) if due.may_open(mailbox, &ground.target) => {}
             Opened::Mailbox(mailbox) if due.opens.is_empty() => {
                 let what = format!("{verb} gives nobody the right to log in, and it opens {}", self.shown(mailbox));
                 self.find(Oracle::TakenWithoutRight, at, "opens", what);
             }
-            Opened::Mailbox(mailbox) if !due.opens.contains(mailbox) => {
+            Opened::Mailbox(mailbox) => {
                 let meant = due.opens.first().map(|name| escape(name)).unwrap_or_default();
                 let what = format!("{verb} means the mailbox {meant}, and it opens {}", self.shown(mailbox));
                 self.find(Oracle::OthersMailbox, at, "opens another", what);
             }
-            Opened::Unnamed if due.opens.is_empty() => {
+            Opened::Unnamed if due.is_for_nobody() => {
                 let what = format!("{verb} gives nobody the right to log in, and it opens a mailbox");
                 self.find(Oracle::TakenWithoutRight, at, "opens", what);
             }
@@ -186,12 +187,12 @@ impl Judge<'_> {
                 let what = format!("{verb} is let in, and then no mailbox opens");
                 self.find(Oracle::RightRefused, at, "unbound", what);
             }
-            Opened::Unbound if due.opens.is_empty() && !due.refusals.unbound => {
+            Opened::Unbound if due.is_for_nobody() && !due.refusals.unbound => {
                 let what = format!("{verb} is to be refused, and the server says OK before it finds no mailbox");
                 self.find(Oracle::TakenWithoutRight, at, "unbound", what);
             }
             // OK to a login that nobody may make, and then nobody is in: the word of the server against its deed.
-            Opened::Nobody if due.opens.is_empty() && !due.refusals.unbound => {
+            Opened::Nobody if due.is_for_nobody() && !due.refusals.unbound => {
                 let what = format!("{verb} is to be refused, and the server says OK");
                 self.find(Oracle::TakenWithoutRight, at, "unbound", what);
             }

@@ -68,6 +68,25 @@ async fn who_shows_a_certificate_may_log_in_by_it() {
     }
 }
 
+/// A target file may not say which mailbox is anonymous users'.
+#[tokio::test]
+async fn who_is_anonymous_opens_no_mailbox_that_is_known() {
+    let mut target = Arc::into_inner(crate::fuzz::fixture::target(Flaws::NONE)).unwrap();
+    let mut directory = target.directory.as_ref().clone();
+    let own = directory.role("anonymous").unwrap().mailbox.unwrap().to_vec();
+    directory.accounts.retain(|account| account.role != "anonymous");
+    directory.mailboxes.retain(|mailbox| mailbox.name != own);
+    target.directory = Arc::new(directory);
+    let explored = Ground::explore(Arc::new(target), Deadlines::from_reply(PATIENT)).await;
+    let ground = Arc::new(explored.unwrap());
+    let anonymous =
+        login(Attempt { encoding: Some(Encoding::InitialResponse), ..attempt("same", Mechanism::Anonymous) });
+    let said = conversation(Protocol::Imap, Security::Plaintext, vec![anonymous]);
+    let scene = perform(&ground, &said, Deadlines::from_reply(PATIENT), None, [7; 16]).await.unwrap();
+    assert!(matches!(&scene.heard.opened, crate::fuzz::heard::Opened::Mailbox(opened) if *opened == own));
+    assert_eq!(scene.violations.iter().map(|violation| violation.oracle).collect::<Vec<_>>(), []);
+}
+
 #[tokio::test]
 async fn who_was_sent_too_much_may_hang_up_later() {
     let oversize = Attempt { fault: Some(Fault::Oversize), ..attempt("same", Mechanism::Plain) };

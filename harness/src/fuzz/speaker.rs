@@ -68,10 +68,8 @@ impl Speaker {
             if let (0, Some(tag)) = (index, tag) {
                 message.push(format!("{tag} ").as_bytes());
             }
-            let offset = message.octets.len();
-            message.push(&filled.octets);
+            message.push_marked(&filled.text);
             message.push(b"\r\n");
-            message.secrets = filled.secrets.iter().map(|range| range.start + offset..range.end + offset).collect();
             messages.push_back(message);
         }
         Some(Self::Messages(messages))
@@ -87,7 +85,7 @@ impl Speaker {
             }
             (Mechanism::Login, Protocol::Pop3) => {
                 let mut user = Outgoing::plain("USER ");
-                user.push(&login.name);
+                user.push_marked(&login.name);
                 user.push(b"\r\n");
                 let mut pass = Outgoing::plain("PASS ");
                 pass.push_secret(login.password.expose());
@@ -184,7 +182,7 @@ impl Speaker {
 pub(super) fn login(attempt: &Attempt, circumstances: &Circumstances<'_>) -> Option<Login> {
     let access = crate::identity::Access { protocol: circumstances.protocol, mechanism: attempt.mechanism };
     let cast = circumstances.target.players(access);
-    let fill = |text: &Template| Some(text.fill(&cast, &attempt.role).ok()?.octets);
+    let fill = |text: &Template| Some(text.fill(&cast, &attempt.role).ok()?.text);
     let authzid = match &attempt.authzid {
         Some(authzid) => Some(fill(authzid)?),
         None => None,
@@ -200,7 +198,7 @@ pub(super) fn login(attempt: &Attempt, circumstances: &Circumstances<'_>) -> Opt
             circumstances.protocol,
             attempt.mechanism,
             fill(&attempt.name)?,
-            Password::new(fill(&attempt.password)?),
+            Password::new(fill(&attempt.password)?.expose()),
         )
     })
 }

@@ -27,6 +27,11 @@ impl Applies {
         }
     }
 
+    /// Whether the rule is for this protocol alone.
+    pub const fn is_only_for(self, protocol: Protocol) -> bool {
+        self.protocols == protocol.bit()
+    }
+
     /// Whether the rule applies to this access.
     pub const fn to(self, access: Access) -> bool {
         self.protocols & access.protocol.bit() != 0 && self.mechanisms & access.mechanism.bit() != 0

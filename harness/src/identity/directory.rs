@@ -85,6 +85,12 @@ impl Directory {
         Some(Role { domain: self.domains.first()?, account: None, mailbox: Some(&mailbox.name) })
     }
 
+    /// The passwords and tokens of every account.
+    pub fn secrets(&self) -> Vec<Password> {
+        let of_account = |account: &Account| [Some(account.password.clone()), account.token.clone()];
+        self.accounts.iter().flat_map(of_account).flatten().collect()
+    }
+
     /// Every role, accounts first.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         let of_mailboxes = self.mailboxes.iter().filter_map(|mailbox| mailbox.role.as_deref());

@@ -90,11 +90,11 @@ fn servers(scenario: &Scenario) -> Option<&'static [Server; 2]> {
 /// Asks one question; gives back what it came to.
 fn put_one(case: &Case, server: &Server, authority: &Authority, question: &Question) -> Outcome {
     let talked = converse(case, server, authority, &question.request);
-    let redactor = Redactor::new(&question.passwords);
+    let redactor = Redactor::new(&question.secrets);
     let marks: Vec<Mark> =
         talked.deviations.iter().map(|found| Mark { index: found.index, remark: found.rule.to_owned() }).collect();
     let shown = talked.transcript.render_marked(&redactor, &marks);
-    for password in &question.passwords {
+    for password in &question.secrets {
         // Other passwords of the scenario's may be words that a transcript has of its own.
         let is_ours = password.expose().starts_with(b"Secret-");
         let is_shown = std::str::from_utf8(password.expose()).is_ok_and(|password| shown.contains(password));

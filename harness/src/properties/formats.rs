@@ -56,7 +56,7 @@ S: a OK
 
 const TARGET: &str = "name = 'echo'\ndialect = 'opaque'\n[imap]\naddress = 'x:1'\nsecurity = 'plaintext'\n\
     [pop3]\naddress = 'x:2'\nsecurity = 'plaintext'\n\
-    [[account]]\nrole = 'same'\nuser = 'Same'\nmailbox = 'Same'\npassword = { text = 'x' }\n";
+    [[account]]\nrole = 'same'\nuser = 'Same'\nmailbox = 'Same'\npassword = { text = 'Secret' }\n";
 
 /// A password, and each report on a conversation in which a server repeated it.
 pub(super) struct Told {

@@ -102,7 +102,7 @@ password = { env = "PASSWORD" }
 role = "renamed"
 user = "User1"
 mailbox = "Mailbox1"
-password = { text = "x" }
+password = { text = "xyz" }
 [[known]]
 case = "imap/quoting/*"
 outcome = "bad"
@@ -138,14 +138,14 @@ fn names(asked: &[(Protocol, Request)]) -> BTreeSet<Vec<u8>> {
     for (_, request) in asked {
         let Request::Login(login) = request else { continue };
         let kind = bundled().0.iter().map(|dialect| {
-            let readings = dialect.read(&login.name, access);
+            let readings = dialect.read(login.name.expose(), access);
             match (readings.verdict, readings.chosen()) {
                 (Verdict::Refused { reason, .. }, _) => format!("refused {reason}"),
                 (_, Some(reading)) => reading.form().text().to_string(),
                 (_, None) => "unspecified".to_string(),
             }
         });
-        keep(&mut kinds, kind.collect(), login.name.clone());
+        keep(&mut kinds, kind.collect(), login.name.expose().to_vec());
     }
     kinds.into_values().collect()
 }

@@ -100,7 +100,7 @@ pub(super) fn target(dialect: &Dialect) -> Option<Target> {
     const TEXT: &str = "name = 'x'\ndialect = 'x'\n[imap]\naddress = '[::1]:1'\nsecurity = 'plaintext'\n\
                         [pop3]\naddress = '[::1]:2'\nsecurity = 'plaintext'\n\
                         [imaps]\naddress = '[::1]:3'\n[pop3s]\naddress = '[::1]:4'\n[[account]]\nrole = 'same'\n\
-                        user = 'Same'\npassword = { text = 'x' }\n";
+                        user = 'Same'\npassword = { text = 'Secret' }\n";
     let file = read_target(&SourceText::new("x.toml", TEXT), Path::new(""), Passwords::Ignore, true).ok()?;
     Some(Target { directory: Arc::new(bundled().1.clone()), ..remote_target(file, dialect.clone()) })
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::marked_octets::MarkedOctets;
+
 /// What stands in a password's place.
 pub const PLACEHOLDER: &str = "<password>";
 
@@ -33,6 +35,24 @@ impl Outgoing {
         let start = self.octets.len();
         self.octets.extend_from_slice(octets);
         self.secrets.push(start..self.octets.len());
+    }
+
+    /// Adds octets of which some may be secret.
+    pub fn push_marked(&mut self, marked: &MarkedOctets) {
+        let start = self.octets.len();
+        self.octets.extend_from_slice(marked.expose());
+        self.secrets.extend(marked.secrets().iter().map(|secret| start + secret.start..start + secret.end));
+    }
+
+    /// The octets with their marks, without what they mean.
+    pub(crate) fn into_marked(self) -> MarkedOctets {
+        MarkedOctets::new(self.octets, self.secrets)
+    }
+}
+
+impl From<&MarkedOctets> for Outgoing {
+    fn from(marked: &MarkedOctets) -> Self {
+        Self { octets: marked.expose().to_vec(), secrets: marked.secrets().to_vec(), meaning: None }
     }
 }
 

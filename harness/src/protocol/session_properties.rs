@@ -26,7 +26,7 @@ fn login(
     security: Security,
     password: &str,
 ) -> Session {
-    let login = Login::new(protocol, mechanism, br"Domain1\User1", Password::new(password));
+    let login = Login::new(protocol, mechanism, r"Domain1\User1", Password::new(password));
     secured(Login { encoding, security, ..login })
 }
 
@@ -228,7 +228,7 @@ proptest! {
         let mut session = secured(Login {
             fault,
             encoding: way.2,
-            ..Login::new(way.0, way.1, format!("Domain1\\{filler}"), Password::new(password.as_str()))
+            ..Login::new(way.0, way.1, format!("Domain1\\{filler}").as_str(), Password::new(password.as_str()))
         });
         session.receive(&start);
         let mut pieces = cut(echoed.as_bytes(), &cuts).into_iter();

@@ -126,6 +126,25 @@ impl Transcript {
         self.sent.left_out + self.received.left_out
     }
 
+    /// How many octets it takes in memory, about.
+    pub fn size(&self) -> usize {
+        self.sent.octets.len() + self.received.octets.len() + self.entries.len() * size_of::<Entry>()
+    }
+
+    /// Keeps the first octets of each direction only, so many, and as many entries; the rest counts as left out.
+    pub fn shorten(&mut self, kept: usize) {
+        self.sent.shorten(kept);
+        self.received.shorten(kept);
+        let (sent, received) = (self.sent.octets.len(), self.received.octets.len());
+        self.entries.retain_mut(|entry| match &mut entry.event {
+            Event::Sent(range, _) => cut(range, sent),
+            Event::Received(range) => cut(range, received),
+            Event::Closed | Event::NoAnswer(_) | Event::Remark(_) => true,
+        });
+        self.entries.truncate(kept);
+        self.entries.shrink_to_fit();
+    }
+
     /// Whether nothing was sent and nothing came.
     pub const fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -210,6 +229,12 @@ impl Transcript {
     }
 }
 
+/// Cuts a range off at an index; tells whether anything is left of it.
+fn cut(range: &mut Range<usize>, end: usize) -> bool {
+    range.end = range.end.min(end);
+    range.start < range.end
+}
+
 impl Turn<'_> {
     const fn is_over(&self) -> bool {
         self.answered_at.is_some() || self.is_closed || self.sent_at.is_none()
@@ -228,6 +253,15 @@ impl Stream {
         let kept = octets.get(..room).unwrap_or(octets);
         self.octets.extend_from_slice(kept);
         self.left_out += octets.len() - kept.len();
+    }
+
+    fn shorten(&mut self, kept: usize) {
+        if self.octets.len() > kept {
+            self.left_out += self.octets.len() - kept;
+            self.octets.truncate(kept);
+            self.octets.shrink_to_fit();
+            self.withheld.retain(|withheld| withheld.end <= kept);
+        }
     }
 
     /// Leaves a password out. One octet takes its place, so that it has one in the order of things.

@@ -209,3 +209,47 @@ fn turns_tell_what_answers_what_and_when() {
     assert_eq!(turns[1].received, b"-ERR no\r\n");
     assert_eq!((turns[2].received, turns[2].is_closed), (&b""[..], true));
 }
+
+#[test]
+fn a_long_line_is_shown_by_its_ends_and_by_what_is_pointed_at() {
+    let mut transcript = Transcript::new();
+    let flood = [&vec![0; 30_000][..], b"!", &vec![b'b'; 20_000]].concat();
+    transcript.received(Duration::ZERO, &flood);
+    let marks = [Mark { index: 30_000, remark: "here".to_string() }];
+    let shown = transcript.render_marked(&redactor(), &marks);
+    assert!(shown.len() < 1000, "{} octets", shown.len());
+    let (line, pointer) = shown.trim_end().split_once('\n').unwrap();
+    assert_eq!(line.get(pointer.find('^').unwrap()..).map(|rest| &rest[..2]), Some("!b"), "{shown}");
+    assert!(line.contains("\\x00[... 29960 octets ...]\\x00"), "{line}");
+}
+
+#[test]
+fn many_lines_are_shown_by_their_ends_and_by_those_pointed_at() {
+    let mut transcript = Transcript::new();
+    for number in 0..5000 {
+        transcript.received(Duration::ZERO, format!("* {number:04}\r\n").as_bytes());
+    }
+    let marks = [Mark { index: 2500 * 8, remark: "here".to_string() }];
+    let shown = transcript.render_marked(&redactor(), &marks);
+    assert!(shown.len() < 20_000, "{} octets", shown.len());
+    assert!(shown.starts_with("S: * 0000\n") && shown.ends_with("S: * 4999\n"), "{shown}");
+    assert!(shown.contains("S: * 2500\n   ^ here\n"), "{shown}");
+    assert_eq!(shown.matches(" lines, ").count(), 2, "{shown}");
+}
+
+#[test]
+fn a_transcript_can_be_shortened() {
+    let mut transcript = Transcript::new();
+    transcript.received(Duration::ZERO, &vec![b'x'; 50_000]);
+    let mut sent = Outgoing::plain("PASS ");
+    sent.push_secret(b"Secret-User1");
+    transcript.sent(Duration::ZERO, &sent);
+    transcript.received(Duration::ZERO, b"+OK\r\n");
+    transcript.closed(Duration::ZERO);
+    assert!(transcript.size() > 50_000);
+    transcript.shorten(1024);
+    assert!(transcript.size() < 2048, "{}", transcript.size());
+    let shown = transcript.render(&redactor());
+    assert!(shown.contains("C: PASS <password>\n") && shown.contains("S: [closed]"), "{shown}");
+    assert!(shown.contains("S: [48981 more octets left out]"), "{shown}");
+}

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::outgoing::PLACEHOLDER;
 use super::redaction::{Redactor, merge};
+use crate::elision::elide;
 
 /// Something to point at in what the server sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,14 @@ pub struct Mark {
     /// What is said of the octet there.
     pub remark: String,
 }
+
+/// Up to how many characters a line is shown whole.
+const WHOLE_LINE: usize = 2000;
+/// Up to how many characters a transcript is shown whole, and how many are kept of the beginning and the end of a longer
+/// one. Besides these every line with something to point at is kept.
+const WHOLE_TEXT: usize = 16 * 1024;
+const KEPT_HEAD: usize = 8 * 1024;
+const KEPT_TAIL: usize = 6 * 1024;
 
 /// How many octets of what a challenge means are shown.
 pub(super) const SHOWN_CHALLENGE: usize = 512;
@@ -43,6 +52,10 @@ pub(super) struct Text<'m> {
     from: usize,
     /// Whether a CR came last and waits for its LF.
     carriage_return: bool,
+    /// Where each octet of that line begins, as columns.
+    starts: Vec<usize>,
+    /// The lines in which something is pointed at: where they begin in the text, and where what is said of them ends.
+    marked: Vec<Range<usize>>,
     /// The column of the mask that was shown last.
     mask: usize,
     /// What is still to be pointed at, in order.
@@ -60,6 +73,8 @@ impl<'m> Text<'m> {
             line: 0,
             from: 0,
             carriage_return: false,
+            starts: Vec::new(),
+            marked: Vec::new(),
             mask: 0,
             marks,
             pointed: Vec::new(),
@@ -100,7 +115,7 @@ impl<'m> Text<'m> {
         for mark in std::mem::take(&mut self.marks) {
             self.remark(&format!("[{}]", mark.remark));
         }
-        self.text
+        shortened(self.text, &self.marked)
     }
 
     /// Shows octets; `ended` is told of each line that has come to its end.
@@ -116,6 +131,9 @@ impl<'m> Text<'m> {
             if mask.is_none_or(|mask| mask.start == at) {
                 self.begin_line(side.direction, at);
                 self.flush_carriage_return(octet == b'\n' && mask.is_none());
+            }
+            if mask.is_none_or(|mask| mask.start == at) {
+                self.starts.push(self.column());
             }
             if mask.is_some_and(|mask| mask.start == at) {
                 self.mask = self.column();
@@ -159,6 +177,7 @@ impl<'m> Text<'m> {
     fn begin_line(&mut self, direction: &'static str, at: usize) {
         if self.open.is_none() {
             (self.line, self.from) = (self.text.len(), at);
+            self.starts.clear();
             self.text.push_str(direction);
             self.open = Some(direction);
         }
@@ -167,15 +186,33 @@ impl<'m> Text<'m> {
     fn end_line(&mut self) {
         self.flush_carriage_return(false);
         if self.open.take().is_some() {
+            self.elide_line();
             self.text.push('\n');
         }
-        for (column, mark) in std::mem::take(&mut self.pointed) {
+        let pointed = std::mem::take(&mut self.pointed);
+        let is_marked = !pointed.is_empty();
+        for (column, mark) in pointed {
             if column <= WIDEST {
                 self.text.push_str(&format!("{:column$}^ {}\n", "", mark.remark));
             } else {
                 self.text.push_str(&format!("   (column {column}) {}\n", mark.remark));
             }
         }
+        if is_marked {
+            self.marked.push(self.line..self.text.len());
+        }
+    }
+
+    /// Leaves out the middle of a long line, but for what is pointed at.
+    fn elide_line(&mut self) {
+        let Some(line) = self.text.get(self.line..).filter(|line| line.len() > WHOLE_LINE) else { return };
+        let columns: Vec<usize> = self.pointed.iter().map(|(column, _)| *column).collect();
+        let elided = elide(line, &self.starts, "octets", &columns);
+        for (column, _) in &mut self.pointed {
+            *column = elided.column(*column).unwrap_or(*column);
+        }
+        self.text.truncate(self.line);
+        self.text.push_str(&elided.text);
     }
 
     /// A CR that its LF does not follow is shown.
@@ -190,6 +227,30 @@ impl<'m> Text<'m> {
         self.text.push_str(meaning);
         self.text.push('\n');
     }
+}
+
+/// A text without its middle, where it is long; lines with something to point at are kept wherever they stand.
+fn shortened(text: String, marked: &[Range<usize>]) -> String {
+    if text.len() <= WHOLE_TEXT {
+        return text;
+    }
+    let mut shown = String::new();
+    let (mut at, mut left_out) = (0, (0, 0));
+    for line in text.split_inclusive('\n') {
+        let is_kept = at < KEPT_HEAD
+            || at + line.len() > text.len() - KEPT_TAIL
+            || shown.len() < WHOLE_TEXT && marked.iter().any(|marked| marked.contains(&at));
+        if is_kept && left_out.0 > 0 {
+            shown.push_str(&format!("[... {} lines, {} octets ...]\n", left_out.0, left_out.1));
+            left_out = (0, 0);
+        }
+        match is_kept {
+            true => shown.push_str(line),
+            false => left_out = (left_out.0 + 1, left_out.1 + line.len()),
+        }
+        at += line.len();
+    }
+    shown
 }
 
 /// What the server's lines begin with.

@@ -10,7 +10,9 @@ use super::flawed_data::{flawed_dialect, flawed_directory};
 use super::flawed_names::flawed_name;
 use super::secrets::{ScramKeys, Secrets};
 use crate::axes::{Mechanism, Protocol};
-use crate::identity::{Access, Account, Case, Cause, Dialect, Directory, Manner, Part, Readings, Resolution, resolve};
+use crate::identity::{
+    Access, Account, Case, Cause, Dialect, Directory, Failure, Manner, Part, Readings, Resolution, resolve,
+};
 use crate::secret::Password;
 
 /// The text for every failure for which the dialect has none. One text for all, so that it does not tell an unknown
@@ -344,7 +346,7 @@ impl Authority {
 
     pub(super) fn fail(&self, cause: Cause, access: Access) -> Decision {
         let (mut manner, code, mut text) = match self.dialect.failure(cause, access) {
-            Some(failure) => (failure.manner, failure.code.clone(), failure.text.clone()),
+            Some(failure) => (failure.manner, code_of(failure, access.protocol), failure.text.clone()),
             None => (Manner::Rejects, Some(generic_code(access).to_string()), GENERIC_TEXT.to_string()),
         };
         if self.flaws.has(Flaw::OkBeforeBinding) && is_about_the_mailbox(cause) {
@@ -359,6 +361,18 @@ impl Authority {
         }
         Decision::Fail { cause, manner, code, text }
     }
+}
+
+/// The response codes that POP3 has for a login (RFC 2449 §8, RFC 3206).
+const POP3_CODES: [&str; 5] = ["AUTH", "SYS/PERM", "SYS/TEMP", "IN-USE", "LOGIN-DELAY"];
+
+/// The code of a failure over a protocol. One that is given for both protocols may be IMAP's alone.
+fn code_of(failure: &Failure, protocol: Protocol) -> Option<String> {
+    let code = failure.code.as_ref()?;
+    let is_sent = protocol == Protocol::Imap
+        || failure.applies.is_only_for(Protocol::Pop3)
+        || POP3_CODES.iter().any(|known| known.eq_ignore_ascii_case(code));
+    is_sent.then(|| code.clone())
 }
 
 const fn generic_code(access: Access) -> &'static str {

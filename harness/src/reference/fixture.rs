@@ -115,6 +115,12 @@ pub(super) fn authority(flaws: Flaws) -> Authority {
     Authority::new(dialect(DIALECT), bundled_directory().expect("directory"), flaws)
 }
 
+/// The same with more of the dialect.
+pub(super) fn authority_with(more: &str) -> Authority {
+    let dialect = dialect(&format!("{DIALECT}{more}"));
+    Authority::new(dialect, bundled_directory().expect("directory"), Flaws::NONE)
+}
+
 pub(super) fn session(protocol: Protocol, flaws: Flaws) -> Session {
     Session::new(protocol, Arc::new(authority(flaws)))
 }

@@ -199,6 +199,12 @@ fn listen(dialect: &Dialect, protocol: Protocol, address: Option<SocketAddr>) ->
         None if !speaks => return Ok(None),
         None => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
     };
+    listen_on(address).map(Some).map_err(|error| {
+        io::Error::new(error.kind(), format!("{} cannot listen on {address}: {error}", protocol.word()))
+    })
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
@@ -206,7 +212,7 @@ fn listen(dialect: &Dialect, protocol: Protocol, address: Option<SocketAddr>) ->
     // A port whose last connections are in TIME-WAIT is free enough.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG).map(Some)
+    socket.listen(BACKLOG)
 }
 
 fn does_not_speak(dialect: &Dialect, protocol: &str) -> io::Error {

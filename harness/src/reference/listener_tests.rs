@@ -111,3 +111,13 @@ async fn an_address_for_a_protocol_that_the_dialect_lacks_is_a_mistake() {
 fn without_a_runtime_there_is_an_error_and_no_panic() {
     assert!(Server::start(config(Flaws::NONE)).is_err());
 }
+
+#[tokio::test]
+async fn an_address_that_cannot_be_had_is_named() {
+    let first = Server::start(config(Flaws::NONE)).expect("start");
+    let address = first.imap().expect("IMAP");
+    let second = Server::start(Config { pop3: Some(address), ..config(Flaws::NONE) });
+    let reason = second.expect_err("the address is in use").to_string();
+    assert!(reason.starts_with(&format!("pop3 cannot listen on {address}: ")), "{reason}");
+    drop(first);
+}

@@ -7,6 +7,14 @@ pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
     out.extend(text.bytes().map(|octet| if octet.is_ascii_control() { b' ' } else { octet }));
 }
 
+/// Appends IMAP's `resp-text`: there is a space before it, also where there is neither code nor text (RFC 9051 §9).
+pub(super) fn push_resp_text(out: &mut Vec<u8>, code: Option<&str>, text: &str) {
+    if code.is_none() && text.is_empty() {
+        out.push(b' ');
+    }
+    push_code_and_text(out, code, text);
+}
+
 /// Appends ` [CODE]` and ` text`, whichever there is. Nothing at all is a reply too (KB Q182618).
 pub(super) fn push_code_and_text(out: &mut Vec<u8>, code: Option<&str>, text: &str) {
     if let Some(code) = code {

@@ -96,7 +96,7 @@ mod tests {
 
     fn gate() -> Governor {
         let text = "name = 'x'\ndialect = 'opaque'\n[pop3]\naddress = '127.0.0.1:1'\nsecurity = 'plaintext'\n[[account]]\nrole = 'same'\n\
-                    user = 'a'\npassword = { text = 'b' }\n";
+                    user = 'a'\npassword = { text = 'Secret' }\n";
         let file = read_target(&SourceText::new("t.toml", text), std::path::Path::new(""), Passwords::Fetch, true);
         let target = remote_target(file.unwrap(), find_dialect("opaque").unwrap());
         Governor::new(&[Arc::new(target)], Deadlines::from_reply(Duration::from_secs(1)), 16, true)

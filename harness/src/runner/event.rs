@@ -168,6 +168,14 @@ pub struct CaseReport {
 }
 
 impl CaseReport {
+    /// How many octets of a server's it holds, about.
+    pub(super) fn size(&self) -> usize {
+        let texts = [&self.login, &self.mailbox, &self.code, &self.text, &self.transcript, &self.process];
+        let texts: usize = texts.into_iter().flatten().map(String::len).sum();
+        let answers: usize = self.answers.iter().map(|(name, answer)| name.len() + answer.len()).sum();
+        texts + answers + self.expected.len() + self.reason.len()
+    }
+
     /// Whether it compares the server with what its target file expects, in the place of asking something.
     pub fn is_expectation(&self) -> bool {
         self.scenario.id == EXPECT_SCENARIO

@@ -15,13 +15,13 @@ use super::event::{Reporter, RunEvent, Stopped, Summary, TargetFacts};
 use super::governor::{Gate, Governor};
 use super::growth::GrowthWatch;
 use super::judging::Observations;
+use super::judging::Tested;
 use super::lock::locks_mailboxes;
 use super::pacing::{Extent, Lane, Pace, PartOfRun, Schedule, schedule};
 use super::place::Place;
 use super::plan::{Plan, Planned};
 use super::result_collector::{ResultCollector, left_out, planned_by_scenario, tell};
 use super::sanity::{NOBODY, NOBODY_ODD, time_refusal};
-use super::settle::Tested;
 use super::survey::Survey;
 use super::workers::{Batch, Collect, Ended, Found, Workers, interrupted};
 use crate::axes::Protocol;
@@ -76,6 +76,7 @@ pub async fn run(
     reporter: &mut dyn Reporter,
 ) -> io::Result<Summary> {
     let start = Instant::now();
+    let holders: Vec<usize> = targets.iter().map(Arc::strong_count).collect();
     let mut summary = Summary { planned: plan.list.len() + plan.expectations.len(), ..Summary::default() };
     summary.targets = targets.iter().map(|target| facts(target)).collect();
     summary.insecure = targets.iter().any(|target| !target.tls.verified);
@@ -100,7 +101,8 @@ pub async fn run(
         () = interrupted(&mut interrupt) => None,
     };
     let Some((survey, prints)) = acquainted else {
-        let_go(&governor).await;
+        drop(governor);
+        let_go(targets, &holders).await;
         summary.interrupted = true;
         summary.took = start.elapsed();
         reporter.event(&RunEvent::Finished(&summary))?;
@@ -138,7 +140,7 @@ pub async fn run(
     for report in observed.compare(&expectations, targets) {
         tell(&report, &mut summary, &mut finished, reporter)?;
     }
-    let tested = Tested { targets, troubled: troubled(survey.places(), targets, &summary) };
+    let tested = Tested::new(targets, troubled(survey.places(), targets, &summary));
     let planned = planned_by_scenario(&scenarios);
     let pace_of_run = Arc::clone(&pace);
     let mut collector =
@@ -221,10 +223,12 @@ async fn ask_everything(
     ask_again(workers, put_off, pace, collector, jobs).await
 }
 
-/// Waits until tasks that were given up hold on to the targets no longer: whoever started one wants to stop it.
-async fn let_go(governor: &Arc<Governor>) {
+/// Waits until tasks that were given up hold on to the targets no longer, but for those who did before the run: whoever
+/// started one wants to stop it.
+async fn let_go(targets: &[Arc<Target>], holders: &[usize]) {
     let deadline = Instant::now() + Duration::from_secs(1);
-    while Arc::strong_count(governor) > 1 && Instant::now() < deadline {
+    let is_held = || targets.iter().zip(holders).any(|(target, before)| Arc::strong_count(target) > *before);
+    while is_held() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -237,6 +241,10 @@ async fn get_acquainted(
     deadlines: Deadlines,
     summary: &mut Summary,
 ) -> (Arc<Survey>, Prints) {
+    for target in targets.iter().map(Arc::clone) {
+        // A panic is told where the client is needed.
+        let _ = tokio::task::spawn_blocking(move || target.prepare_tls()).await;
+    }
     let mut survey = Survey::take(plan, targets, deadlines).await;
     summary.conversations += survey.conversations();
     summary.unmet = survey.unmet(targets);

@@ -10,6 +10,8 @@ use crate::scenario::{Case, Verdict};
 
 /// How many findings wait at once. Beyond that the next is told at once, by what is known of its siblings.
 const MOST_HELD: usize = 4096;
+/// How many octets those take at most that wait: a server may say as much as it likes.
+const MOST_HELD_OCTETS: usize = 8 << 20;
 
 /// A case that is judged.
 #[derive(Debug)]
@@ -23,6 +25,7 @@ pub(super) struct Settled {
 pub(super) struct Findings {
     groups: HashMap<(usize, usize, usize), Group>,
     held: usize,
+    held_octets: usize,
 }
 
 /// The combinations of one `[[case]]`, put to one target.
@@ -43,7 +46,7 @@ impl Findings {
         for planned in planned {
             groups.entry(planned.group()).or_default().outstanding += 1;
         }
-        Self { groups, held: 0 }
+        Self { groups, held: 0, held_octets: 0 }
     }
 
     /// Takes a case in; gives back what can be told now.
@@ -56,10 +59,12 @@ impl Findings {
         let mut told = Vec::new();
         match settled.report.verdict {
             Verdict::Fail | Verdict::Warn | Verdict::Known | Verdict::Error if was_asked => {
+                self.held_octets += settled.report.size();
                 group.held.push(settled);
                 self.held += 1;
-                if self.held > MOST_HELD {
+                if self.held > MOST_HELD || self.held_octets > MOST_HELD_OCTETS {
                     self.held -= group.held.len();
+                    self.held_octets -= group.octets();
                     told.extend(group.release());
                 }
             }
@@ -73,6 +78,7 @@ impl Findings {
             && let Some(mut group) = self.groups.remove(&key)
         {
             self.held -= group.held.len();
+            self.held_octets -= group.octets();
             told.extend(group.release());
         }
         told
@@ -86,6 +92,10 @@ impl Findings {
 }
 
 impl Group {
+    fn octets(&self) -> usize {
+        self.held.iter().map(|settled| settled.report.size()).sum()
+    }
+
     fn release(&mut self) -> Vec<CaseReport> {
         // In the matrix's order, so that two runs tell the same whoever came first.
         self.passed.sort_unstable();

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::checks::Prints;
 use super::event::CaseReport;
+use super::judging::Tested;
 use super::plan::Planned;
 use super::question::Question;
-use super::settle::{Answered, Siblings, Tested};
+use super::settle::{Answered, Siblings};
 use crate::scenario::Scenario;
 use crate::target::Target;
 use crate::transport::Conversation;
@@ -22,7 +23,7 @@ pub(crate) fn judged(
 ) -> Option<CaseReport> {
     let planned = Planned::new(Arc::clone(scenario), case, 0);
     let targets = [Arc::clone(target)];
-    let tested = Tested { targets: &targets, troubled: Vec::new() };
+    let tested = Tested::new(&targets, Vec::new());
     let answered = Answered {
         planned,
         question,

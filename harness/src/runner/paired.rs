@@ -9,8 +9,7 @@ use super::caller::{Answer, Caller, NoAnswer};
 use super::question::{Question, Request};
 use super::refusal::{Refusal, Words, compare_words};
 use super::statistics::{self, Timing};
-use crate::identity::escape;
-use crate::protocol::{Login, Outcome, Redactor};
+use crate::protocol::{Login, MarkedOctets, Outcome, Redactor};
 use crate::scenario::{Expected, Judgement, Level, Measured, SkipReason, by_level, describe, judge};
 use crate::transport::Conversation;
 
@@ -39,7 +38,7 @@ pub(super) struct Compared {
 
 /// One side of the comparison, for reports.
 struct Shown {
-    name: Vec<u8>,
+    name: MarkedOctets,
     refusal: Option<Refusal>,
 }
 
@@ -71,7 +70,10 @@ pub(super) async fn compare(
             let (one, other) = answers?;
             took += one.conversation.took + other.conversation.took;
             let (Request::Login(this), Request::Login(that)) = (&this, &that) else { return Ok(None) };
-            let refusals = (Refusal::of(&one.conversation, &this.name), Refusal::of(&other.conversation, &that.name));
+            let refusals = (
+                Refusal::of(&one.conversation, this.name.expose()),
+                Refusal::of(&other.conversation, that.name.expose()),
+            );
             let refused =
                 (refused(this, &one.conversation.outcome, level), refused(that, &other.conversation.outcome, level));
             let judgement = match refused {
@@ -120,7 +122,7 @@ async fn all(mut asking: Vec<Asking<'_>>) -> Vec<Result<(Answer, Answer), NoAnsw
 
 /// The judgement where a login was not refused at all: there is nothing to compare then.
 fn refused(login: &Login, outcome: &Outcome, level: Level) -> Option<Judgement> {
-    let name = escape(&login.name);
+    let name = login.name.shown();
     match &outcome.clone().without_refusals_for_protection(login.security) {
         Outcome::Rejected(_) | Outcome::Bad(_) | Outcome::Closed { .. } => None,
         missing @ Outcome::NotOffered(_) => Some(judge(&Expected::Rejected, None, level, missing)),
@@ -198,14 +200,14 @@ impl Compared {
     pub fn answers(&self, redactor: &Redactor) -> Vec<(String, String)> {
         let shown = |shown: &Shown| {
             let answer = shown.refusal.as_ref().map(|refusal| refusal.shown(redactor)).unwrap_or_default();
-            (escape(&redactor.redact(&shown.name)), answer)
+            (redactor.redact_text(&shown.name.shown()), answer)
         };
         vec![shown(&self.this), shown(&self.that)]
     }
 
     /// The second login's transcript.
     pub fn rendered(&self, redactor: &Redactor) -> String {
-        let name = escape(&redactor.redact(&self.that.name));
+        let name = redactor.redact_text(&self.that.name.shown());
         format!("[the login as {name}]\n{}", self.conversation.transcript.render(redactor))
     }
 }

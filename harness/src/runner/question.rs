@@ -3,9 +3,9 @@
 use crate::axes::{Mechanism, Security};
 use crate::identity::{Access, Account, Cause, Manner, Part, Resolution, resolve, resolve_reading};
 use crate::protocol::dialogue::{DialogueStep, Expected as ExpectedAnswer, Word, WordPattern};
-use crate::protocol::{Login, Outgoing, Redactor};
+use crate::protocol::{Login, MarkedOctets, Outgoing, Redactor};
 use crate::scenario::{
-    Action, Against, Case, Cast, Expectation, Expected, Filled, Lacking, PasswordChoice, ScriptAnswer, ScriptLine,
+    Action, Against, Case, Expectation, Expected, Filled, Filler, Lacking, PasswordChoice, ScriptAnswer, ScriptLine,
     ScriptPattern, ScriptStep, ScriptWord, SkipReason, Template, Value,
 };
 use crate::secret::Password;
@@ -26,8 +26,9 @@ pub struct Question {
     pub expected: Expected,
     /// What the target's dialect says of the name by itself, where the case is about no dialect: that is no fault either.
     pub documented: Option<Expected>,
-    /// The passwords in it, for redaction.
-    pub passwords: Vec<Password>,
+    /// The secrets in it, in each form in which the case spells them. What is shown of the conversation holds neither these
+    /// nor the secrets of the target's accounts.
+    pub secrets: Vec<Password>,
 }
 
 /// What the client does.
@@ -48,75 +49,75 @@ pub fn ask(case: &Case, target: &Target, once: bool, role: &str) -> Result<Quest
     let access = Access { protocol: case.protocol, mechanism };
     let players =
         if case.mechanism.is_some() { target.players(access) } else { target.players_of_dialogue(case.protocol) };
+    let filler = Filler::new(&players, role);
     match &case.action {
         Action::Login { name, authzid, password } => {
-            let fill = |text: &Template| text.fill(&players, role).map(|filled| filled.octets);
+            let fill = |text: &Template| filler.fill(text).map(|filled| filled.text);
             let name = fill(name)?;
             let authzid = authzid.as_ref().map(fill).transpose()?;
-            let password = choose(password, &players, role, mechanism)?;
-            let expected = expected(case, target, role, &name, &password)?;
+            let password = choose(password, &filler, mechanism)?;
+            let expected = expected(case, target, role, &filler, (&name, &password))?;
             let login = Login {
                 encoding: case.encoding,
                 security,
                 authzid,
                 fault: case.fault,
-                ..Login::new(case.protocol, mechanism, name, password.clone())
+                ..Login::new(case.protocol, mechanism, name, password)
             };
-            let against =
-                case.against.as_ref().map(|against| other_login(&login, against, role, &players)).transpose()?;
-            let mut passwords = vec![password];
-            passwords.extend(against.as_ref().map(|against| against.password.clone()));
-            passwords.retain(|password| password.expose() != NOBODYS_PASSWORD);
+            let against = case.against.as_ref().map(|against| other_login(&login, against, &filler)).transpose()?;
             let is_plain_name = once && case.fault.is_none() && login.authzid.is_none();
-            let documented = is_plain_name.then(|| by_dialect(target, &login.name, &login.password, access));
+            let documented = is_plain_name.then(|| by_dialect(target, login.name.expose(), &login.password, access));
             // Where nobody knows how a form is read, there is nothing to hold on to.
             let documented = documented.filter(|expected| !matches!(expected, Expected::Safe(_)));
-            Ok(Question { request: Request::Login(login), against, security, expected, documented, passwords })
+            let secrets = filler.into_secrets();
+            Ok(Question { request: Request::Login(login), against, security, expected, documented, secrets })
         }
         Action::Dialogue(lines) => {
-            // A dialogue may say any account's secrets.
-            let accounts = &target.directory.accounts;
-            let tokens = accounts.iter().filter_map(|account| account.token.clone());
-            let passwords: Vec<Password> =
-                accounts.iter().map(|account| account.password.clone()).chain(tokens).collect();
-            let steps =
-                lines.iter().map(|line| step(line, &players, role, &passwords)).collect::<Result<Vec<_>, _>>()?;
-            let expected = Expected::Dialogue;
+            let steps = lines.iter().map(|line| step(line, &filler)).collect::<Result<Vec<_>, _>>()?;
+            let secrets = filler.into_secrets();
+            let steps = without_secret_meanings(steps, target, &secrets);
             let request = Request::Dialogue(steps);
-            Ok(Question { request, against: None, security, expected, documented: None, passwords })
+            let expected = Expected::Dialogue;
+            Ok(Question { request, against: None, security, expected, documented: None, secrets })
         }
     }
 }
 
 /// The login that is compared with `login`: the same in everything but the name and the password.
-fn other_login(login: &Login, against: &Against, role: &str, cast: &dyn Cast) -> Result<Login, Lacking> {
-    let name = against.name.fill(cast, role)?.octets;
-    let password = choose(&against.password, cast, role, login.mechanism)?;
+fn other_login(login: &Login, against: &Against, filler: &Filler<'_>) -> Result<Login, Lacking> {
+    let name = filler.fill(&against.name)?.text;
+    let password = choose(&against.password, filler, login.mechanism)?;
     Ok(Login { name, password, ..login.clone() })
 }
 
-fn choose(choice: &PasswordChoice, cast: &dyn Cast, role: &str, mechanism: Mechanism) -> Result<Password, Lacking> {
+fn choose(choice: &PasswordChoice, filler: &Filler<'_>, mechanism: Mechanism) -> Result<Password, Lacking> {
     match choice {
         PasswordChoice::Right => {
-            let value = if mechanism.takes_token() { Value::Token } else { Value::Password };
-            Ok(Password::new(cast.value(role, value)?.into_owned()))
+            filler.own_secret(if mechanism.takes_token() { Value::Token } else { Value::Password })
         }
         PasswordChoice::Wrong => Ok(Password::new(NOBODYS_PASSWORD)),
         PasswordChoice::Empty => Ok(Password::new(Vec::new())),
-        PasswordChoice::Text(template) => Ok(Password::new(template.fill(cast, role)?.octets)),
+        PasswordChoice::Text(template) => Ok(Password::new(filler.fill(template)?.text.expose())),
     }
 }
-fn expected(case: &Case, target: &Target, role: &str, name: &[u8], password: &Password) -> Result<Expected, Lacking> {
+
+fn expected(
+    case: &Case,
+    target: &Target,
+    role: &str,
+    filler: &Filler<'_>,
+    (name, password): (&MarkedOctets, &Password),
+) -> Result<Expected, Lacking> {
     let Some(mechanism) = case.mechanism else { return Ok(Expected::Dialogue) };
     let access = Access { protocol: case.protocol, mechanism };
     match &case.expectation {
-        Expectation::Dialect => Ok(match by_dialect(target, name, password, access) {
+        Expectation::Dialect => Ok(match by_dialect(target, name.expose(), password, access) {
             // The account's own password may open its own mailbox, however the name is read.
             Expected::Safe(_) => Expected::Safe(own_mailbox(target, role, password, access)),
             expected => expected,
         }),
-        Expectation::Safe => Ok(Expected::Safe(own_mailboxes(target, role, name, password, access))),
-        other => other.fill(&target.players(access), role),
+        Expectation::Safe => Ok(Expected::Safe(own_mailboxes(target, role, name.expose(), password, access))),
+        other => other.fill(filler),
     }
 }
 
@@ -130,7 +131,7 @@ pub(super) fn opens_by_dialect(target: &Target, login: &Login) -> bool {
     let access = Access { protocol: login.protocol, mechanism: login.mechanism };
     login.fault.is_none()
         && login.authzid.is_none()
-        && matches!(by_dialect(target, &login.name, &login.password, access), Expected::Opens(_))
+        && matches!(by_dialect(target, login.name.expose(), &login.password, access), Expected::Opens(_))
 }
 
 /// What the target's dialect and directory come to.
@@ -144,7 +145,7 @@ pub(crate) fn by_dialect(target: &Target, name: &[u8], password: &Password, acce
         (None, Ok(_)) => Cause::NoAccount,
         (Some(account), _) if secret_of(account, access) != Some(password) => Cause::WrongPassword,
         (Some(account), _) if account.disabled => Cause::Disabled,
-        (Some(_), Ok(mailbox)) => return Expected::Opens(mailbox.to_vec()),
+        (Some(_), Ok(mailbox)) => return Expected::Opens(mailbox.into()),
         (Some(_), Err(cause)) => cause,
     };
     // Where nobody knows how a form is read, only harm would be wrong.
@@ -194,36 +195,48 @@ fn own_mailboxes(target: &Target, role: &str, name: &[u8], password: &Password, 
     own
 }
 
-fn step(line: &ScriptLine, cast: &dyn Cast, role: &str, passwords: &[Password]) -> Result<DialogueStep, Lacking> {
+fn step(line: &ScriptLine, filler: &Filler<'_>) -> Result<DialogueStep, Lacking> {
     Ok(match &line.step {
         ScriptStep::Send(template) => {
-            let Filled { octets, secrets, meaning } = template.fill(cast, role)?;
-            // A script may spell a password out.
-            let meaning = meaning.map(|meaning| Redactor::new(passwords).redact_text(&meaning));
-            DialogueStep::Send(Outgoing { octets, secrets, meaning })
+            let Filled { text, meaning, .. } = filler.fill(template)?;
+            DialogueStep::Send(Outgoing { meaning, ..Outgoing::from(&text) })
         }
         ScriptStep::Expect(answers) => {
-            let answers = answers.iter().map(|one| answer(one, cast, role));
+            let answers = answers.iter().map(|one| answer(one, filler));
             DialogueStep::Expect(answers.collect::<Result<_, Lacking>>()?)
         }
-        ScriptStep::PassOver(without) => DialogueStep::PassOver { without: words(without, cast, role)? },
+        ScriptStep::PassOver(without) => DialogueStep::PassOver { without: words(without, filler)? },
         ScriptStep::StartTls { or_fails } => DialogueStep::StartTls { or_fails: *or_fails },
     })
 }
 
-fn answer(answer: &ScriptAnswer, cast: &dyn Cast, role: &str) -> Result<ExpectedAnswer, Lacking> {
+/// The steps without any secret in what their BASE64 means: a script may spell one out.
+fn without_secret_meanings(mut steps: Vec<DialogueStep>, target: &Target, more: &[Password]) -> Vec<DialogueStep> {
+    let mut redactor = None;
+    for step in &mut steps {
+        if let DialogueStep::Send(Outgoing { meaning: Some(meaning), .. }) = step {
+            let secrets = || [target.directory.secrets(), more.to_vec()].concat();
+            *meaning = redactor.get_or_insert_with(|| Redactor::new(&secrets())).redact_text(meaning);
+        }
+    }
+    steps
+}
+
+fn answer(answer: &ScriptAnswer, filler: &Filler<'_>) -> Result<ExpectedAnswer, Lacking> {
     let ScriptAnswer::Line(patterns) = answer else { return Ok(ExpectedAnswer::Closed) };
     let pattern = |pattern: &ScriptPattern| {
         Ok(match pattern {
-            ScriptPattern::OneOf(list) => WordPattern::OneOf(words(list, cast, role)?),
-            ScriptPattern::NoneOf(list) => WordPattern::NoneOf(words(list, cast, role)?),
+            ScriptPattern::OneOf(list) => WordPattern::OneOf(words(list, filler)?),
+            ScriptPattern::NoneOf(list) => WordPattern::NoneOf(words(list, filler)?),
             ScriptPattern::Gap => WordPattern::Gap,
         })
     };
     Ok(ExpectedAnswer::Line { words: patterns.iter().map(pattern).collect::<Result<_, Lacking>>()? })
 }
 
-fn words(list: &[ScriptWord], cast: &dyn Cast, role: &str) -> Result<Vec<Word>, Lacking> {
-    let word = |word: &ScriptWord| Ok(Word { octets: word.text.fill(cast, role)?.octets, is_prefix: word.is_prefix });
+fn words(list: &[ScriptWord], filler: &Filler<'_>) -> Result<Vec<Word>, Lacking> {
+    let word = |word: &ScriptWord| {
+        Ok(Word { octets: filler.fill(&word.text)?.text.expose().to_vec(), is_prefix: word.is_prefix })
+    };
     list.iter().map(word).collect()
 }

@@ -8,9 +8,9 @@ use super::caller::PutOff;
 use super::checks::Prints;
 use super::event::{CaseReport, LeftOut, Reporter, RunEvent, Summary};
 use super::findings::{Findings, Settled};
-use super::judging::SkipBaselines;
+use super::judging::{SkipBaselines, Tested};
 use super::pacing::{Pace, Schedule, WorkItem};
-use super::settle::{Siblings, Tested, panicked, unasked};
+use super::settle::{Siblings, panicked, unasked};
 use super::workers::{Collect, Found};
 use crate::scenario::Scenario;
 

@@ -69,8 +69,8 @@ pub(super) async fn check(
         Ok(connection) => connection,
         Err(OpenError::NotThere(reason) | OpenError::Tls(reason)) => return SanityResult::Unreachable(reason),
     };
-    let redactor = Redactor::new(std::slice::from_ref(&login.password));
-    let name = escape(&login.name);
+    let redactor = Redactor::new(&target.directory.secrets());
+    let name = login.name.shown();
     let session = Session::login(Login { security, fresh, ..login });
     let conversation = connection.converse(session, deadlines).await;
     if let Some(reason) = unreachable(endpoint, &conversation.outcome) {
@@ -171,7 +171,7 @@ async fn try_good_login(gate: &Gate, account: usize, place: Place, survey: &Surv
         return Err(GoodLoginError::Unknown(role.to_string()));
     };
     let failed = |reason: String| GoodLoginError::Failed(reason.lines().next().unwrap_or_default().to_string());
-    let redactor = Redactor::new(std::slice::from_ref(&login.password));
+    let redactor = Redactor::new(&target.directory.secrets());
     // The login alone resets the server's count: no mailbox is opened, and nothing is asked that is known.
     let login = Login {
         security,

@@ -14,7 +14,7 @@ use super::sanity::{mechanism, plainest_login};
 use super::survey::{Survey, unreachable};
 use crate::axes::{Protocol, Security};
 use crate::identity::{Account, escape};
-use crate::protocol::{Login, Outcome, Redactor, Session, canary_message};
+use crate::protocol::{Login, MarkedOctets, Outcome, Redactor, Session, canary_message};
 use crate::scenario::{SkipReason, describe};
 use crate::target::{Date, Target};
 use crate::transport::{Conversation, Deadlines};
@@ -148,8 +148,7 @@ impl Seeder<'_> {
             Ok(prepared) => prepared,
             Err(result) => return (result, false),
         };
-        let secrets: Vec<_> = [Some(login.password.clone()), account.token.clone()].into_iter().flatten().collect();
-        let redactor = Redactor::new(&secrets);
+        let redactor = Redactor::new(&self.target.directory.secrets());
         let session = match self.options.dry_run {
             true => Session::login(login.clone()),
             false => Session::delivery(login.clone(), message),
@@ -252,7 +251,7 @@ fn wrong_mailbox(found: &[u8], wanted: &[u8]) -> SeedResult {
 
 /// What happened instead, the server's words, and every octet.
 fn trouble(
-    name: &[u8],
+    name: &MarkedOctets,
     account: &Account,
     security: Security,
     conversation: Conversation,
@@ -267,5 +266,5 @@ fn trouble(
         other => advice::on_login(other, account, security),
     };
     let indented: String = transcript.lines().map(|line| format!("\n    {line}")).collect();
-    format!("the login as `{}`: {}{advice}{indented}", escape(name), describe(&outcome))
+    format!("the login as `{}`: {}{advice}{indented}", name.shown(), describe(&outcome))
 }

@@ -8,21 +8,25 @@ use super::checks::Prints;
 use super::event::{Blame, CaseReport, DeviationReport, Recorded};
 use super::findings::Settled;
 use super::harm::{Failure, harm};
-use super::judging::temporary_failure;
+use super::judging::{Tested, shorten_texts, temporary_failure};
 use super::paired::Compared;
 use super::plan::Planned;
 use super::question::{Question, Request};
-use crate::axes::{Fault, Protocol};
+use crate::axes::Fault;
 use crate::identity::escape;
 use crate::panic::Panicked;
-use crate::protocol::{Deviation, Mark, Outcome, Proof, Redactor};
+use crate::protocol::{Deviation, Mark, MarkedOctets, Outcome, Proof, Redactor};
 use crate::scenario::{
     Action, Case, Expectation, Expected, Judgement, Level, Sibling, SkipCode, SkipReason, SkippedCase, Verdict,
     describe, judge, judge_distinct, judge_same, recognize, reply_of,
 };
-use crate::secret::Password;
 use crate::target::Target;
 use crate::transport::Conversation;
+
+/// How many octets those conversations take at most that wait for their siblings, and how many are kept of each
+/// direction of one that waits when they take more.
+const MOST_WAITING: usize = 16 << 20;
+const KEPT_WAITING: usize = 1024;
 
 /// A case that has been asked.
 pub(super) struct Answered {
@@ -39,17 +43,12 @@ pub(super) struct Answered {
     pub first_outcome: Option<&'static str>,
 }
 
-/// What the reports need to know of the servers under test.
-pub(super) struct Tested<'t> {
-    pub targets: &'t [Arc<Target>],
-    /// Where even the login does not work that must: what goes wrong there is no finding about the server yet.
-    pub troubled: Vec<(usize, Protocol)>,
-}
-
 /// Cases that wait for their siblings.
 #[derive(Default)]
 pub(super) struct Siblings {
     waiting: HashMap<Key, Vec<Answered>>,
+    /// How many octets the conversations of those that wait take.
+    waiting_octets: usize,
     awaited: HashMap<Key, usize>,
     /// The mailboxes that are known by their fingerprints only.
     prints: Prints,
@@ -74,7 +73,7 @@ impl Siblings {
                 *awaited.entry(key(planned)).or_insert(0) += 1;
             }
         }
-        Self { waiting: HashMap::new(), awaited, prints }
+        Self { waiting: HashMap::new(), waiting_octets: 0, awaited, prints }
     }
 
     /// Takes an answer in; gives back what can be reported now.
@@ -110,6 +109,10 @@ impl Siblings {
             };
             return report(answered, judgement, tested).into_iter().collect();
         }
+        if self.waiting_octets + answered.conversation.transcript.size() > MOST_WAITING {
+            answered.conversation.transcript.shorten(KEPT_WAITING);
+        }
+        self.waiting_octets += answered.conversation.transcript.size();
         let key = key(&answered.planned);
         self.waiting.entry(key.clone()).or_default().push(answered);
         self.one_less(&key, tested)
@@ -132,7 +135,10 @@ impl Siblings {
         if *left > 0 {
             return Vec::new();
         }
-        self.waiting.remove(key).map(|siblings| settle_siblings(siblings, tested)).unwrap_or_default()
+        let siblings = self.waiting.remove(key).unwrap_or_default();
+        let octets: usize = siblings.iter().map(|answered| answered.conversation.transcript.size()).sum();
+        self.waiting_octets = self.waiting_octets.saturating_sub(octets);
+        settle_siblings(siblings, tested)
     }
 }
 
@@ -199,6 +205,7 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
     let Answered { planned, question, conversation, process, compared, is_shared: _, first_outcome } = answered;
     let case = planned.case()?;
     let target = tested.targets.get(planned.target)?;
+    let redactor = Redactor::extended(tested.redactors.get(planned.target)?, &question.secrets);
     // Whatever a server answers, it must be well afterwards.
     let judgement = match &process {
         Some(process) => Judgement::new(Verdict::Fail, format!("{}; {process}", describe(&conversation.outcome))),
@@ -215,10 +222,10 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
     let is_troubled = tested.troubled.contains(&(planned.target, case.protocol));
     let mut report = CaseReport {
         login: match &question.request {
-            Request::Login(login) => Some(shown_name(&login.name, &question.passwords)),
+            Request::Login(login) => Some(shown_name(&login.name, &redactor)),
             Request::Dialogue(_) => None,
         },
-        expected: describe_expected(&question, case),
+        expected: describe_expected(&question, case, &redactor),
         outcome: Some(conversation.outcome.word()),
         verdict: judgement.verdict,
         blame: blame(&judgement, &conversation, is_troubled),
@@ -240,7 +247,8 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
         && let Some(line) = conversation.dialogue_step.and_then(|step| lines.get(step))
     {
         report.span = line.span.clone();
-        report.expected = planned.scenario.source.text.get(line.span.clone()).unwrap_or_default().to_string();
+        let text = planned.scenario.source.text.get(line.span.clone()).unwrap_or_default();
+        report.expected = redactor.redact_text(text);
     }
     if let Outcome::Opened { mailbox, proof } = &conversation.outcome {
         report.mailbox = mailbox.as_ref().map(|mailbox| escape(mailbox));
@@ -253,12 +261,12 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
             Proof::None => "none",
         });
     }
-    // Nearly every case passes, says nothing that could hold a password, and needs no redactor.
+    // Nearly every case passes and says nothing that could hold a secret.
     let says_something = reply_of(&conversation.outcome).is_some() || !conversation.deviations.is_empty();
     if judgement.verdict == Verdict::Pass && !says_something && compared.is_none() {
+        shorten_texts(&mut report);
         return Some(Settled { planned, report });
     }
-    let redactor = Redactor::new(&question.passwords);
     if let Some(reply) = reply_of(&conversation.outcome) {
         report.code = reply.code.as_ref().map(|code| redactor.redact_text(&code.to_string()));
         report.text = Some(escape(&redactor.redact(&reply.text)));
@@ -280,11 +288,12 @@ fn report(answered: Answered, judgement: Judgement, tested: &Tested<'_>) -> Opti
         if let Some(compared) = &compared {
             transcript.push_str(&compared.rendered(&redactor));
         }
-        report.transcript = Some(transcript);
+        report.transcript = Some(tested.evidence.transcript(transcript));
     }
     if let Some(compared) = compared {
         report.answers = compared.answers(&redactor);
     }
+    shorten_texts(&mut report);
     Some(Settled { planned, report })
 }
 
@@ -378,23 +387,20 @@ fn skip_code(reason: &SkipReason, case: &Case, target: &Target) -> SkipCode {
     reason.code(SkippedCase { id: &case.id, protocol: case.protocol, security })
 }
 
-/// A login name for reports. A scenario may put the password into it, so even this is looked through.
-fn shown_name(name: &[u8], passwords: &[Password]) -> String {
-    let holds = |password: &Password| {
-        let octets = password.expose();
-        !octets.is_empty() && name.windows(octets.len()).any(|window| window == octets)
-    };
-    if passwords.iter().any(holds) { escape(&Redactor::new(passwords).redact(name)) } else { escape(name) }
+/// A login name for reports. A scenario may spell a secret out, so it is looked through besides.
+fn shown_name(name: &MarkedOctets, redactor: &Redactor) -> String {
+    name.masked(|octets| escape(&redactor.redact(octets)))
 }
 
-fn describe_expected(question: &Question, case: &Case) -> String {
-    match (&question.expected, &question.against, &case.code) {
+fn describe_expected(question: &Question, case: &Case, redactor: &Redactor) -> String {
+    let expected = match (&question.expected, &question.against, &case.code) {
         (Expected::Indistinguishable, Some(against), _) => {
-            format!("indistinguishable from the login as `{}`", shown_name(&against.name, &question.passwords))
+            format!("indistinguishable from the login as `{}`", shown_name(&against.name, redactor))
         }
         (expected, _, Some(code)) => format!("{expected} with [{code}]"),
         (expected, _, None) => expected.to_string(),
-    }
+    };
+    redactor.redact_text(&expected)
 }
 
 fn key(planned: &Planned) -> Key {

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
+
 use super::advice;
 use super::connection::{From, OpenError, open};
 use super::event::SurveyFacts;
@@ -61,17 +63,25 @@ impl Survey {
         self.own_security = own_securities(targets);
         let before_tls = self.places.iter().filter(|place| self.is_own_starttls(**place));
         let before_tls: Vec<Place> = before_tls.map(|place| (place.0, place.1, Security::Plaintext)).collect();
-        let mut asking = Vec::new();
+        // Whoever gives the survey up gives these up too, and with them the targets.
+        let mut asking = JoinSet::new();
+        let mut asked: Vec<Place> = Vec::new();
         for place in self.places.iter().copied().chain(before_tls) {
-            let is_asked = self.found.contains_key(&place) || asking.iter().any(|(other, _)| *other == place);
+            let is_asked = self.found.contains_key(&place) || asked.contains(&place);
             let Some(target) = targets.get(place.0).map(Arc::clone).filter(|_| !is_asked) else { continue };
-            let task = tokio::spawn(async move { ask(&target, place.1, place.2, From::default(), deadlines).await });
-            asking.push((place, task));
+            asked.push(place);
+            let at = asked.len();
+            asking.spawn(async move { (at, place, ask(&target, place.1, place.2, From::default(), deadlines).await) });
         }
         let mut broken_tls: Vec<BrokenTls> = Vec::new();
-        for (place, task) in asking {
+        let mut found = Vec::new();
+        while let Some(joined) = asking.join_next().await {
             // A survey that panics is our own fault, and the panic has been printed; the target is not to blame.
-            let (Ok(one), Some(target)) = (task.await, targets.get(place.0)) else { continue };
+            found.extend(joined);
+        }
+        found.sort_by_key(|(at, ..)| *at);
+        for (_, place, one) in found {
+            let Some(target) = targets.get(place.0) else { continue };
             let one = match one {
                 Asked::Found(Found::Offers(mut words)) => {
                     words.retain(|word| !target.lacks.contains(word));
@@ -91,13 +101,15 @@ impl Survey {
     }
 
     /// Notes that TLS fails in one way at some places of a target. A server that cannot be proven to be the right one is
-    /// told nothing at all, over no connection.
+    /// told nothing at all, over no connection but those for which plaintext is asked for: nothing is proven there.
     fn give_up_on(&mut self, broken: BrokenTls, targets: &[Arc<Target>]) {
         let Some(target) = targets.get(broken.target) else { return };
         let reason = broken.in_words(target);
         if target.is_abroad() {
             for (place, found) in &mut self.found {
-                if place.0 == broken.target && !matches!(found, Found::Unreachable(_)) {
+                let needs_proof = place.2 != Security::Plaintext
+                    || self.own_security.get(&(place.0, place.1)) != Some(&Security::Plaintext);
+                if place.0 == broken.target && needs_proof && !matches!(found, Found::Unreachable(_)) {
                     *found = Found::Unreachable(reason.clone());
                 }
             }

@@ -1,7 +1,8 @@
 //! What should happen.
 
-use super::template::{Cast, Lacking, Template};
-use crate::identity::escape;
+use super::cast::{Filler, Lacking};
+use super::template::Template;
+use crate::protocol::MarkedOctets;
 
 /// What a case expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,7 +151,7 @@ impl Expectation {
     }
 
     /// The expectation with the values of a role.
-    pub fn fill(&self, cast: &dyn Cast, role: &str) -> Result<Expected, Lacking> {
+    pub fn fill(&self, filler: &Filler<'_>) -> Result<Expected, Lacking> {
         Ok(match self {
             Self::Rejected => Expected::Rejected,
             Self::Bad => Expected::Bad,
@@ -162,8 +163,8 @@ impl Expectation {
             Self::FreshChallenge => Expected::FreshChallenge,
             Self::Distinct => Expected::Distinct,
             Self::Dialogue => Expected::Dialogue,
-            Self::Opens(template) => Expected::Opens(template.fill(cast, role)?.octets),
-            Self::Any(list) => Expected::Any(list.iter().map(|one| one.fill(cast, role)).collect::<Result<_, _>>()?),
+            Self::Opens(template) => Expected::Opens(filler.fill(template)?.text),
+            Self::Any(list) => Expected::Any(list.iter().map(|one| one.fill(filler)).collect::<Result<_, _>>()?),
             // What these two come to depends on the login name and the target; whoever plans fills it in.
             Self::Safe => Expected::Safe(Vec::new()),
             Self::Dialect => Expected::Any(Vec::new()),
@@ -183,7 +184,7 @@ pub enum Expected {
     /// Closed without an answer.
     Closed,
     /// This mailbox opens.
-    Opens(Vec<u8>),
+    Opens(MarkedOctets),
     /// Accepted, and the mailbox cannot be opened.
     Unbound,
     /// One of these.
@@ -209,7 +210,7 @@ impl std::fmt::Display for Expected {
             Self::Bad => f.write_str("bad"),
             Self::Refused => f.write_str("refused"),
             Self::Closed => f.write_str("closed"),
-            Self::Opens(mailbox) => write!(f, "opens {}", escape(mailbox)),
+            Self::Opens(mailbox) => write!(f, "opens {}", mailbox.shown()),
             Self::Unbound => f.write_str("unbound"),
             Self::Same => f.write_str("same"),
             Self::Indistinguishable => f.write_str("indistinguishable"),

@@ -124,7 +124,7 @@ pub fn recognize(expected: &Expected, outcome: Outcome, known: &[KnownPrint]) ->
 
 fn wanted_mailboxes<'e>(expected: &'e Expected, wanted: &mut Vec<&'e [u8]>) {
     match expected {
-        Expected::Opens(mailbox) => wanted.push(mailbox),
+        Expected::Opens(mailbox) => wanted.push(mailbox.expose()),
         Expected::Safe(own) => wanted.extend(own.iter().map(Vec::as_slice)),
         Expected::Any(list) => list.iter().for_each(|one| wanted_mailboxes(one, wanted)),
         _ => {}
@@ -147,7 +147,9 @@ fn met(expected: &Expected, outcome: &Outcome) -> Met {
         (Expected::Opens(_) | Expected::Safe(_), Outcome::Opened { mailbox: None, .. }) => {
             return Met::Unproven(UNPROVEN);
         }
-        (Expected::Opens(wanted), Outcome::Opened { mailbox: Some(opened), .. }) => wanted == opened,
+        (Expected::Opens(wanted), Outcome::Opened { mailbox: Some(opened), .. }) => {
+            wanted.expose() == opened.as_slice()
+        }
         (Expected::Safe(own), Outcome::Opened { mailbox: Some(opened), .. }) => own.contains(opened),
         (
             Expected::Safe(_),
@@ -294,7 +296,7 @@ mod tests {
         ];
         let own = b"Own".to_vec();
         for (expected, verdicts) in [
-            (Expected::Opens(own.clone()), "PFEFFFSFF"),
+            (Expected::Opens(own.as_slice().into()), "PFEFFFSFF"),
             (Expected::Rejected, "FFFPFFSFF"),
             (Expected::Bad, "FFFFPFSFF"),
             (Expected::Refused, "FFFPPFPFF"),
@@ -302,7 +304,7 @@ mod tests {
             (Expected::Unbound, "FFFFFPSFF"),
             (Expected::Safe(vec![own.clone()]), "PFEPPPPPF"),
             (Expected::Any(vec![Expected::Rejected, Expected::Closed]), "FFFPFFSPF"),
-            (Expected::Any(vec![Expected::Opens(own), Expected::Bad]), "PFEFPFSFF"),
+            (Expected::Any(vec![Expected::Opens(own.into()), Expected::Bad]), "PFEFPFSFF"),
         ] {
             for (outcome, wanted) in outcomes.iter().zip(verdicts.chars()) {
                 let found = match verdict(&expected, outcome) {

@@ -5,6 +5,7 @@
 
 mod action;
 mod axes_of;
+mod cast;
 mod expectation;
 mod fields;
 mod file;
@@ -22,6 +23,7 @@ mod template;
 mod template_notation;
 mod vocabulary;
 
+pub use cast::{Cast, Filler, Lacking, RoleValue};
 pub use expectation::{Expectation, Expected, Level};
 pub use fields::{SCENARIO_FIELDS, scenario_schema};
 pub use file::read_scenario;
@@ -37,5 +39,5 @@ pub use pairwise::reduce;
 pub use select::{Glob, Selection};
 pub use siblings::{Sibling, judge_distinct, judge_same};
 pub use skip::{Measured, SkipCode, SkipReason, SkippedCase};
-pub use template::{Cast, Filled, Lacking, Piece, Spelling, Template, Value};
+pub use template::{Filled, Piece, Spelling, Template, Value};
 pub use vocabulary::Vocabulary;

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::template::Lacking;
+use super::cast::Lacking;
 use crate::axes::{Mechanism, Protocol, Security};
 
 /// The kind of a measurement that decides nothing.

@@ -6,14 +6,15 @@
 //! a quoted string, `{base64:…}` for what is within in base64, and `{len:…}` for its length in octets; `{each}` is the value of
 //! the axis `each`, put in when a case is made of a combination.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::cast::{Cast, Lacking, RoleValue};
 use crate::identity::{NotationError, Token, tokens};
-use crate::protocol::PLACEHOLDER;
+use crate::protocol::MarkedOctets;
+use crate::secret::Password;
 use crate::source::{nearest, one_of};
 
 /// A text with places for a role's values.
@@ -82,37 +83,15 @@ pub enum Spelling {
     First(u8),
 }
 
-/// Octets made from a template, and which of them give a password away.
+/// Octets made from a template, and which of them give a secret away.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filled {
-    /// The octets.
-    pub octets: Vec<u8>,
-    /// The ranges that hold a password in some form.
-    pub secrets: Vec<Range<usize>>,
+    /// The octets, with the ranges marked that hold a secret in some form.
+    pub text: MarkedOctets,
+    /// Every secret that was put in: as the role has it, and in each form in which the template spells it.
+    pub secrets: Vec<Password>,
     /// What stands there in base64, readable and with passwords masked.
     pub meaning: Option<String>,
-}
-
-/// A role lacks a value that a template asks for.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Lacking {
-    /// There is no such role.
-    #[error("no account for the role `{0}`")]
-    Role(String),
-    /// The role has no such value.
-    #[error("the role `{role}` has no {value}")]
-    Value {
-        /// The role.
-        role: String,
-        /// The value.
-        value: &'static str,
-    },
-}
-
-/// Where a template's values come from: who plays which role.
-pub trait Cast {
-    /// A value of a role.
-    fn value(&self, role: &str, value: Value) -> Result<Cow<'_, [u8]>, Lacking>;
 }
 
 impl Value {
@@ -228,61 +207,70 @@ impl Template {
 
     /// The octets for a case whose own role is `role`.
     pub fn fill(&self, cast: &dyn Cast, role: &str) -> Result<Filled, Lacking> {
-        let mut filled = Filled::default();
+        let mut octets = Vec::new();
+        let mut marks: Vec<Range<usize>> = Vec::new();
+        let (mut secrets, mut meaning) = (Vec::new(), None::<String>);
         for piece in &self.pieces {
-            let start = filled.octets.len();
-            let secret = match piece {
-                Piece::Octets(octets) => {
-                    filled.octets.extend_from_slice(octets);
+            let start = octets.len();
+            let is_secret = match piece {
+                Piece::Octets(plain) => {
+                    octets.extend_from_slice(plain);
                     false
                 }
                 Piece::Value { role: other, value, spelling } => {
                     let whose = other.as_deref().unwrap_or(role);
                     let is_other = whose != role && *value == Value::Login;
-                    let octets = cast.value(whose, if is_other { Value::OtherLogin } else { *value })?;
-                    for &octet in octets.iter().take(spelling.most()) {
-                        spelling.push(octet, &mut filled.octets);
+                    let value = cast.value(whose, if is_other { Value::OtherLogin } else { *value })?;
+                    for &octet in value.expose().iter().take(spelling.most()) {
+                        spelling.push(octet, &mut octets);
                     }
-                    matches!(value, Value::Password | Value::Token)
+                    match value {
+                        RoleValue::Plain(_) => false,
+                        RoleValue::Secret(password) => {
+                            secrets.push(password);
+                            true
+                        }
+                    }
                 }
                 Piece::Base64(inner) => {
                     let inner = inner.fill(cast, role)?;
-                    filled.octets.extend_from_slice(STANDARD.encode(&inner.octets).as_bytes());
-                    let before = filled.meaning.take().map_or_else(String::new, |before| before + "; ");
-                    filled.meaning = Some(before + &inner.readable());
-                    !inner.secrets.is_empty()
+                    octets.extend_from_slice(STANDARD.encode(inner.text.expose()).as_bytes());
+                    let before = meaning.take().map_or_else(String::new, |before| before + "; ");
+                    meaning = Some(before + &inner.text.masked(readable));
+                    secrets.extend(inner.secrets);
+                    inner.text.holds_secret()
                 }
                 // Whoever makes cases of a file puts the value in, or says that there is none.
                 Piece::Each => false,
                 Piece::Length(inner) => {
-                    let length = inner.fill(cast, role)?.octets.len();
-                    filled.octets.extend_from_slice(length.to_string().as_bytes());
+                    let length = inner.fill(cast, role)?.text.len();
+                    octets.extend_from_slice(length.to_string().as_bytes());
                     false
                 }
             };
-            if secret {
-                filled.secrets.push(start..filled.octets.len());
+            if is_secret {
+                let spelt = Password::new(octets.get(start..).unwrap_or_default());
+                if !secrets.contains(&spelt) {
+                    secrets.push(spelt);
+                }
+                marks.push(start..octets.len());
             }
         }
-        Ok(filled)
+        Ok(Filled { text: MarkedOctets::new(octets, marks), secrets, meaning })
     }
 }
 
-impl Filled {
-    /// The octets for people: printable ASCII as it is, the rest in braces, passwords masked.
-    fn readable(&self) -> String {
-        let mut text = String::new();
-        for (at, &octet) in self.octets.iter().enumerate() {
-            match self.secrets.iter().find(|secret| secret.contains(&at)) {
-                Some(secret) if secret.start == at => text.push_str(PLACEHOLDER),
-                Some(_) => {}
-                None if octet == 0 => text.push_str("{nul}"),
-                None if octet == b' ' || octet.is_ascii_graphic() => text.push(char::from(octet)),
-                None => text.push_str(&format!("{{x{octet:02x}}}")),
-            }
+/// Octets for people: printable ASCII as it is, the rest in braces.
+fn readable(octets: &[u8]) -> String {
+    let mut text = String::new();
+    for &octet in octets {
+        match octet {
+            0 => text.push_str("{nul}"),
+            b' '..=b'~' => text.push(char::from(octet)),
+            _ => text.push_str(&format!("{{x{octet:02x}}}")),
         }
-        text
     }
+    text
 }
 
 impl Spelling {
@@ -364,17 +352,22 @@ mod tests {
     struct OneRole;
 
     impl Cast for OneRole {
-        fn value(&self, role: &str, value: Value) -> Result<Cow<'_, [u8]>, Lacking> {
+        fn value(&self, role: &str, value: Value) -> Result<RoleValue<'_>, Lacking> {
             match (role, value) {
-                ("renamed", Value::Domain) => Ok(b"Domain1".into()),
-                ("renamed", Value::User) => Ok(b"User1".into()),
-                ("renamed", Value::Login) => Ok(br#"Domain1\"User1"#.into()),
-                ("renamed", Value::Password) => Ok(b"pw".into()),
-                ("same", Value::OtherLogin) => Ok(b"Same@domain1.example".into()),
+                ("renamed", Value::Domain) => Ok(plain("Domain1")),
+                ("renamed", Value::User) => Ok(plain("User1")),
+                ("renamed", Value::Login) => Ok(plain(r#"Domain1\"User1"#)),
+                ("renamed", Value::Password) => Ok(RoleValue::Secret(Password::new("pw"))),
+                ("same", Value::OtherLogin) => Ok(plain("Same@domain1.example")),
+                ("same", Value::Token) => Ok(RoleValue::Secret(Password::new("To\"ken"))),
                 ("renamed", value) => Err(Lacking::Value { role: role.into(), value: value.word() }),
                 _ => Err(Lacking::Role(role.into())),
             }
         }
+    }
+
+    fn plain(text: &str) -> RoleValue<'_> {
+        RoleValue::Plain(text.as_bytes().into())
     }
 
     fn roles() -> Vec<String> {
@@ -385,17 +378,43 @@ mod tests {
         Template::parse(text, &roles()).expect(text).fill(&OneRole, "renamed")
     }
 
+    fn octets(text: &str) -> Vec<u8> {
+        fill(text).expect("filled").text.expose().to_vec()
+    }
+
     #[test]
     fn values_stand_in_their_places() {
-        assert_eq!(fill(r"{domain}\{user|swapcase}").expect("filled").octets, br"Domain1\uSER1");
-        assert_eq!(fill("{{{len:{user}}}}").expect("filled").octets, b"{5}");
-        assert_eq!(fill("{user|first3}x {user|first99}").expect("filled").octets, b"Usex User1");
-        assert_eq!(fill("\"{login|escaped}\"").expect("filled").octets, br#""Domain1\\\"User1""#);
-        assert_eq!(fill("{same.login|upper}").expect("filled").octets, b"SAME@DOMAIN1.EXAMPLE");
+        assert_eq!(octets(r"{domain}\{user|swapcase}"), br"Domain1\uSER1");
+        assert_eq!(octets("{{{len:{user}}}}"), b"{5}");
+        assert_eq!(octets("{user|first3}x {user|first99}"), b"Usex User1");
+        assert_eq!(octets("\"{login|escaped}\""), br#""Domain1\\\"User1""#);
+        assert_eq!(octets("{same.login|upper}"), b"SAME@DOMAIN1.EXAMPLE");
         assert_eq!(fill("{renamed.login}"), fill("{login}"));
         let plain = fill("{base64:{nul}{user}{nul}{password}} x").expect("filled");
-        assert_eq!(plain.octets, b"AFVzZXIxAHB3 x");
-        assert_eq!(plain.secrets, std::slice::from_ref(&(0..12)));
+        assert_eq!(plain.text.expose(), b"AFVzZXIxAHB3 x");
+        assert_eq!(plain.text.secrets(), std::slice::from_ref(&(0..12)));
+    }
+
+    /// Whatever is done to a secret, the result is marked, and what finds it in a server's words is told of it.
+    #[test]
+    fn a_secret_stays_one_through_every_spelling() {
+        for (text, shown, spelt) in [
+            ("a{password}b", "a<password>b", "pw"),
+            ("{same.token|lower}", "<password>", "to\"ken"),
+            ("{same.token|upper}{user}", "<password>User1", "TO\"KEN"),
+            ("{same.token|swapcase}", "<password>", "tO\"KEN"),
+            ("{same.token|escaped}", "<password>", "To\\\"ken"),
+            ("{same.token|first3}", "<password>", "To\""),
+            ("{base64:{user}{same.token}}", "<password>", "VXNlcjFUbyJrZW4="),
+            ("{base64:{base64:{same.token}}}", "<password>", "Vkc4aWEyVnU="),
+            ("{len:{same.token}}", "6", ""),
+        ] {
+            let filled = fill(text).expect(text);
+            assert_eq!(filled.text.shown(), shown, "{text}");
+            assert!(spelt.is_empty() || filled.secrets.contains(&Password::new(spelt)), "{text}");
+            let origin = if text.contains("token") { "To\"ken" } else { "pw" };
+            assert_eq!(filled.secrets.contains(&Password::new(origin)), !spelt.is_empty(), "{text}");
+        }
     }
 
     #[test]
@@ -411,7 +430,7 @@ mod tests {
         let each = Template::parse("{xff}{user}", &roles()).expect("sound");
         assert!(text.uses_each() && !each.uses_each());
         let filled = text.with_each(&each).fill(&OneRole, "renamed").expect("filled");
-        assert_eq!(filled.octets, b"\xffUser1 /1VzZXIx 7");
+        assert_eq!(filled.text.expose(), b"\xffUser1 /1VzZXIx 7");
     }
 
     #[test]

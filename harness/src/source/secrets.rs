@@ -11,10 +11,14 @@ pub(super) fn masked(text: &str, fields: &[Field]) -> String {
     let shown_keys = shown_keys(fields);
     // The end of a string over several lines is uncertain in a broken file, so no value of such a file is shown.
     let shows_values = !text.contains("'''") && !text.contains("\"\"\"");
+    let mut names = Vec::new();
+    self::names(fields, &mut names);
     let mut masked = String::with_capacity(text.len());
     let mut scanner = Scanner { rest: text, may_be_key: true, depth: 0 };
     let mut shows = false;
-    while let Some((token, kind)) = scanner.next() {
+    loop {
+        let is_first = scanner.may_be_key && scanner.depth == 0;
+        let Some((token, kind)) = scanner.next() else { break };
         match kind {
             TokenKind::Key => {
                 let key = token.trim_matches(['"', '\'']);
@@ -22,6 +26,10 @@ pub(super) fn masked(text: &str, fields: &[Field]) -> String {
                 masked.push_str(token);
             }
             TokenKind::Value if shows => masked.push_str(token),
+            // A field's name at the beginning of a line, without its equals sign.
+            TokenKind::Value if shows_values && is_first && names.contains(&token.trim_end_matches(':')) => {
+                masked.push_str(token);
+            }
             TokenKind::Value => push_masked(&mut masked, token, |character| matches!(character, '"' | '\'')),
             TokenKind::Comment => push_masked(&mut masked, token, |character| character == '#'),
             TokenKind::EndOfStatement => {
@@ -48,10 +56,30 @@ fn sort_keys(fields: &[Field], shown: &mut Vec<&'static str>, secret: &mut Vec<&
             Kind::Secret => secret.push(field.name),
             // A string in the place of a table may be what belongs into the table: password = "…".
             Kind::Table(inner) | Kind::Tables(inner) => {
-                secret.push(field.name);
+                if holds_secret(inner) {
+                    secret.push(field.name);
+                }
                 sort_keys(inner, shown, secret);
             }
             _ => shown.push(field.name),
+        }
+    }
+}
+
+fn holds_secret(fields: &[Field]) -> bool {
+    fields.iter().any(|field| match field.kind {
+        Kind::Secret => true,
+        Kind::Table(inner) | Kind::Tables(inner) => holds_secret(inner),
+        _ => false,
+    })
+}
+
+/// The names of all fields, wherever they stand in the file.
+fn names(fields: &[Field], found: &mut Vec<&'static str>) {
+    for field in fields {
+        found.push(field.name);
+        if let Kind::Table(inner) | Kind::Tables(inner) = field.kind {
+            names(inner, found);
         }
     }
 }
@@ -190,6 +218,18 @@ mod tests {
             shown("password.env = 'PW'\n[account.password]\ntext = 'ä'"),
             "password.env = 'PW'\n[account.password]\ntext = '**'"
         );
+    }
+
+    #[test]
+    fn names_and_values_of_fields_are_no_secrets() {
+        const DIRECTORY: &[Field] = &[
+            Field::new("domain", Kind::Tables(&[Field::new("name", Kind::Text, "")]), ""),
+            Field::new("account", Kind::Tables(FIELDS), ""),
+        ];
+        let text = "[[account]]\ndomain = 'Domain1'\nuser: 'jdoe'\nlimit 3\npassword 'geheim'\n";
+        let shown = "[[account]]\ndomain = 'Domain1'\nuser: '****'\nlimit *\npassword '******'\n";
+        let fields = [FIELDS, DIRECTORY, &[Field::new("domain", Kind::Text, "")]].concat();
+        assert_eq!(masked(text, &fields), shown);
     }
 
     /// A broken file holds its password where no field is, or where TOML ends in the middle.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::password::{Origin, origin};
+use super::password::{Placed, origin};
 use super::tls::CERTIFICATE_FIELDS;
 use crate::identity::{Account, Directory, Domain, Mailbox, plain_octets};
 use crate::secret::Password;
@@ -41,8 +41,8 @@ pub(super) const MAILBOX_FIELDS: &[Field] = &[
 
 /// Where an account's secrets come from.
 pub(super) struct Origins {
-    pub password: Origin,
-    pub token: Option<Origin>,
+    pub password: Placed,
+    pub token: Option<Placed>,
 }
 
 /// Where a role stands in a target file, as ranges of octets in the file's text.

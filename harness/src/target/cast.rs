@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Target;
 use crate::axes::{Mechanism, Protocol};
 use crate::identity::{Access, advise, name_of_account, resolve};
-use crate::scenario::{Cast, Lacking, Value};
+use crate::scenario::{Cast, Lacking, RoleValue, Value};
 
 /// The accounts of a target, as they log in with one protocol and mechanism.
 pub struct Players<'t> {
@@ -28,20 +28,27 @@ impl Target {
 }
 
 impl Cast for Players<'_> {
-    fn value(&self, role: &str, value: Value) -> Result<Cow<'_, [u8]>, Lacking> {
+    fn value(&self, role: &str, value: Value) -> Result<RoleValue<'_>, Lacking> {
         let Target { directory, dialect, .. } = self.target;
         let found = directory.role(role).ok_or_else(|| Lacking::Role(role.to_string()))?;
+        let lacking = || Lacking::Value { role: role.to_string(), value: value.word() };
         let octets = match value {
             Value::Domain => Some(found.domain.name.as_slice()),
             Value::Dns => found.domain.dns.as_deref(),
             Value::User => found.account.map(|account| account.user.as_slice()),
             Value::Mailbox => found.mailbox,
-            Value::Password => found.account.map(|account| account.password.expose()),
-            Value::Token => found.account.and_then(|account| account.token.as_ref()).map(|token| token.expose()),
+            Value::Password => {
+                let password = found.account.map(|account| account.password.clone());
+                return password.map(RoleValue::Secret).ok_or_else(lacking);
+            }
+            Value::Token => {
+                let token = found.account.and_then(|account| account.token.clone());
+                return token.map(RoleValue::Secret).ok_or_else(lacking);
+            }
             Value::OtherLogin => {
                 let name = found.account.and_then(|account| name_of_account(dialect, directory, account, self.access));
                 let lacking = || Lacking::Value { role: role.to_string(), value: "login name" };
-                return name.map(Cow::Owned).ok_or_else(lacking);
+                return name.map(owned).ok_or_else(lacking);
             }
             Value::Login => {
                 let advised = found.account.and_then(|account| {
@@ -53,12 +60,15 @@ impl Cast for Players<'_> {
                     of_both.or_else(|| advise(dialect, directory, account, self.access))
                 });
                 return match advised {
-                    Some((_, name)) => Ok(Cow::Owned(name)),
+                    Some((_, name)) => Ok(owned(name)),
                     None => Err(Lacking::Value { role: role.to_string(), value: "login name that opens its mailbox" }),
                 };
             }
         };
-        let lacking = || Lacking::Value { role: role.to_string(), value: value.word() };
-        octets.map(Cow::Borrowed).ok_or_else(lacking)
+        octets.map(|octets| RoleValue::Plain(Cow::Borrowed(octets))).ok_or_else(lacking)
     }
+}
+
+const fn owned<'a>(name: Vec<u8>) -> RoleValue<'a> {
+    RoleValue::Plain(Cow::Owned(name))
 }

@@ -11,7 +11,7 @@ use super::account::{
 use super::expect::{Draft, EXPECT_FIELDS, TargetExpectations, read_expect};
 use super::known::{KNOWN_FIELDS, Records, read_known};
 use super::limits::{LIMIT_FIELDS, Limits, limits};
-use super::password::{Origin, Passwords};
+use super::password::{Origin, Passwords, Placed};
 use super::tls::{TLS_FIELDS, certificate, tls_settings};
 use crate::axes::{Protocol, Security};
 use crate::identity::Directory;
@@ -125,12 +125,12 @@ pub fn read_target(
         .map_err(|list| Mistakes::new(source.clone(), list))?;
     let source = Arc::new(source);
     file.expect = expect.with_source(&source);
-    file.known.source = Some(source);
+    file.known.source = Some(Arc::clone(&source));
     if file.dialect.ends_with(".toml") && Path::new(&file.dialect).is_relative() {
         file.dialect = place.join(&file.dialect).display().to_string();
     }
     for (account, origins) in file.directory.accounts.iter().zip(&secrets) {
-        file.origins.insert(account.role.clone(), origins.password.clone());
+        file.origins.insert(account.role.clone(), origins.password.origin.clone());
     }
     if passwords == Passwords::Ignore {
         // An account that has a token can be asked what needs one, whatever the token is.
@@ -138,14 +138,31 @@ pub fn read_target(
             account.token = origins.token.map(|_| Password::new(Vec::new()));
         }
     } else {
+        let mut mistakes = Vec::new();
         for (account, origins) in file.directory.accounts.iter_mut().zip(secrets) {
             let role = &account.role;
-            let fetch = |origin: Origin, what| {
-                let failed = |reason| TargetFileError::Password { what, role: role.clone(), reason };
-                origin.fetch(place, what, &format!("the role `{role}`")).map_err(failed)
+            let mut fetch = |Placed { origin, span }: Placed, what| match origin.fetch(
+                place,
+                what,
+                &format!("the role `{role}`"),
+            ) {
+                Ok(secret) => Ok(secret),
+                Err(error) => match error.into_mistake(what, span) {
+                    Ok(mistake) => {
+                        mistakes.push(mistake);
+                        Ok(Password::new(Vec::new()))
+                    }
+                    Err(error) => {
+                        let reason = error.to_string();
+                        Err(TargetFileError::Password { what, role: role.clone(), reason })
+                    }
+                },
             };
             account.password = fetch(origins.password, "password")?;
             account.token = origins.token.map(|token| fetch(token, "token")).transpose()?;
+        }
+        if !mistakes.is_empty() {
+            return Err(Mistakes::new(SourceText::clone(&source), mistakes).into());
         }
     }
     Ok(file)
@@ -247,11 +264,11 @@ mod tests {
         let file = read(
             "name = 'staging'\ndialect = 'dovecot'\n[imap]\naddress = 'mail.example.org:143'\n[[account]]\n\
              role = 'renamed'\ndomain = 'Domain1'\nuser = 'User1'\nmailbox = 'Mailbox1'\n\
-             password = { command = 'echo pw; echo more' }\n",
+             password = { command = 'echo Secret; echo more' }\n",
         )
         .expect("sound");
         let account = &file.directory.accounts[0];
-        assert_eq!(account.password.expose(), b"pw");
+        assert_eq!(account.password.expose(), b"Secret");
         assert_eq!(file.directory.home(), b"Domain1");
         assert_eq!(file.endpoints.len(), 1);
     }
@@ -266,6 +283,18 @@ mod tests {
         assert!(error.contains("a password comes from one of"), "{error}");
         assert!(error.contains("`imap` must be a table"), "{error}");
         assert!(!error.contains("geheim"), "{error}");
+    }
+
+    #[test]
+    fn a_password_that_is_too_short_is_shown_where_it_comes_from() {
+        let error = read(
+            "name = 'x'\ndialect = 'opaque'\n[imap]\naddress = 'h:1'\n[[account]]\nrole = 'same'\nuser = 'a'\n\
+             password = { command = 'echo pw' }\ntoken = { command = 'echo t' }\n",
+        )
+        .expect_err("too short");
+        assert!(error.contains("--> t.toml:8:24") && error.contains("--> t.toml:9:21"), "{error}");
+        assert!(error.contains("the password cannot be used: it has only 2 octets"), "{error}");
+        assert!(error.contains("the token cannot be used: it has only 1 octet,"), "{error}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::endpoint::Endpoint;
 use super::file::TargetFile;
-use super::password::{Origin, Passwords};
+use super::password::{Origin, Passwords, SecretError};
 use super::{ChoiceError, Limits, Records, Target, TargetExpectations, find_dialect, remote_target};
 use crate::identity::{Account, Directory, Domain, Mailbox};
 use crate::secret::Password;
@@ -58,7 +58,8 @@ pub fn quick_target(quick: QuickTarget, passwords: Passwords) -> Result<Target, 
     let fetch = |origin: Origin, what| match passwords {
         Passwords::Ignore => Ok(Password::new(Vec::new())),
         Passwords::Fetch => {
-            origin.fetch(Path::new(""), what, &whose).map_err(|reason| QuickError::Secret { what, reason })
+            let failed = |error: SecretError| QuickError::Secret { what, reason: error.to_string() };
+            origin.fetch(Path::new(""), what, &whose).map_err(failed)
         }
     };
     let domain = quick.domain.unwrap_or_default();

@@ -2,6 +2,7 @@
 //! forbids, since how a server takes those is what cases are about.
 
 use crate::axes::{Encoding, Mechanism};
+use crate::protocol::MarkedOctets;
 use crate::protocol::outgoing::Outgoing;
 use crate::protocol::sasl::Sasl;
 use crate::secret::Password;
@@ -22,14 +23,14 @@ pub fn simple(tag: &str, command: &str) -> Outgoing {
 /// `LOGIN` with both arguments spelt in `encoding`, cut where the client has to wait for a continuation.
 ///
 /// There is always at least one piece.
-pub fn login(tag: &str, name: &[u8], password: &Password, encoding: Encoding) -> Vec<Outgoing> {
+pub fn login(tag: &str, name: &MarkedOctets, password: &Password, encoding: Encoding) -> Vec<Outgoing> {
     let mut pieces = Vec::new();
     let mut piece = Outgoing::default();
     piece.push(tag.as_bytes());
     piece.push(b" LOGIN ");
-    push_astring(&mut piece, &mut pieces, name, encoding, false);
+    push_astring(&mut piece, &mut pieces, name, encoding);
     piece.push(b" ");
-    push_astring(&mut piece, &mut pieces, password.expose(), encoding, true);
+    push_astring(&mut piece, &mut pieces, &MarkedOctets::from(password), encoding);
     piece.push(b"\r\n");
     pieces.push(piece);
     pieces
@@ -50,32 +51,29 @@ pub fn authenticate(tag: &str, mechanism: Mechanism, sasl: &mut Sasl, initial_re
 }
 
 /// Adds one argument. A synchronising literal ends the piece that announces it and begins the next one.
-fn push_astring(piece: &mut Outgoing, pieces: &mut Vec<Outgoing>, octets: &[u8], encoding: Encoding, secret: bool) {
-    let push = |piece: &mut Outgoing, octets: &[u8]| {
-        if secret { piece.push_secret(octets) } else { piece.push(octets) }
-    };
+fn push_astring(piece: &mut Outgoing, pieces: &mut Vec<Outgoing>, text: &MarkedOctets, encoding: Encoding) {
     match encoding {
         Encoding::Quoted => {
             piece.push(b"\"");
-            push(piece, &quoted_escapes(octets));
+            piece.push_marked(&text.spelt(push_quoted));
             piece.push(b"\"");
         }
         Encoding::QuotedUnescaped => {
             piece.push(b"\"");
-            push(piece, octets);
+            piece.push_marked(text);
             piece.push(b"\"");
         }
         Encoding::Literal => {
-            piece.push(format!("{{{}}}\r\n", octets.len()).as_bytes());
+            piece.push(format!("{{{}}}\r\n", text.len()).as_bytes());
             pieces.push(std::mem::take(piece));
-            push(piece, octets);
+            piece.push_marked(text);
         }
         Encoding::LiteralPlus => {
-            piece.push(format!("{{{}+}}\r\n", octets.len()).as_bytes());
-            push(piece, octets);
+            piece.push(format!("{{{}+}}\r\n", text.len()).as_bytes());
+            piece.push_marked(text);
         }
         // The last two are no spellings of an argument; a session does not begin with them.
-        Encoding::Atom | Encoding::InitialResponse | Encoding::Continuation => push(piece, octets),
+        Encoding::Atom | Encoding::InitialResponse | Encoding::Continuation => piece.push_marked(text),
     }
 }
 
@@ -87,13 +85,15 @@ pub(crate) fn is_astring_char(octet: u8) -> bool {
 /// The octets with a backslash before every `"` and `\` (RFC 9051 §4.3).
 pub(crate) fn quoted_escapes(octets: &[u8]) -> Vec<u8> {
     let mut escaped = Vec::with_capacity(octets.len() + 2);
-    for &octet in octets {
-        if matches!(octet, b'"' | b'\\') {
-            escaped.push(b'\\');
-        }
-        escaped.push(octet);
-    }
+    octets.iter().for_each(|&octet| push_quoted(octet, &mut escaped));
     escaped
+}
+
+fn push_quoted(octet: u8, quoted: &mut Vec<u8>) {
+    if matches!(octet, b'"' | b'\\') {
+        quoted.push(b'\\');
+    }
+    quoted.push(octet);
 }
 
 #[cfg(test)]
@@ -104,7 +104,7 @@ mod tests {
     use crate::protocol::Login;
 
     fn rendered(name: &str, password: &str, encoding: Encoding) -> Vec<String> {
-        let pieces = login("a1", name.as_bytes(), &Password::new(password), encoding);
+        let pieces = login("a1", &name.into(), &Password::new(password), encoding);
         pieces.iter().map(|piece| piece.octets.escape_ascii().to_string().replace("\\\\", "\\")).collect()
     }
 
@@ -135,7 +135,7 @@ mod tests {
         for encoding in
             [Encoding::Atom, Encoding::Quoted, Encoding::QuotedUnescaped, Encoding::Literal, Encoding::LiteralPlus]
         {
-            let pieces = login("a1", b"User1", &Password::new("Secret\\1"), encoding);
+            let pieces = login("a1", &"User1".into(), &Password::new("Secret\\1"), encoding);
             let last = pieces.last().unwrap();
             let marked = last.octets.get(last.secrets.first().unwrap().clone()).unwrap();
             let expected = if encoding == Encoding::Quoted { &b"Secret\\\\1"[..] } else { b"Secret\\1" };

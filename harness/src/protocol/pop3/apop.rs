@@ -28,7 +28,7 @@ pub fn command(login: &Login, timestamp: &[u8]) -> Outgoing {
         digest.pop();
     }
     let mut command = Outgoing::plain("APOP ");
-    command.push(&login.name);
+    command.push_marked(&login.name);
     command.push(b" ");
     command.push_secret(digest.as_bytes());
     command.push(b"\r\n");

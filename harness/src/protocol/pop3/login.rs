@@ -254,7 +254,7 @@ impl Pop3Login {
     fn user(&mut self) -> Step {
         self.awaiting = Awaiting::User;
         let mut outgoing = Outgoing::plain("USER ");
-        outgoing.push(&self.login.name);
+        outgoing.push_marked(&self.login.name);
         outgoing.push(b"\r\n");
         Step::Send(outgoing)
     }

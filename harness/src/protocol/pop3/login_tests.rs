@@ -233,7 +233,7 @@ fn apop_needs_a_timestamp() {
     assert!(matches!(session.poll(), Action::Send(command) if command.octets.starts_with(b"APOP mrose ")));
     assert_eq!(session.deviations().first().map(|deviation| deviation.rule), Some(TIMESTAMP));
     let acting =
-        Login { authzid: Some(b"x".to_vec()), ..Login::new(Protocol::Pop3, Mechanism::Apop, "m", Password::new("p")) };
+        Login { authzid: Some("x".into()), ..Login::new(Protocol::Pop3, Mechanism::Apop, "m", Password::new("p")) };
     let outcome = Session::login(acting).outcome();
     assert_eq!(outcome, Outcome::NotOffered("an authorization identity with apop".into()));
 }

@@ -5,5 +5,5 @@ use crate::protocol::outgoing::Outgoing;
 
 /// The trace: the login name, which proves nothing and may be empty.
 pub(super) fn message(login: &Login) -> Outgoing {
-    Outgoing::plain(login.name.clone())
+    Outgoing::from(&login.name)
 }

@@ -19,7 +19,7 @@ pub(super) fn message(login: &Login, challenge: &[u8]) -> Outgoing {
     if login.fault == Some(Fault::ShortDigest) {
         digest.pop();
     }
-    let mut message = Outgoing::plain(login.name.clone());
+    let mut message = Outgoing::from(&login.name);
     message.push(b" ");
     message.push_secret(digest.as_bytes());
     message

@@ -48,11 +48,11 @@ impl DigestMd5 {
         let uri = digest_uri(login);
         let authzid = login.authzid.as_ref().filter(|authzid| !authzid.is_empty());
 
-        let user = md5(&[&hashed(&login.name), b":", &hashed(&realm), b":", &hashed(login.password.expose())]);
+        let user = md5(&[&hashed(login.name.expose()), b":", &hashed(&realm), b":", &hashed(login.password.expose())]);
         let mut a1 = [&user[..], b":", &nonce, b":", &self.cnonce].concat();
         if let Some(authzid) = authzid {
             a1.push(b':');
-            a1.extend_from_slice(authzid);
+            a1.extend_from_slice(authzid.expose());
         }
         let secret = hex(&md5(&[&a1]));
         let digest = |a2: &[&[u8]]| {
@@ -72,7 +72,7 @@ impl DigestMd5 {
         }
         let spelt = |text: &[u8]| quote(&if utf_8 { text.to_vec() } else { hashed(text) });
         message.push(b"username=");
-        message.push(&spelt(&login.name));
+        message.push_marked(&login.name.made_into(spelt(login.name.expose())));
         message.push(b",realm=");
         message.push(&spelt(&realm));
         message.push(b",nonce=");
@@ -88,7 +88,7 @@ impl DigestMd5 {
         message.push(b",qop=auth");
         if let Some(authzid) = authzid {
             message.push(b",authzid=");
-            message.push(&quote(authzid));
+            message.push_marked(&authzid.made_into(quote(authzid.expose())));
         }
         self.rspauth = rspauth;
         Ok(message)

@@ -58,7 +58,7 @@ fn each_fault_changes_what_it_says() {
 
 #[test]
 fn the_identity_to_act_as_is_named_and_hashed() {
-    let login = Login { authzid: Some(br#"D\x"#.to_vec()), ..chris(None) };
+    let login = Login { authzid: Some(r#"D\x"#.into()), ..chris(None) };
     let message = text(&login, CHALLENGE);
     assert!(message.ends_with(r#",qop=auth,authzid="D\\x""#), "{message}");
     assert!(!message.contains("d388dad90d4bbd760a152321f2143af7"));
@@ -66,7 +66,7 @@ fn the_identity_to_act_as_is_named_and_hashed() {
 
 #[test]
 fn names_are_sent_whole_and_in_the_charset() {
-    let login = |name: &[u8]| Login { name: name.to_vec(), host: None, protocol: Protocol::Pop3, ..chris(None) };
+    let login = |name: &[u8]| Login { name: name.into(), host: None, protocol: Protocol::Pop3, ..chris(None) };
     let none = r#"nonce="n",algorithm=md5-sess"#;
     let message = text(&login(br"Domain1\User1@x"), none);
     assert!(message.starts_with(r#"username="Domain1\\User1@x",realm="",nonce="n""#), "{message}");

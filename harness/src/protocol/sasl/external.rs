@@ -6,5 +6,5 @@ use crate::protocol::outgoing::Outgoing;
 /// The identity to act as, which may be empty: then the server takes the certificate's. The login name stands for it
 /// where no authorization identity is given.
 pub(super) fn message(login: &Login) -> Outgoing {
-    Outgoing::plain(login.authzid.as_ref().unwrap_or(&login.name).clone())
+    Outgoing::from(login.authzid.as_ref().unwrap_or(&login.name))
 }

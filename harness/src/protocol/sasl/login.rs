@@ -5,7 +5,7 @@ use crate::protocol::outgoing::Outgoing;
 
 /// The answer to the first prompt.
 pub(super) fn name(login: &Login) -> Outgoing {
-    Outgoing::plain(login.name.clone())
+    Outgoing::from(&login.name)
 }
 
 /// Whether a prompt says that the name is wanted: `User Name` in the draft, `Username:` on most servers.

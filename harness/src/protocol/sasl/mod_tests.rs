@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::axes::Protocol;
+use crate::protocol::MarkedOctets;
 use crate::protocol::outgoing::PLACEHOLDER;
 use crate::secret::Password;
 
@@ -43,7 +44,7 @@ fn plain_as_in_rfc_4616() {
 
 #[test]
 fn plain_acts_as_another() {
-    let login = Login { authzid: Some(b"Ursel".to_vec()), ..login(Mechanism::Plain, "Kurt", "xipj3plmq") };
+    let login = Login { authzid: Some("Ursel".into()), ..login(Mechanism::Plain, "Kurt", "xipj3plmq") };
     assert_eq!(answer(&mut sasl(&login), b""), Ok(b"Ursel\0Kurt\0xipj3plmq".to_vec()));
 }
 
@@ -92,9 +93,9 @@ fn external_and_anonymous_give_the_name() {
     assert_eq!(answer(&mut sasl(&login(Mechanism::Anonymous, "sirhc", "")), b""), Ok(b"sirhc".to_vec()));
     let external = login(Mechanism::External, "fred", "");
     assert_eq!(answer(&mut sasl(&external), b""), Ok(b"fred".to_vec()));
-    let external = Login { authzid: Some(b"wilma".to_vec()), ..external };
+    let external = Login { authzid: Some("wilma".into()), ..external };
     assert_eq!(answer(&mut sasl(&external), b""), Ok(b"wilma".to_vec()));
-    let external = Login { authzid: Some(Vec::new()), ..external };
+    let external = Login { authzid: Some(MarkedOctets::default()), ..external };
     assert_eq!(answer(&mut sasl(&external), b""), Ok(Vec::new()));
 }
 
@@ -142,7 +143,7 @@ fn a_success_needs_the_servers_proof() {
 #[test]
 fn what_cannot_be_carried_is_told() {
     for &mechanism in Mechanism::ALL.iter().filter(|mechanism| mechanism.is_sasl()) {
-        let login = Login { authzid: Some(b"x".to_vec()), ..login(mechanism, "tim", "pw") };
+        let login = Login { authzid: Some("x".into()), ..login(mechanism, "tim", "pw") };
         let carried = [
             Mechanism::Plain,
             Mechanism::DigestMd5,
@@ -205,8 +206,8 @@ proptest! {
         for &mechanism in Mechanism::ALL {
             let login = Login {
                 fault: fault.filter(|fault| fault.fits(mechanism)),
-                authzid: authzid.clone().filter(|_| carries_authzid(mechanism)).map(String::into_bytes),
-                name: name.clone(),
+                authzid: authzid.clone().filter(|_| carries_authzid(mechanism)).map(|authzid| authzid.as_str().into()),
+                name: name.clone().into(),
                 ..login(mechanism, "", "Secret-User1")
             };
             let Ok(Some(mut sasl)) = Sasl::new(&login, Some(&SECURED), true) else { continue };

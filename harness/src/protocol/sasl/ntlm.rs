@@ -7,15 +7,15 @@ use md4::{Digest as _, Md4};
 
 use super::hash::{flip_last_bit, hmac_md5};
 use super::ntlm_message::{self, Authenticate, Challenge};
-use super::response::push_readable;
+use super::response::readable;
 use crate::axes::Fault;
-use crate::protocol::Login;
 use crate::protocol::outgoing::{Outgoing, PLACEHOLDER};
+use crate::protocol::{Login, MarkedOctets};
 
 /// What of this login NTLM cannot carry: its fields are UTF-16, and their lengths have 16 bits.
 pub(super) fn unfit(login: &Login) -> Option<String> {
     let is_text = |octets: &[u8]| std::str::from_utf8(octets).is_ok();
-    if !is_text(&login.name) || !is_text(login.password.expose()) {
+    if !is_text(login.name.expose()) || !is_text(login.password.expose()) {
         return Some("a name or password that is not UTF-8 with ntlm".to_owned());
     }
     (login.name.len() > usize::from(u16::MAX / 2)).then(|| "so long a name with ntlm".to_owned())
@@ -32,7 +32,7 @@ pub(super) fn negotiate() -> Outgoing {
 pub(super) fn authenticate(login: &Login, challenge: &[u8]) -> Result<Outgoing, &'static str> {
     let challenge = Challenge::parse(challenge)?;
     let (domain, user) = split(&login.name);
-    let key = response_key(user, login.password.expose(), domain);
+    let key = response_key(user.expose(), login.password.expose(), domain.expose());
     let [a, b, c, d, e, f, g, h, ..] = login.fresh.nonce;
     let client_challenge = [a, b, c, d, e, f, g, h];
     // Where the server tells its time, the client uses that and sends no LM response (MS-NLMP §3.1.5.1.2).
@@ -48,10 +48,13 @@ pub(super) fn authenticate(login: &Login, challenge: &[u8]) -> Result<Outgoing, 
         flip_last_bit(nt_response.get_mut(..16).unwrap_or_default());
         flip_last_bit(lm_response.get_mut(..16).unwrap_or_default());
     }
-    let field = |text: &[u8]| if challenge.is_unicode() { utf_16(text) } else { text.to_vec() };
+    let field = |text: &MarkedOctets| match challenge.is_unicode() {
+        true => text.made_into(utf_16(text.expose())),
+        false => text.clone(),
+    };
     let mut message = Authenticate {
-        domain: field(domain),
-        user: field(user),
+        domain: field(&domain),
+        user: field(&user),
         workstation: Vec::new(),
         lm_response,
         nt_response,
@@ -64,27 +67,22 @@ pub(super) fn authenticate(login: &Login, challenge: &[u8]) -> Result<Outgoing, 
     {
         *letter = b'X';
     }
-    message.meaning = Some(meaning(domain, user));
+    message.meaning = Some(meaning(&domain, &user));
     Ok(message)
 }
 
 /// Domain and user: what stands before and after the first backslash. Without one there is no domain, also where the
 /// name is a UPN.
-fn split(name: &[u8]) -> (&[u8], &[u8]) {
-    match name.iter().position(|octet| *octet == b'\\') {
-        Some(at) => (name.get(..at).unwrap_or_default(), name.get(at + 1..).unwrap_or_default()),
-        None => (b"", name),
+fn split(name: &MarkedOctets) -> (MarkedOctets, MarkedOctets) {
+    match name.expose().iter().position(|octet| *octet == b'\\') {
+        Some(at) => (name.slice(0..at), name.slice(at + 1..name.len())),
+        None => (MarkedOctets::default(), name.clone()),
     }
 }
 
-fn meaning(domain: &[u8], user: &[u8]) -> String {
-    let mut meaning = "NTLM type 3, domain \"".to_owned();
-    push_readable(&mut meaning, domain);
-    meaning.push_str("\", user \"");
-    push_readable(&mut meaning, user);
-    meaning.push_str("\", responses ");
-    meaning.push_str(PLACEHOLDER);
-    meaning
+fn meaning(domain: &MarkedOctets, user: &MarkedOctets) -> String {
+    let (domain, user) = (domain.masked(readable), user.masked(readable));
+    format!("NTLM type 3, domain \"{domain}\", user \"{user}\", responses {PLACEHOLDER}")
 }
 
 /// `NTOWFv2` (MS-NLMP §3.3.2): the user in upper case, the domain as it is.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::protocol::MarkedOctets;
 use crate::protocol::outgoing::Outgoing;
 
 const SIGNATURE: &[u8; 8] = b"NTLMSSP\0";
@@ -113,8 +114,8 @@ fn first_pair(text: &[u8]) -> Option<(u16, &[u8], &[u8])> {
 
 /// `AUTHENTICATE_MESSAGE`.
 pub(super) struct Authenticate {
-    pub domain: Vec<u8>,
-    pub user: Vec<u8>,
+    pub domain: MarkedOctets,
+    pub user: MarkedOctets,
     pub workstation: Vec<u8>,
     pub lm_response: Vec<u8>,
     pub nt_response: Vec<u8>,
@@ -127,12 +128,12 @@ impl Authenticate {
     /// The message, with the responses marked as secret.
     pub(super) fn render(&self) -> Outgoing {
         let mut payload = Outgoing::default();
-        let domain = place(&mut payload, &self.domain, false);
-        let user = place(&mut payload, &self.user, false);
-        let workstation = place(&mut payload, &self.workstation, false);
-        let session_key = place(&mut payload, &[], false);
-        let lm_response = place(&mut payload, &self.lm_response, true);
-        let nt_response = place(&mut payload, &self.nt_response, true);
+        let domain = place(&mut payload, &self.domain);
+        let user = place(&mut payload, &self.user);
+        let workstation = place(&mut payload, &self.workstation.as_slice().into());
+        let session_key = place(&mut payload, &MarkedOctets::default());
+        let lm_response = place(&mut payload, &self.lm_response.as_slice().into());
+        let nt_response = place(&mut payload, &self.nt_response.as_slice().into());
 
         let mut message = Outgoing::plain(header(3));
         message.push(&field(&lm_response, None));
@@ -142,20 +143,17 @@ impl Authenticate {
         }
         message.push(&self.flags.to_le_bytes());
         message.push(&[0; 8]);
-        message.push(payload.octets.get(..lm_response.start).unwrap_or_default());
-        message.push_secret(payload.octets.get(lm_response.start..).unwrap_or_default());
+        let payload = payload.into_marked();
+        message.push_marked(&payload.slice(0..lm_response.start));
+        message.push_secret(payload.slice(lm_response.start..payload.len()).expose());
         message
     }
 }
 
 /// Adds octets to the payload and tells where they are in it.
-fn place(payload: &mut Outgoing, octets: &[u8], secret: bool) -> Range<usize> {
+fn place(payload: &mut Outgoing, octets: &MarkedOctets) -> Range<usize> {
     let start = payload.octets.len();
-    if secret {
-        payload.push_secret(octets);
-    } else {
-        payload.push(octets);
-    }
+    payload.push_marked(octets);
     start..payload.octets.len()
 }
 

@@ -99,5 +99,5 @@ fn each_fault_changes_what_it_says() {
 fn what_does_not_fit_is_told() {
     assert!(unfit(&login("User", None)).is_none());
     assert!(unfit(&login(&"x".repeat(40_000), None)).is_some());
-    assert!(unfit(&Login { name: vec![0xFF], ..login("", None) }).is_some());
+    assert!(unfit(&Login { name: vec![0xFF].into(), ..login("", None) }).is_some());
 }

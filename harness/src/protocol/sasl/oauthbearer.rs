@@ -1,6 +1,6 @@
 //! OAUTHBEARER (RFC 7628): the mailbox in `a=`, the account in the token.
 
-use super::scram_message::push_saslname;
+use super::scram_message::saslname;
 use crate::axes::Fault;
 use crate::protocol::Login;
 use crate::protocol::outgoing::Outgoing;
@@ -15,7 +15,7 @@ pub(super) fn message(login: &Login) -> Outgoing {
     let identity = login.authzid.as_ref().unwrap_or(&login.name);
     if !identity.is_empty() {
         message.push(b"a=");
-        push_saslname(&mut message.octets, identity);
+        message.push_marked(&saslname(identity));
     }
     message.push(b",\x01");
     if let Some(host) = &login.host {
@@ -36,6 +36,7 @@ pub(super) fn answer_to_error() -> Outgoing {
 mod tests {
     use super::*;
     use crate::axes::{Mechanism, Protocol};
+    use crate::protocol::MarkedOctets;
     use crate::secret::Password;
 
     #[test]
@@ -58,9 +59,9 @@ mod tests {
     fn the_identity_is_escaped_and_may_be_another() {
         let login = Login::new(Protocol::Imap, Mechanism::Oauthbearer, "a,b=c", Password::new("t"));
         assert_eq!(message(&login).octets, b"n,a=a=2Cb=3Dc,\x01auth=Bearer t\x01\x01");
-        let login = Login { authzid: Some(b"other".to_vec()), ..login };
+        let login = Login { authzid: Some("other".into()), ..login };
         assert_eq!(message(&login).octets, b"n,a=other,\x01auth=Bearer t\x01\x01");
-        let login = Login { authzid: Some(Vec::new()), ..login };
+        let login = Login { authzid: Some(MarkedOctets::default()), ..login };
         assert_eq!(message(&login).octets, b"n,,\x01auth=Bearer t\x01\x01");
     }
 }

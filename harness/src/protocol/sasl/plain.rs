@@ -6,11 +6,11 @@ use crate::protocol::outgoing::Outgoing;
 
 /// `[authzid] NUL authcid NUL passwd` (RFC 4616 §2).
 pub(super) fn message(login: &Login) -> Outgoing {
-    let mut message = Outgoing::plain(login.authzid.clone().unwrap_or_default());
+    let mut message = login.authzid.as_ref().map(Outgoing::from).unwrap_or_default();
     if login.fault != Some(Fault::MissingNul) {
         message.push(b"\0");
     }
-    message.push(&login.name);
+    message.push_marked(&login.name);
     message.push(b"\0");
     message.push_secret(login.password.expose());
     if login.fault == Some(Fault::ExtraNul) {

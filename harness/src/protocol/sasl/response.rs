@@ -5,7 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::axes::Fault;
-use crate::protocol::outgoing::{Outgoing, PLACEHOLDER};
+use crate::protocol::MarkedOctets;
+use crate::protocol::outgoing::Outgoing;
 
 /// How many octets of `A` follow an oversized message.
 const OVERSIZE: usize = 64 * 1024;
@@ -13,9 +14,7 @@ const OVERSIZE: usize = 64 * 1024;
 /// What the client has to say.
 pub struct SaslResponse {
     /// What goes over the wire: BASE64, nothing, or `*`.
-    encoded: Vec<u8>,
-    /// Whether a password, or what was made of it, is in it.
-    secret: bool,
+    encoded: MarkedOctets,
     meaning: Option<String>,
 }
 
@@ -25,39 +24,32 @@ impl SaslResponse {
     pub(super) fn new(mut message: Outgoing, fault: Option<Fault>) -> Self {
         match fault {
             Some(Fault::EmptyResponse) => return Self::empty(),
-            Some(Fault::Cancelled) => return Self { encoded: b"*".to_vec(), ..Self::empty() },
+            Some(Fault::Cancelled) => return Self { encoded: "*".into(), ..Self::empty() },
             Some(Fault::Truncated) => truncate(&mut message),
             _ => {}
         }
-        let secret = !message.secrets.is_empty();
         let mut meaning = (!message.octets.is_empty()).then(|| meaning(&message));
         if fault == Some(Fault::Oversize) {
             message.octets.resize(message.octets.len() + OVERSIZE, b'A');
             meaning = Some(format!("{} and {OVERSIZE} times A", meaning.unwrap_or_default()));
         }
-        let mut encoded = STANDARD.encode(&message.octets).into_bytes();
-        match fault {
-            Some(Fault::BadBase64) => encoded.insert(encoded.len() / 2, b'!'),
-            Some(Fault::TruncatedBase64) => {
-                encoded.pop();
-            }
-            _ => {}
+        let mut letters = STANDARD.encode(&message.octets).into_bytes();
+        if fault == Some(Fault::TruncatedBase64) {
+            letters.pop();
         }
-        Self { encoded, secret, meaning }
+        let encoded = message.into_marked().made_into(letters);
+        let encoded = if fault == Some(Fault::BadBase64) { with_stranger(&encoded) } else { encoded };
+        Self { encoded, meaning }
     }
 
     /// A response without octets.
-    pub(super) const fn empty() -> Self {
-        Self { encoded: Vec::new(), secret: false, meaning: None }
+    pub(super) fn empty() -> Self {
+        Self { encoded: MarkedOctets::default(), meaning: None }
     }
 
     /// Adds this response to `outgoing`.
     pub fn push_to(&self, outgoing: &mut Outgoing) {
-        if self.secret {
-            outgoing.push_secret(&self.encoded);
-        } else {
-            outgoing.push(&self.encoded);
-        }
+        outgoing.push_marked(&self.encoded);
         outgoing.meaning.clone_from(&self.meaning);
     }
 
@@ -69,6 +61,15 @@ impl SaslResponse {
             self.push_to(outgoing);
         }
     }
+}
+
+/// The letters with one among them that is none of BASE64's, and no secret.
+fn with_stranger(letters: &MarkedOctets) -> MarkedOctets {
+    let half = letters.len() / 2;
+    let mut spoilt = Outgoing::from(&letters.slice(0..half));
+    spoilt.push(b"!");
+    spoilt.push_marked(&letters.slice(half..letters.len()));
+    spoilt.into_marked()
 }
 
 /// Keeps the first half, and of the secrets what is left of them.
@@ -90,19 +91,12 @@ fn meaning(message: &Outgoing) -> String {
     if let Some(meaning) = &message.meaning {
         return meaning.clone();
     }
-    let mut shown = String::new();
-    let mut at = 0;
-    for secret in &message.secrets {
-        push_readable(&mut shown, message.octets.get(at..secret.start).unwrap_or_default());
-        shown.push_str(PLACEHOLDER);
-        at = secret.end;
-    }
-    push_readable(&mut shown, message.octets.get(at..).unwrap_or_default());
-    shown
+    message.clone().into_marked().masked(readable)
 }
 
 /// Printable ASCII as it is, NUL as `{nul}`, everything else as `{xHH}`.
-pub(super) fn push_readable(shown: &mut String, octets: &[u8]) {
+pub(super) fn readable(octets: &[u8]) -> String {
+    let mut shown = String::new();
     for &octet in octets {
         match octet {
             0 => shown.push_str("{nul}"),
@@ -110,6 +104,7 @@ pub(super) fn push_readable(shown: &mut String, octets: &[u8]) {
             _ => shown.push_str(&format!("{{x{octet:02X}}}")),
         }
     }
+    shown
 }
 
 #[cfg(test)]
@@ -149,6 +144,12 @@ mod tests {
         assert_eq!(decoded, Ok([&b"abcdef"[..], &[b'A'; OVERSIZE]].concat()));
         let meaning = wire(b"abc", b"def", Some(Fault::Oversize)).meaning;
         assert_eq!(meaning.as_deref(), Some("abc<password> and 65536 times A"));
+    }
+
+    #[test]
+    fn what_makes_it_wrong_is_shown() {
+        let outgoing = wire(b"abc", b"def", Some(Fault::BadBase64));
+        assert_eq!(outgoing.into_marked().shown(), "<password>!<password>");
     }
 
     #[test]

@@ -7,11 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::hash::{ScramHash, change_last_octet, flip_last_bit, hex};
-use super::scram_message::{ServerFirst, push_saslname, push_saslname_badly, verifier};
+use super::scram_message::{ServerFirst, bad_saslname, saslname, verifier};
 use crate::axes::{Fault, Mechanism};
-use crate::protocol::Login;
 use crate::protocol::outgoing::Outgoing;
 use crate::protocol::secured::Secured;
+use crate::protocol::{Login, MarkedOctets};
 
 /// The rule that a success without the server's signature breaks.
 pub(super) const UNPROVEN: &str = "the client takes no success before the server's signature (RFC 5802 §5)";
@@ -25,11 +25,11 @@ pub(super) struct Scram {
     hash: ScramHash,
     nonce: Vec<u8>,
     /// The GS2 header with which the client begins (RFC 5802 §7, `gs2-header`).
-    header: Vec<u8>,
+    header: MarkedOctets,
     /// The channel-binding data; empty without `-PLUS`.
     binding: Vec<u8>,
     /// The client's first message without the header.
-    first_bare: Vec<u8>,
+    first_bare: MarkedOctets,
     /// What the server has to prove.
     server_signature: Vec<u8>,
 }
@@ -64,33 +64,33 @@ impl Scram {
         } else {
             b"n"
         };
-        let mut header = flag.to_vec();
-        header.push(b',');
+        let mut header = Outgoing::plain(flag);
+        header.push(b",");
         if let Some(authzid) = login.authzid.as_ref().filter(|authzid| !authzid.is_empty()) {
-            header.extend_from_slice(b"a=");
-            push_saslname(&mut header, authzid);
+            header.push(b"a=");
+            header.push_marked(&saslname(authzid));
         }
-        header.push(b',');
+        header.push(b",");
         let nonce = hex(&login.fresh.nonce).into_bytes();
-        Ok(Self { hash, nonce, header, binding, first_bare: Vec::new(), server_signature: Vec::new() })
+        let header = header.into_marked();
+        Ok(Self { hash, nonce, header, binding, first_bare: MarkedOctets::default(), server_signature: Vec::new() })
     }
 
     /// `client-first-message` (RFC 5802 §7).
     pub(super) fn first(&mut self, login: &Login) -> Outgoing {
-        let mut bare = Vec::new();
+        let mut bare = Outgoing::default();
         if login.fault == Some(Fault::MandatoryExtension) {
-            bare.extend_from_slice(b"m=x,");
+            bare.push(b"m=x,");
         }
-        bare.extend_from_slice(b"n=");
-        if login.fault == Some(Fault::BadEscape) {
-            push_saslname_badly(&mut bare, &login.name);
-        } else {
-            push_saslname(&mut bare, &login.name);
-        }
-        bare.extend_from_slice(b",r=");
-        bare.extend_from_slice(&self.nonce);
-        self.first_bare = bare;
-        Outgoing::plain([self.header.as_slice(), &self.first_bare].concat())
+        bare.push(b"n=");
+        let is_bad = login.fault == Some(Fault::BadEscape);
+        bare.push_marked(&if is_bad { bad_saslname(&login.name) } else { saslname(&login.name) });
+        bare.push(b",r=");
+        bare.push(&self.nonce);
+        self.first_bare = bare.into_marked();
+        let mut message = Outgoing::from(&self.header);
+        message.push_marked(&self.first_bare);
+        message
     }
 
     /// `client-final-message` (RFC 5802 §7) in answer to the server's first, and a rule that this breaks without harm.
@@ -105,10 +105,11 @@ impl Scram {
             change_last_octet(&mut nonce);
         }
         let mut without_proof = Outgoing::plain("c=");
-        without_proof.push(STANDARD.encode(self.channel_binding(login.fault)).as_bytes());
+        let encoded = STANDARD.encode(self.channel_binding(login.fault)).into_bytes();
+        without_proof.push_marked(&self.header.made_into(encoded));
         without_proof.push(b",r=");
         without_proof.push(&nonce);
-        let auth_message = [self.first_bare.as_slice(), challenge, &without_proof.octets].join(&b',');
+        let auth_message = [self.first_bare.expose(), challenge, &without_proof.octets].join(&b',');
 
         let salted = self.hash.salted(&prepared(login.password.expose()), &server_first.salt, server_first.iterations);
         let client_key = self.hash.hmac(&salted, b"Client Key");
@@ -132,7 +133,7 @@ impl Scram {
 
     /// What `c=` holds: the header that the exchange was begun with, and the channel's data.
     fn channel_binding(&self, fault: Option<Fault>) -> Vec<u8> {
-        let (mut header, mut binding) = (self.header.clone(), self.binding.clone());
+        let (mut header, mut binding) = (self.header.expose().to_vec(), self.binding.clone());
         if fault == Some(Fault::WrongChannelBinding) {
             if binding.is_empty() {
                 let begins_with_n = header.first() == Some(&b'n');

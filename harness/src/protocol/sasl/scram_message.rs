@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::protocol::MarkedOctets;
+
 const FIRST_FORM: &str = "the server's first message is r=, s= and i= in this order (RFC 5802 §7)";
 const EXTENSION: &str = "the server asks for an extension that nobody knows (RFC 5802 §5.1, m=)";
 const NONCE: &str = "the server's nonce is the client's, followed by printable ASCII of its own (RFC 5802 §5.1)";
@@ -65,32 +67,35 @@ pub(super) fn verifier(message: &[u8]) -> Result<Vec<u8>, &'static str> {
     first.strip_prefix(b"v=").and_then(|encoded| STANDARD.decode(encoded).ok()).ok_or(FINAL_FORM)
 }
 
-/// Adds a name with `,` as `=2C` and `=` as `=3D` (RFC 5802 §5.1).
-pub(super) fn push_saslname(message: &mut Vec<u8>, name: &[u8]) {
-    for &octet in name {
-        match octet {
-            b',' => message.extend_from_slice(b"=2C"),
-            b'=' => message.extend_from_slice(b"=3D"),
-            _ => message.push(octet),
-        }
+/// A name with `,` as `=2C` and `=` as `=3D` (RFC 5802 §5.1).
+pub(super) fn saslname(name: &MarkedOctets) -> MarkedOctets {
+    name.spelt(push_escaped)
+}
+
+fn push_escaped(octet: u8, escaped: &mut Vec<u8>) {
+    match octet {
+        b',' => escaped.extend_from_slice(b"=2C"),
+        b'=' => escaped.extend_from_slice(b"=3D"),
+        _ => escaped.push(octet),
     }
 }
 
-/// Adds a name in which `=` begins an escape that there is not. It spells the name's first plain octet, so that a
+/// A name in which `=` begins an escape that there is not. It spells the name's first plain octet, so that a
 /// server that decodes whatever follows a `=` finds the account, and is found out.
-pub(super) fn push_saslname_badly(message: &mut Vec<u8>, name: &[u8]) {
-    match name.iter().position(|octet| !matches!(octet, b',' | b'=')) {
-        Some(at) => {
-            push_saslname(message, name.get(..at).unwrap_or_default());
-            let octet = name.get(at).copied().unwrap_or_default();
-            message.extend_from_slice(format!("={octet:02X}").as_bytes());
-            push_saslname(message, name.get(at + 1..).unwrap_or_default());
+pub(super) fn bad_saslname(name: &MarkedOctets) -> MarkedOctets {
+    let mut is_spelt = false;
+    let mut spelt = name.spelt(|octet, escaped| {
+        if is_spelt || matches!(octet, b',' | b'=') {
+            push_escaped(octet, escaped);
+        } else {
+            is_spelt = true;
+            escaped.extend_from_slice(format!("={octet:02X}").as_bytes());
         }
-        None => {
-            push_saslname(message, name);
-            message.extend_from_slice(b"=");
-        }
+    });
+    if !is_spelt {
+        spelt = MarkedOctets::new([spelt.expose(), b"="].concat(), spelt.secrets().to_vec());
     }
+    spelt
 }
 
 #[cfg(test)]
@@ -142,14 +147,19 @@ mod tests {
 
     #[test]
     fn names_are_escaped() {
-        let escaped = |name: &[u8], push: fn(&mut Vec<u8>, &[u8])| {
-            let mut message = Vec::new();
-            push(&mut message, name);
-            String::from_utf8(message).unwrap_or_default()
+        let escaped = |name: &str, spell: fn(&MarkedOctets) -> MarkedOctets| {
+            String::from_utf8(spell(&name.into()).expose().to_vec()).unwrap_or_default()
         };
-        assert_eq!(escaped(b"a,b=c", push_saslname), "a=2Cb=3Dc");
-        assert_eq!(escaped(b"User1", push_saslname_badly), "=55ser1");
-        assert_eq!(escaped(b",a=", push_saslname_badly), "=2C=61=3D");
-        assert_eq!(escaped(b"", push_saslname_badly), "=");
+        assert_eq!(escaped("a,b=c", saslname), "a=2Cb=3Dc");
+        assert_eq!(escaped("User1", bad_saslname), "=55ser1");
+        assert_eq!(escaped(",a=", bad_saslname), "=2C=61=3D");
+        assert_eq!(escaped("", bad_saslname), "=");
+    }
+
+    #[test]
+    fn a_secret_in_a_name_stays_marked() {
+        let name = MarkedOctets::new(b"a=Secret,x".to_vec(), std::iter::once(2..9).collect());
+        assert_eq!(saslname(&name).shown(), "a=3D<password>x");
+        assert_eq!(bad_saslname(&name).shown(), "=61=3D<password>x");
     }
 }

@@ -59,7 +59,8 @@ fn as_in_rfc_7677() {
 #[test]
 fn the_flag_says_what_is_known_of_the_channel() {
     let header = |mechanism, secured, offers_plus| {
-        String::from_utf8(Scram::new(&login(mechanism, None), secured, offers_plus).unwrap().header).unwrap()
+        String::from_utf8(Scram::new(&login(mechanism, None), secured, offers_plus).unwrap().header.expose().to_vec())
+            .unwrap()
     };
     assert_eq!(header(Mechanism::ScramSha1, None, true), "n,,");
     assert_eq!(header(Mechanism::ScramSha1, Some(&SECURED), true), "n,,");
@@ -69,8 +70,8 @@ fn the_flag_says_what_is_known_of_the_channel() {
     assert_eq!(Scram::new(&plus, None, true).err().as_deref(), Some("channel binding (no TLS)"));
     let no_exporter = Scram::new(&plus, Some(&Secured::default()), true).err();
     assert_eq!(no_exporter.as_deref(), Some("channel binding (no tls-exporter)"));
-    let acting = Login { authzid: Some(b"a,b=c".to_vec()), ..login(Mechanism::ScramSha1, None) };
-    assert_eq!(Scram::new(&acting, None, false).unwrap().header, b"n,a=a=2Cb=3Dc,");
+    let acting = Login { authzid: Some("a,b=c".into()), ..login(Mechanism::ScramSha1, None) };
+    assert_eq!(Scram::new(&acting, None, false).unwrap().header.expose(), b"n,a=a=2Cb=3Dc,");
 }
 
 #[test]

@@ -10,7 +10,7 @@ pub(super) const REFUSED: &str = "after the challenge with the error the login i
 /// `user=`, the name, ^A, `auth=Bearer`, the token, ^A ^A.
 pub(super) fn message(login: &Login) -> Outgoing {
     let mut message = Outgoing::plain("user=");
-    message.push(&login.name);
+    message.push_marked(&login.name);
     message.push(b"\x01auth=Bearer ");
     message.push_secret(login.password.expose());
     message.push(if login.fault == Some(Fault::MissingSeparator) { b"\x01" } else { b"\x01\x01" });

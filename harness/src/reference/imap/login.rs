@@ -3,7 +3,7 @@
 use super::super::authority::{Credentials, Decision, Evidence};
 use super::super::flaw::Flaw;
 use super::super::flow::Flow;
-use super::super::reply::push_code_and_text;
+use super::super::reply::push_resp_text;
 use super::super::sasl::{self, Exchange, Step};
 use super::{Binding, ImapSession, LAST_FAILURE, State, access, push_line};
 use crate::axes::Mechanism;
@@ -174,7 +174,7 @@ impl ImapSession {
         } else {
             push_line_start(out, tag, condition);
         }
-        push_code_and_text(out, code, text);
+        push_resp_text(out, code, text);
     }
 
     fn count_failure(&mut self, out: &mut Vec<u8>) {

@@ -1,7 +1,7 @@
 //! What an open mailbox is asked: it holds the canary and nothing else, and nobody can change it.
 
 use super::super::canary;
-use super::super::reply::{push_code_and_text, push_number};
+use super::super::reply::{push_number, push_resp_text};
 use super::command::Command;
 use super::fetch::{Item, Section};
 use super::grammar::is_atom_octet;
@@ -122,7 +122,7 @@ impl ImapSession {
 fn push_unbound(tag: &[u8], code: Option<&str>, text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(tag);
     out.extend_from_slice(b" BAD");
-    push_code_and_text(out, code, text);
+    push_resp_text(out, code, text);
 }
 
 fn list(tag: &[u8], pattern: &[u8], out: &mut Vec<u8>) {
@@ -260,6 +260,18 @@ mod tests {
             S: closed
             "#,
         );
+    }
+
+    /// There is a space after `NO` and `BAD`, also where there is no text (RFC 9051 §9, resp-cond-state).
+    #[test]
+    fn a_refusal_without_text_has_its_space() {
+        let mut out = Vec::new();
+        super::push_unbound(b"c", None, "", &mut out);
+        assert_eq!(out, b"c BAD \r\n");
+        let authority = super::super::super::fixture::authority(Flaws::NONE);
+        let mut session = super::super::ImapSession::new(std::sync::Arc::new(authority));
+        let _ = session.receive(b"a LOGIN Disabled Secret-Disabled\r\n", &mut out);
+        assert!(out.ends_with(b"a NO \r\n"), "{}", out.escape_ascii());
     }
 
     #[test]

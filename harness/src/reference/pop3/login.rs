@@ -13,9 +13,6 @@ use crate::identity::{Cause, Manner};
 /// What is said where a login was accepted, nothing is open, and the dialect has no text.
 const NOT_CONNECTED: &str = "The mailbox cannot be opened.";
 
-/// The response codes that POP3 has for a login (RFC 2449 §8, RFC 3206).
-const CODES: [&str; 5] = ["AUTH", "SYS/PERM", "SYS/TEMP", "IN-USE", "LOGIN-DELAY"];
-
 /// The answer to every name and password in plaintext where TLS is required.
 const PRIVACY_REQUIRED: &str = "no password is taken before TLS (RFC 2595 section 2.3)";
 
@@ -177,11 +174,10 @@ impl Pop3Session {
     }
 }
 
-/// `-ERR`, with the code if POP3 has it: a dialect's codes are IMAP's for the most part.
+/// `-ERR`, with a code and a text, whichever there is.
 pub(super) fn push_error(out: &mut Vec<u8>, code: Option<&str>, text: &str) {
     out.extend_from_slice(b"-ERR");
-    let known = code.filter(|code| CODES.iter().any(|known| known.eq_ignore_ascii_case(code)));
-    push_code_and_text(out, known, text);
+    push_code_and_text(out, code, text);
 }
 
 fn first_word(argument: &[u8]) -> &[u8] {
@@ -192,6 +188,26 @@ fn first_word(argument: &[u8]) -> &[u8] {
 mod tests {
     use super::super::super::fixture::follow_pop3;
     use super::super::super::flaw::{Flaw, Flaws};
+
+    /// A code that a dialect gives for POP3 is sent as it is; one that is given for both protocols may be IMAP's alone.
+    #[test]
+    fn a_dialects_code_is_sent() {
+        let said = |applies: &str, code: &str| {
+            let failure = format!(
+                "[[failure]]\non = ['wrong-password']\ndoes = 'rejects'\n{applies}\ncode = '{code}'\ntext = 'no'\ncites = ['x']\n"
+            );
+            let authority = super::super::super::fixture::authority_with(&failure);
+            let mut session = super::super::Pop3Session::new(std::sync::Arc::new(authority));
+            let mut out = Vec::new();
+            session.receive(b"USER Same\r\nPASS wrong\r\n", &mut out);
+            String::from_utf8_lossy(&out).lines().last().unwrap_or_default().to_string()
+        };
+        assert_eq!(said("protocol = ['pop3']", "X-LOCKED"), "-ERR [X-LOCKED] no");
+        assert_eq!(said("protocol = ['pop3']", "AUTHENTICATIONFAILED"), "-ERR [AUTHENTICATIONFAILED] no");
+        assert_eq!(said("", "SYS/TEMP"), "-ERR [SYS/TEMP] no");
+        assert_eq!(said("", "AUTHENTICATIONFAILED"), "-ERR no");
+        assert_eq!(said("protocol = ['imap']", "X-LOCKED"), "-ERR [AUTH] Authentication failed.");
+    }
 
     #[test]
     fn the_exchanges_of_rfc_1939_and_rfc_5034() {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::clip::{LINE_CHARACTERS, clip, head_and_tail};
 use super::style::{DIM, of_verdict};
+use crate::elision::elide;
 use crate::report::actual;
 use crate::report::cause::Cause;
 use crate::report::finding::{self, Line};
@@ -207,13 +208,52 @@ fn full(case: &CaseReport, replay: &Replay, is_small: bool) -> String {
 fn transcript(wire: &[&str], is_small: bool) -> Vec<String> {
     if !is_small {
         let (head, tail) = TRANSCRIPT;
-        return head_and_tail(wire, head, tail).iter().map(|line| clip(line, LINE_CHARACTERS)).collect();
+        let wire = pointed_lines(wire, LINE_CHARACTERS);
+        let wire: Vec<&str> = wire.iter().map(String::as_str).collect();
+        return head_and_tail(&wire, head, tail).iter().map(|line| clip(line, LINE_CHARACTERS)).collect();
     }
-    let lines: Vec<String> = wire.iter().map(|line| clip(line, LONG_LINE_CHARACTERS)).collect();
+    let lines = pointed_lines(wire, LONG_LINE_CHARACTERS);
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let head = fitting(lines.iter());
     let tail = fitting(lines.iter().rev());
     head_and_tail(&lines, head, tail).into_iter().map(std::borrow::Cow::into_owned).collect()
+}
+
+/// The lines of a transcript, each of a readable length: what a caret points at is kept, and the caret stands under it.
+fn pointed_lines(wire: &[&str], most: usize) -> Vec<String> {
+    let mut shown: Vec<String> = Vec::with_capacity(wire.len());
+    let mut lines = wire.iter().copied().peekable();
+    while let Some(line) = lines.next() {
+        let mut carets = Vec::new();
+        while let Some(caret) = lines.next_if(|line| caret(line).is_some()) {
+            carets.extend(self::caret(caret));
+        }
+        if line.len() <= most {
+            shown.push(line.to_string());
+            shown.extend(carets.iter().map(|(column, remark)| format!("{:column$}^ {remark}", "")));
+            continue;
+        }
+        let starts: Vec<usize> = line.char_indices().map(|(at, _)| at).collect();
+        let columns: Vec<usize> = carets.iter().map(|(column, _)| *column).collect();
+        let elided = elide(line, &starts, "characters", &columns);
+        for (column, remark) in carets {
+            let column = elided.column(column).unwrap_or(column);
+            shown.push(format!("{:column$}^ {remark}", ""));
+        }
+        let at = shown.len() - columns.len();
+        shown.insert(at, elided.text);
+    }
+    shown
+}
+
+/// The column that a line of a transcript points at, and what it says of it; nothing where it is no such line.
+fn caret(line: &str) -> Option<(usize, &str)> {
+    let text = line.trim_start_matches(' ');
+    if let Some(remark) = text.strip_prefix("^ ") {
+        return Some((line.len() - text.len(), remark));
+    }
+    let (column, remark) = text.strip_prefix("(column ")?.split_once(") ")?;
+    Some((column.parse().ok()?, remark))
 }
 
 /// How many of these lines fit into what is shown of one end of a transcript.
@@ -223,4 +263,22 @@ fn fitting<'l>(lines: impl Iterator<Item = &'l &'l str>) -> usize {
         Some(*end)
     });
     ends.take_while(|end| *end <= TRANSCRIPT_OCTETS).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_octets_around_the_caret_are_shown() {
+        let line = format!("S: {}!{}", "a".repeat(700), "b".repeat(700));
+        for pointer in [format!("{:703}^ here", ""), "   (column 703) here".to_string()] {
+            let shown = transcript(&["S: * OK", &line, &pointer, "C: x"], false);
+            assert_eq!((shown.len(), shown[0].as_str(), shown[3].as_str()), (4, "S: * OK", "C: x"));
+            assert!(shown[1].len() <= LINE_CHARACTERS, "{}", shown[1]);
+            let column = shown[2].find("^ here").unwrap();
+            assert_eq!(shown[1].get(column - 2..column + 3), Some("aa!bb"), "{shown:?}");
+            assert!(shown[1].contains("[... 543 characters ...]"), "{}", shown[1]);
+        }
+    }
 }

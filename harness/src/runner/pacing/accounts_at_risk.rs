@@ -49,7 +49,7 @@ pub(in crate::runner) fn accounts_at_risk(target: &Target, request: &Request, ro
             let meant = meant(target, request);
             let is_at_risk = |account: &Account| {
                 let is_wrong = login.fault.is_some() || !is_secret_of(account, login);
-                is_wrong && (is_named(&login.name, account) || holds(&meant, account))
+                is_wrong && (is_named(login.name.expose(), account) || holds(&meant, account))
             };
             accounts.filter(|(_, account)| is_at_risk(account)).map(|(account, _)| AtRisk::one(account)).collect()
         }
@@ -93,12 +93,12 @@ fn is_secret_of(account: &Account, login: &Login) -> bool {
 fn meant<'t>(target: &'t Target, request: &Request) -> [Option<&'t Account>; 2] {
     let Request::Login(login) = request else { return [None; 2] };
     let access = Access { protocol: login.protocol, mechanism: login.mechanism };
-    let (_, resolution) = resolve(&target.dialect, &target.directory, &login.name, access);
+    let (_, resolution) = resolve(&target.dialect, &target.directory, login.name.expose(), access);
     [resolution.account, resolution.credentials]
 }
 
 fn names_well(login: &Login, account: &Account) -> bool {
-    is_secret_of(account, login) && is_named(&login.name, account)
+    is_secret_of(account, login) && is_named(login.name.expose(), account)
 }
 
 fn holds(meant: &[Option<&Account>], account: &Account) -> bool {

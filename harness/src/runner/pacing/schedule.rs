@@ -12,6 +12,7 @@ use super::distribute::distribute;
 use super::lockout_budget::AtRisk;
 use super::priority::{Candidate, by_information};
 use super::selection::select;
+use crate::protocol::MarkedOctets;
 use crate::runner::governor::{Gate, Governor};
 use crate::runner::paired::FIRST_PAIRS;
 use crate::runner::place::Place;
@@ -248,7 +249,7 @@ fn entry(
         {
             let sent = (
                 (place, login.mechanism, login.encoding, login.fault),
-                (&login.name, &login.authzid, login.password.expose()),
+                (login.name.expose(), login.authzid.as_ref().map(MarkedOctets::expose), login.password.expose()),
                 planned.case().filter(|_| resolved.shows_certificate).map(|_| planned.role()),
             );
             Some((keys.0.hash_one(sent), keys.1.hash_one(sent)))

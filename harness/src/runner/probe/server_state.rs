@@ -147,13 +147,11 @@ fn surveyed(outcome: Outcome, target: &Target) -> Observation<Vec<String>> {
 
 /// Finds every password of a target, as it is and in upper case: in capabilities, a server may repeat one so.
 pub(in crate::runner) fn redactor(target: &Target) -> Redactor {
-    let accounts = &target.directory.accounts;
-    let secrets = accounts.iter().flat_map(|account| std::iter::once(&account.password).chain(&account.token));
-    let spelt = |secret: &Password| {
-        let octets = secret.expose();
-        [Password::new(octets.to_vec()), Password::new(octets.to_ascii_uppercase())]
-    };
-    Redactor::new(&secrets.flat_map(spelt).collect::<Vec<_>>())
+    let mut secrets = target.directory.secrets();
+    let upper: Vec<Password> =
+        secrets.iter().map(|secret| Password::new(secret.expose().to_ascii_uppercase())).collect();
+    secrets.extend(upper);
+    Redactor::new(&secrets)
 }
 
 fn first_line(text: &str) -> String {
