@@ -61,7 +61,7 @@ pub(crate) fn elide(line: &str, starts: &[usize], unit: &str, marked: &[usize]) 
 }
 
 /// A text of at most so many octets as it is, a longer one without its middle.
-#[cfg(feature = "net")]
+#[cfg(any(feature = "net", test))]
 pub(crate) fn elided_text(text: String, most: usize) -> String {
     if text.len() <= most {
         return text;

@@ -8,7 +8,7 @@ use super::due::{Due, Refusals, access};
 use crate::axes::{Mechanism, Protocol, Security};
 use crate::protocol::{Outcome, Redactor, Session};
 use crate::runner::fresh;
-use crate::scenario::{Piece, Template, Value};
+use crate::scenario::{Piece, Spelling, Template, Value};
 use crate::secret::Password;
 use crate::target::{Endpoint, Target};
 use crate::transport::{Deadlines, connect, converse};
@@ -27,8 +27,8 @@ pub struct Ground {
     redactors: Mutex<HashMap<Secrets, Arc<Redactor>>>,
 }
 
-/// Whose secrets: roles, and which of their values.
-type Secrets = Vec<(String, u8)>;
+/// Whose secrets: roles, which of their values, and how they are spelt.
+type Secrets = Vec<(String, u8, Spelling)>;
 
 /// Where conversations begin: a protocol, and what protects the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,21 +184,30 @@ impl Ground {
         if said.is_empty() {
             return None;
         }
-        let key: Secrets = said.iter().map(|(role, value)| ((*role).to_string(), *value as u8)).collect();
+        let key: Secrets =
+            said.iter().map(|(role, value, spelling)| ((*role).to_string(), *value as u8, *spelling)).collect();
         // A redactor is only ever put in whole.
         let mut redactors = self.redactors.lock().unwrap_or_else(PoisonError::into_inner);
         let made = || Arc::new(Redactor::new(&self.passwords_of(&said)));
         Some(Arc::clone(redactors.entry(key).or_insert_with(made)))
     }
 
-    fn passwords_of(&self, said: &[(&str, Value)]) -> Vec<Password> {
-        let of_role = |(role, value): &(&str, Value)| {
+    /// The secrets as the accounts have them, and as they are spelt.
+    fn passwords_of(&self, said: &[Secret<'_>]) -> Vec<Password> {
+        let of_role = |(role, value, spelling): &Secret<'_>| {
             let account = self.target.directory.role(role)?.account?;
-            if *value == Value::Token { account.token.clone() } else { Some(account.password.clone()) }
+            let secret = if *value == Value::Token { account.token.clone()? } else { account.password.clone() };
+            // A few letters of a secret are no secret: they stand in many words.
+            let is_whole = !matches!(spelling, Spelling::First(_));
+            let spelt = is_whole.then(|| Password::new(spelling.spell(secret.expose())));
+            Some(std::iter::once(secret).chain(spelt).collect::<Vec<_>>())
         };
-        said.iter().filter_map(of_role).collect()
+        said.iter().filter_map(of_role).flatten().collect()
     }
 }
+
+/// A secret that is said: whose, which of them, and how it is spelt.
+type Secret<'t> = (&'t str, Value, Spelling);
 
 /// Whether a conversation may ask for the mechanism ANONYMOUS.
 fn says_anonymous(conversation: &Conversation) -> bool {
@@ -214,8 +223,8 @@ fn says_anonymous(conversation: &Conversation) -> bool {
 }
 
 /// Whose passwords and tokens are said.
-fn secrets_said(conversation: &Conversation) -> Vec<(&str, Value)> {
-    let mut said: Vec<(&str, Value)> = Vec::new();
+fn secrets_said(conversation: &Conversation) -> Vec<Secret<'_>> {
+    let mut said: Vec<Secret<'_>> = Vec::new();
     for command in conversation.commands.iter().chain(conversation.company.iter().flatten()) {
         match &command.said {
             Said::Login(attempt) => {
@@ -226,16 +235,16 @@ fn secrets_said(conversation: &Conversation) -> Vec<(&str, Value)> {
             Said::StartTls => {}
         }
     }
-    said.sort_unstable_by_key(|(role, value)| (*role, *value as u8));
+    said.sort_unstable_by_key(|(role, value, spelling)| (*role, *value as u8, *spelling));
     said.dedup();
     said
 }
 
-fn note_secrets<'t>(text: &'t Template, said: &mut Vec<(&'t str, Value)>) {
+fn note_secrets<'t>(text: &'t Template, said: &mut Vec<Secret<'t>>) {
     for piece in text.pieces() {
         match piece {
-            Piece::Value { role: Some(role), value: value @ (Value::Password | Value::Token), .. } => {
-                said.push((role, *value));
+            Piece::Value { role: Some(role), value: value @ (Value::Password | Value::Token), spelling } => {
+                said.push((role, *value, *spelling));
             }
             Piece::Base64(inner) => note_secrets(inner, said),
             _ => {}

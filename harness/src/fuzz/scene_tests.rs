@@ -68,6 +68,24 @@ async fn who_shows_a_certificate_may_log_in_by_it() {
     }
 }
 
+/// Whatever is said of a secret, and in whichever text, is found where the server says it back.
+#[tokio::test]
+async fn a_secret_is_masked_in_the_spelling_in_which_it_is_said() {
+    let ground = ground(Flaws::NONE).await;
+    let roles = ["same".to_string(), "renamed".to_string(), "crossed".to_string()];
+    let text = |text: &str| Template::parse(text, &roles).unwrap();
+    let named = Attempt {
+        name: text("{renamed.password|lower}"),
+        authzid: Some(text("{crossed.password}")),
+        ..attempt("same", Mechanism::Plain)
+    };
+    let upper = line(b"PASS ", text("{same.password|upper}"));
+    let said = conversation(Protocol::Imap, Security::Plaintext, vec![upper, login(named)]);
+    let redactor = ground.redactor(&said).unwrap();
+    let shown = redactor.redact_text("SECRET-SAME Secret-Same secret-user1 Secret-Alice Secret-Bob");
+    assert_eq!(shown, "<password> <password> <password> <password> Secret-Bob");
+}
+
 /// A target file may not say which mailbox is anonymous users'.
 #[tokio::test]
 async fn who_is_anonymous_opens_no_mailbox_that_is_known() {

@@ -67,7 +67,7 @@ pub enum Piece {
 }
 
 /// How a role's value is spelt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Spelling {
     /// As it is.
     AsItIs,
@@ -221,9 +221,7 @@ impl Template {
                     let whose = other.as_deref().unwrap_or(role);
                     let is_other = whose != role && *value == Value::Login;
                     let value = cast.value(whose, if is_other { Value::OtherLogin } else { *value })?;
-                    for &octet in value.expose().iter().take(spelling.most()) {
-                        spelling.push(octet, &mut octets);
-                    }
+                    octets.extend(spelling.spell(value.expose()));
                     match value {
                         RoleValue::Plain(_) => false,
                         RoleValue::Secret(password) => {
@@ -283,6 +281,13 @@ impl Spelling {
             "escaped" => Self::Escaped,
             _ => Self::First(word.strip_prefix("first")?.parse().ok()?),
         })
+    }
+
+    /// The value in this spelling.
+    pub fn spell(self, value: &[u8]) -> Vec<u8> {
+        let mut spelt = Vec::with_capacity(value.len());
+        value.iter().take(self.most()).for_each(|&octet| self.push(octet, &mut spelt));
+        spelt
     }
 
     /// How many octets of the value there are at most.
