@@ -137,16 +137,17 @@ async fn it_never_greets() {
     assert_eq!(cases[0].verdict, Verdict::Error);
 }
 
+fn greet_and_say_no_more(mut stream: TcpStream) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n").await;
+        let mut sink = Vec::new();
+        let _ = stream.read_to_end(&mut sink).await;
+    })
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_greets_and_says_no_more() {
-    let case = outcome_of(|mut stream| {
-        Box::pin(async move {
-            let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n").await;
-            let mut sink = Vec::new();
-            let _ = stream.read_to_end(&mut sink).await;
-        })
-    })
-    .await;
+    let case = outcome_of(greet_and_say_no_more).await;
     assert_eq!((case.verdict, case.outcome), (Verdict::Fail, Some("no-answer")));
     // That of the second look, for which it had four times as long.
     assert!(case.transcript.unwrap().contains("[no answer for 1.2 s]"));
@@ -155,14 +156,7 @@ async fn it_greets_and_says_no_more() {
 /// Each of 200 cases would wait for 0.3 s twice, four at once: half a minute.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_greets_and_says_no_more_and_not_every_case_waits_for_it() {
-    let address = listen(|mut stream| {
-        Box::pin(async move {
-            let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n").await;
-            let mut sink = Vec::new();
-            let _ = stream.read_to_end(&mut sink).await;
-        })
-    })
-    .await;
+    let address = listen(greet_and_say_no_more).await;
     let (summary, cases) = put_many(&address.to_string(), 200, "not-the-password-{at}", "'rejected'").await;
     let told = format!("{address} (imap) greets, but answers nothing within 0.3 s (--timeout)");
     assert_eq!(summary.unreachable, std::slice::from_ref(&told));
