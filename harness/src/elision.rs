@@ -19,7 +19,7 @@ pub(crate) struct Elided {
 }
 
 impl Elided {
-    /// Where a column of the whole line stands now; nothing where it is left out.
+    /// The column in the shortened line of a column of the whole line; `None` if that part is left out.
     pub fn column(&self, column: usize) -> Option<usize> {
         let part = self.kept.iter().find(|(part, _)| part.contains(&column) || part.end == column);
         part.map(|(part, now)| now + column - part.start)

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-/// A panic: a defect of this program, and of nobody else.
+/// A panic of our own code, which is a defect of loginspec and says nothing of a server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("loginspec panicked, which is a defect of loginspec: {message}")]
 pub(crate) struct Panicked {

@@ -22,7 +22,7 @@ pub enum ExitStatus {
     NothingRan = 4,
     /// The secret is missing, or the server refuses the account's login.
     Credentials = 5,
-    /// The system did not do its part: a full disk, a pipe that nobody reads.
+    /// A report cannot be written to its end: the disk is full, or the pipe is closed.
     System = 6,
     /// The run was interrupted.
     Interrupted = 130,

@@ -53,7 +53,7 @@ async fn interrupted(interrupt: &mut watch::Receiver<bool>) {
     }
 }
 
-/// A conversation that was had: what it came to, or why there was no connection; or our own panic.
+/// The result of a conversation: what was observed, why there was no connection, or a panic of our own code.
 type Performed = Result<Result<Scene, String>, Panicked>;
 
 /// The suspicions that are being looked into: the conversation's number, the shape, and what was found.

@@ -15,13 +15,13 @@ pub struct Login {
     pub protocol: Protocol,
     /// How the credentials travel.
     pub mechanism: Mechanism,
-    /// How they are spelt; [`Encoding::default_for`] where nobody asks for one.
+    /// How they are encoded; `None` is [`Encoding::default_for`].
     pub encoding: Option<Encoding>,
     /// What protects the connection before the login; with STARTTLS the session asks for it first.
     pub security: Security,
     /// The login name.
     pub name: MarkedOctets,
-    /// SASL's authorization identity: whom to act as; nothing where the client leaves that to the server.
+    /// SASL's authorization identity (RFC 4422 §3.4.1): whom to act as; `None` if the server is to derive it.
     pub authzid: Option<MarkedOctets>,
     /// The password, or the token where the mechanism takes one.
     pub password: Password,
